@@ -1,0 +1,27 @@
+/* The few words of ACPI Machine Language (ACPI 6.4 §20) that our DSDT needs. */
+#ifndef MAYFLY_AML_H
+#define MAYFLY_AML_H
+
+#include <stdint.h>
+
+/* Code is appended at NEXT; the caller knows that there is room. */
+struct aml {
+	uint8_t *next;
+};
+
+struct aml_block {
+	uint8_t *length; /* where the block's PkgLength stands */
+};
+
+/* Opens a Scope of the four-character NAME at the root; aml_end closes it. */
+struct aml_block aml_begin_scope(struct aml *aml, const char *name);
+void aml_end(struct aml *aml, struct aml_block block);
+
+/* Name (_S5, Package () {TYPE, 0}): the value for the sleep control register that means off. */
+void aml_name_s5(struct aml *aml, uint8_t type);
+
+/* Device COM1, COM2, … (NUMBER 0, 1, …): PNP0501 with 8 ports and one edge-triggered interrupt.
+ * Without it a hardware-reduced kernel gives the UART no interrupt. */
+void aml_uart(struct aml *aml, unsigned number, uint16_t port, uint32_t gsi);
+
+#endif

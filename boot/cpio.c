@@ -1,0 +1,107 @@
+#include "cpio.h"
+
+#include <string.h>
+
+#define TRAILER "TRAILER!!!"
+
+enum {
+	HEADER_SIZE = 110, /* magic of 6 characters, 13 fields of 8 hexadecimal digits */
+	FIELD_INODE = 0,
+	FIELD_MODE = 1,
+	FIELD_LINKS = 4,
+	FIELD_FILE_SIZE = 6,
+	FIELD_NAME_SIZE = 11,
+};
+
+static bool get_field(const uint8_t *header, unsigned field, uint32_t *value)
+{
+	const uint8_t *digits = header + 6 + field * 8;
+
+	*value = 0;
+	for (unsigned i = 0; i < 8; i++) {
+		uint8_t c = digits[i];
+		uint32_t digit;
+
+		if (c >= '0' && c <= '9')
+			digit = c - '0';
+		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+			digit = (c | 0x20u) - 'a' + 10;
+		else
+			return false;
+		*value = *value << 4 | digit;
+	}
+	return true;
+}
+
+bool cpio_check(struct bytes file, struct problem *problem)
+{
+	uint64_t offset = 0;
+
+	for (;;) {
+		uint32_t name_size, file_size;
+
+		if (!bytes_have(file, offset, HEADER_SIZE))
+			return problem_set(problem, "is cut short: no cpio trailer in its %zu bytes (copy "
+						    "it again)", file.size);
+		const uint8_t *header = file.data + offset;
+		if (memcmp(header, "07070", 5) || (header[5] != '1' && header[5] != '2') ||
+		    !get_field(header, FIELD_NAME_SIZE, &name_size) ||
+		    !get_field(header, FIELD_FILE_SIZE, &file_size))
+			return problem_set(problem, "is a damaged cpio archive (bad header at byte %llu)",
+					   (unsigned long long)offset);
+		uint64_t name = offset + HEADER_SIZE;
+		uint64_t data = align_up(name + name_size, 4);
+		if (!bytes_have(file, name, name_size) || !bytes_have(file, data, file_size))
+			return problem_set(problem, "is cut short: a member at byte %llu ends beyond the "
+						    "file's %zu bytes (copy it again)",
+					   (unsigned long long)offset, file.size);
+		if (name_size == sizeof(TRAILER) && !memcmp(file.data + name, TRAILER, name_size))
+			return true;
+		offset = align_up(data + file_size, 4);
+	}
+}
+
+static void append(struct cpio *cpio, const void *data, size_t size)
+{
+	if (size && size <= cpio->capacity && cpio->size <= cpio->capacity - size)
+		memcpy(cpio->buffer + cpio->size, data, size);
+	cpio->size += size;
+}
+
+static void pad(struct cpio *cpio)
+{
+	append(cpio, "\0\0\0", -cpio->size & 3);
+}
+
+static void put_field(uint8_t *header, unsigned field, uint32_t value)
+{
+	uint8_t *digits = header + 6 + field * 8;
+
+	for (unsigned i = 0; i < 8; i++)
+		digits[i] = (uint8_t)"0123456789abcdef"[value >> (28 - 4 * i) & 15];
+}
+
+void cpio_add(struct cpio *cpio, const char *name, uint32_t mode, struct bytes data)
+{
+	uint8_t header[HEADER_SIZE];
+	size_t name_size = strlen(name) + 1;
+
+	memset(header, '0', sizeof(header));
+	memcpy(header, "070701", 6);
+	put_field(header, FIELD_INODE, ++cpio->inode);
+	put_field(header, FIELD_MODE, mode);
+	put_field(header, FIELD_LINKS, 1);
+	put_field(header, FIELD_FILE_SIZE, (uint32_t)data.size);
+	put_field(header, FIELD_NAME_SIZE, (uint32_t)name_size);
+	append(cpio, header, sizeof(header));
+	append(cpio, name, name_size);
+	pad(cpio);
+	append(cpio, data.data, data.size);
+	pad(cpio);
+}
+
+bool cpio_finish(struct cpio *cpio)
+{
+	cpio_add(cpio, TRAILER, 0, (struct bytes){0});
+	return cpio->size <= cpio->capacity;
+}

@@ -1,0 +1,64 @@
+/* Kernel and initrd files: recognised by content, parsed without side effects, then copied.
+ * A file is somebody else's: every offset and size in it is checked before use. */
+#ifndef MAYFLY_IMAGE_H
+#define MAYFLY_IMAGE_H
+
+#include "bytes.h"
+#include "ram.h"
+#include "report.h"
+
+#define IMAGE_SEGMENTS_MAX 16
+
+enum image_format {
+	IMAGE_PVH,     /* x86-64 ELF with a PVH note: 32-bit entry */
+	IMAGE_BZIMAGE, /* Linux/x86 boot protocol: 64-bit entry */
+};
+
+struct image_segment {
+	uint64_t file_offset;
+	uint64_t file_size;
+	uint64_t address;     /* guest-physical */
+	uint64_t memory_size; /* >= file_size; what lies beyond it is zero */
+};
+
+/* A kernel that can be loaded: every segment lies inside the file and inside guest memory. */
+struct image {
+	enum image_format format;
+	uint64_t entry;
+	uint64_t end;	      /* the first address above what the kernel occupies before it can
+				 look at the memory map */
+	uint64_t initrd_max;  /* the last byte an initrd may occupy */
+	uint32_t cmdline_max; /* bytes, the final NUL not counted */
+	unsigned segment_count;
+	struct image_segment segment[IMAGE_SEGMENTS_MAX];
+	struct bytes setup_header; /* bzImage: the header, from offset 0x1f1 of the file */
+};
+
+/* Where a kernel may be put: [start, end) is guest memory and free. */
+struct image_space {
+	uint64_t start, end;
+};
+
+/* Recognises and parses an x86-64 kernel. FILE must outlive IMAGE. False with PROBLEM set to what
+ * is wrong with the file ("is …"), for the caller to put the file's name before. */
+bool image_parse(struct bytes file, struct image_space space, struct image *image,
+		 struct problem *problem);
+
+/* PVH: Xen's "PVH boot ABI" (pvh.pandoc), ELF note XEN_ELFNOTE_PHYS32_ENTRY (18). FILE starts
+ * with the ELF magic. */
+bool pvh_parse(struct bytes file, struct image_space space, struct image *image,
+	       struct problem *problem);
+
+/* bzImage: Documentation/arch/x86/boot.rst, protocol 2.12 or newer with a 64-bit entry. FILE holds
+ * "HdrS" at 0x202. */
+bool bzimage_parse(struct bytes file, struct image_space space, struct image *image,
+		   struct problem *problem);
+
+/* Copies the segments of a parsed image. The gaps are zero because fresh guest memory is. */
+bool image_load(struct bytes file, const struct image *image, const struct ram *ram);
+
+/* Says whether FILE looks like an initramfs that the kernel can unpack: a complete newc cpio, or
+ * one of the kernel's compressors. */
+bool initrd_check(struct bytes file, struct problem *problem);
+
+#endif

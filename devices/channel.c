@@ -1,0 +1,189 @@
+#include "channel.h"
+
+#include <string.h>
+
+bool channel_init(struct channel *channel, const struct ram *ram, gpa_t window)
+{
+	memset(channel, 0, sizeof(*channel));
+	channel->ram = ram;
+	channel->window = window;
+	return ram_write(ram, window, CHANNEL_WINDOW_MARK, sizeof(CHANNEL_WINDOW_MARK));
+}
+
+/* The queue has room for one of each: STDIN is queued only when it is empty, TAKEN while out_busy,
+ * STDIN_END and the two CLOSED once. The trap guards that argument. */
+static void queue_frame(struct channel *channel, unsigned type, const uint8_t *payload, size_t size,
+			size_t inline_size)
+{
+	uint8_t *frame = channel->queue + channel->queue_size;
+
+	if (CHANNEL_HEADER + inline_size > sizeof(channel->queue) - channel->queue_size)
+		__builtin_trap();
+	frame[0] = (uint8_t)type;
+	frame[1] = (uint8_t)size;
+	frame[2] = (uint8_t)(size >> 8);
+	if (inline_size)
+		memcpy(frame + CHANNEL_HEADER, payload, inline_size);
+	channel->queue_size += CHANNEL_HEADER + inline_size;
+}
+
+const uint8_t *channel_pending(struct channel *channel, size_t *size)
+{
+	*size = channel->queue_size - channel->queue_done;
+	return channel->queue + channel->queue_done;
+}
+
+void channel_sent(struct channel *channel, size_t size)
+{
+	channel->queue_done += size;
+	if (channel->queue_done < channel->queue_size)
+		return;
+	channel->queue_size = channel->queue_done = 0;
+	/* Whatever TAKEN there was has been sent: the guest may send again. */
+	if (channel->out_done == channel->out_size)
+		channel->out_busy = false;
+}
+
+static void output_taken(struct channel *channel)
+{
+	channel->out_size = channel->out_done = 0;
+	queue_frame(channel, CHANNEL_TAKEN, NULL, 0, 0);
+}
+
+static bool begin_output(struct channel *channel, enum channel_frame stream, const uint8_t *payload,
+			 size_t size, struct problem *problem)
+{
+	gpa_t half = GPA(channel->window.v + CHANNEL_WINDOW_HALF);
+
+	if (channel->out_busy)
+		return problem_set(problem, "the guest sent output before the last was taken");
+	if (payload)
+		memcpy(channel->out, payload, size);
+	else if (!ram_read(channel->ram, half, channel->out, size))
+		return problem_set(problem, "the channel's window lies outside guest memory");
+	channel->out_busy = true;
+	channel->out_stream = stream;
+	channel->out_size = size;
+	if (size == 0)
+		output_taken(channel);
+	return true;
+}
+
+static bool begin(struct channel *channel, const uint8_t *payload, size_t size,
+		  struct problem *problem)
+{
+	if (size != 2 || payload[0] != CHANNEL_VERSION || channel->ready)
+		return problem_set(problem, "the guest's init is not of this mayfly's version");
+	channel->ready = true;
+	channel->windowed = payload[1];
+	return true;
+}
+
+static bool end(struct channel *channel, const uint8_t *payload, size_t size,
+		struct problem *problem)
+{
+	if (size != 2 || payload[0] > CHANNEL_SETUP_FAILED)
+		return problem_set(problem, "the guest sent a damaged exit status");
+	channel->exited = true;
+	channel->exit_kind = payload[0];
+	channel->exit_value = payload[1];
+	return true;
+}
+
+/* PAYLOAD is NULL if it lies in the window. */
+static bool handle_frame(struct channel *channel, enum channel_frame type, const uint8_t *payload,
+			 size_t size, struct problem *problem)
+{
+	switch (type) {
+	case CHANNEL_STDOUT:
+	case CHANNEL_STDERR:
+		return begin_output(channel, type, payload, size, problem);
+	case CHANNEL_READY:
+		return begin(channel, payload, size, problem);
+	case CHANNEL_TAKEN:
+		channel->in_busy = false;
+		return true;
+	case CHANNEL_EXIT:
+		return end(channel, payload, size, problem);
+	default:
+		return problem_set(problem, "the guest sent a frame of unknown type %u", type);
+	}
+}
+
+/* One byte at a time: a frame is short, its data is in the window. */
+static bool receive_byte(struct channel *channel, uint8_t byte, struct problem *problem)
+{
+	channel->frame[channel->frame_size++] = byte;
+	if (channel->frame_size < CHANNEL_HEADER)
+		return true;
+
+	unsigned type = channel->frame[0];
+	size_t size = channel->frame[1] | (size_t)channel->frame[2] << 8;
+	bool in_window = type & CHANNEL_IN_WINDOW;
+	if (in_window) {
+		type &= ~(unsigned)CHANNEL_IN_WINDOW;
+		if (size > CHANNEL_CHUNK_MAX || (type != CHANNEL_STDOUT && type != CHANNEL_STDERR))
+			return problem_set(problem, "the guest sent a damaged frame of type %u", type);
+	} else {
+		if (size > CHANNEL_INLINE_MAX)
+			return problem_set(problem, "the guest sent a frame of %zu bytes", size);
+		if (channel->frame_size < CHANNEL_HEADER + size)
+			return true;
+	}
+	channel->frame_size = 0;
+	return handle_frame(channel, type, in_window ? NULL : channel->frame + CHANNEL_HEADER, size,
+			    problem);
+}
+
+bool channel_receive(struct channel *channel, const uint8_t *data, size_t size,
+		     struct problem *problem)
+{
+	/* What follows the exit status is noise. */
+	for (size_t i = 0; i < size && !channel->exited; i++)
+		if (!receive_byte(channel, data[i], problem))
+			return false;
+	return true;
+}
+
+size_t channel_input_room(const struct channel *channel)
+{
+	if (!channel->ready || channel->in_busy || channel->in_ended || channel->queue_size)
+		return 0;
+	return channel->windowed ? CHANNEL_CHUNK_MAX : CHANNEL_INLINE_MAX;
+}
+
+void channel_input(struct channel *channel, const uint8_t *data, size_t size)
+{
+	if (size == 0) {
+		channel->in_ended = true;
+		queue_frame(channel, CHANNEL_STDIN_END, NULL, 0, 0);
+		return;
+	}
+	channel->in_busy = true;
+	if (!channel->windowed)
+		queue_frame(channel, CHANNEL_STDIN, data, size, size);
+	else if (ram_write(channel->ram, channel->window, data, size))
+		queue_frame(channel, CHANNEL_STDIN | CHANNEL_IN_WINDOW, NULL, size, 0);
+}
+
+const uint8_t *channel_output(const struct channel *channel, size_t *size,
+			      enum channel_frame *stream)
+{
+	*size = channel->out_size - channel->out_done;
+	*stream = channel->out_stream;
+	return channel->out + channel->out_done;
+}
+
+void channel_written(struct channel *channel, size_t size)
+{
+	channel->out_done += size;
+	if (channel->out_done == channel->out_size)
+		output_taken(channel);
+}
+
+void channel_output_closed(struct channel *channel, enum channel_frame stream)
+{
+	uint8_t payload = (uint8_t)stream;
+
+	queue_frame(channel, CHANNEL_CLOSED, &payload, 1, 1);
+}

@@ -1,0 +1,64 @@
+/* The host's side of the channel (see channel_wire.h): bytes from and for the UART on one side, the
+ * workload's stdin, stdout and stderr on the other. It owns no descriptor and waits for nothing;
+ * the main loop moves the bytes. Everything that comes from the guest is checked. */
+#ifndef MAYFLY_CHANNEL_H
+#define MAYFLY_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "channel_wire.h"
+#include "ram.h"
+#include "report.h"
+
+struct channel {
+	const struct ram *ram;
+	gpa_t window;
+
+	uint8_t frame[CHANNEL_HEADER + CHANNEL_INLINE_MAX]; /* being received */
+	size_t frame_size;
+
+	uint8_t out[CHANNEL_CHUNK_MAX]; /* data of the guest's last data frame … */
+	size_t out_size, out_done;	/* … and how much of it has been written */
+	enum channel_frame out_stream;
+	bool out_busy;			/* the guest has not been told TAKEN yet */
+
+	uint8_t queue[CHANNEL_HEADER + CHANNEL_INLINE_MAX + 32]; /* for the guest */
+	size_t queue_size, queue_done;
+
+	bool ready, windowed; /* the guest said READY; it can see the window */
+	bool in_busy;	      /* the guest has not said TAKEN yet */
+	bool in_ended;	      /* STDIN_END was queued */
+	bool exited;
+	uint8_t exit_kind, exit_value;
+};
+
+/* WINDOW lies inside guest memory and is 2 × CHANNEL_WINDOW_HALF bytes long; false if it does not. */
+bool channel_init(struct channel *channel, const struct ram *ram, gpa_t window);
+
+/* Takes in what the guest sent. False with PROBLEM set if the guest broke the protocol; the channel is
+ * of no use after that. */
+bool channel_receive(struct channel *channel, const uint8_t *data, size_t size,
+		     struct problem *problem);
+
+/* The bytes to be sent to the guest now: their start, and how many in *SIZE. */
+const uint8_t *channel_pending(struct channel *channel, size_t *size);
+void channel_sent(struct channel *channel, size_t size);
+
+/* How many bytes of stdin the guest can take now; 0: none. */
+size_t channel_input_room(const struct channel *channel);
+
+/* Sends SIZE bytes, at most channel_input_room(), or, with SIZE 0, end-of-file. */
+void channel_input(struct channel *channel, const uint8_t *data, size_t size);
+
+/* The workload's output: its bytes, how many, and which stream it is (STDOUT or STDERR). *SIZE is 0
+ * when there is none. */
+const uint8_t *channel_output(const struct channel *channel, size_t *size,
+			      enum channel_frame *stream);
+void channel_written(struct channel *channel, size_t size);
+
+/* Tells the guest that nobody reads STREAM any more; what it still sends there is dropped. */
+void channel_output_closed(struct channel *channel, enum channel_frame stream);
+
+#endif

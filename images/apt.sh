@@ -1,0 +1,81 @@
+# shellcheck shell=sh
+# apt.sh: gets Debian packages as files, without installing them and without root (sourced after cache.sh).
+#
+#   apt_source PACKAGE DIR     unpacks the package's patched source tree into DIR/src
+#   apt_unpack META DIR        downloads the package a meta package stands for and unpacks its files into DIR/files
+#   apt_meta_version META      prints which package and version that is, for cache keys
+#
+# Where packages come from is the machine's business: everything is derived from its own apt configuration.
+
+# Writes the machine's package sources into DIR, all of them turned into entries of TYPE (deb or deb-src).
+apt_derive_sources() {
+	for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+		[ -e "$list" ] || continue
+		case $list in
+		*.sources) sed "s/^Types:.*/Types: $1/" "$list" ;;
+		*) sed -n "s/^[[:space:]]*deb[[:space:]]/$1 /p" "$list" ;;
+		esac >"$2/${list##*/}"
+	done
+}
+
+# Runs an apt tool on the machine's package indexes, or on the private ones of directory STATE when that exists. Nothing is
+# installed, so all it needs is root's rights within that directory, and the sandbox user could not write to it.
+apt_run() (
+	state=$1 tool=$2
+	shift 2
+	[ ! -d "$state" ] || set -- -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$state/sources" \
+		-o Dir::State::Lists="$state/lists" -o Dir::Cache="$state/cache" -o Acquire::Languages=none "$@"
+	LC_ALL=C "$tool" -qq -o APT::Sandbox::User=root "$@"
+)
+
+# Makes STATE with indexes of TYPE. The machine's own may lack deb-src or be out of date, and to mend that takes root.
+apt_indexes() {
+	mkdir -p "$2/sources" "$2/lists/partial" "$2/cache/archives/partial"
+	apt_derive_sources "$1" "$2/sources"
+	# A source that does not answer matters only if the package is then not found.
+	apt_run "$2" apt-get update >"$2/log" 2>&1 || :
+}
+
+apt_source() (
+	mkdir "$2/unpack"
+	cd "$2/unpack"
+	apt_indexes deb-src "$2/apt"
+	apt_run "$2/apt" apt-get source "$1" >>"$2/apt/log" 2>&1 ||
+		{ tail -n 20 "$2/apt/log" >&2 && fail "apt cannot get the source package $1"; }
+	for tree in */; do mv "$tree" "$2/src"; done # its name is the package's business; it is the only one here
+	rm -r "$2/unpack" "$2/apt"
+)
+
+# Prints "PACKAGE (= VERSION)", the first dependency of META, or nothing when it is not known.
+apt_depends() {
+	apt_run "$1" apt-cache show --no-all-versions "$2" 2>/dev/null | sed -n 's/^Depends: \([^,]*\).*/\1/p'
+}
+
+# Asked again only when the machine's indexes have changed: apt may take half a second to answer.
+apt_meta_version() {
+	memo=$cache_root/.$1.version
+	if [ ! -s "$memo" ] || [ -n "$(find /var/lib/apt/lists -maxdepth 0 -newer "$memo")" ]; then
+		mkdir -p "$cache_root"
+		apt_depends - "$1" >"$memo.$$"
+		mv "$memo.$$" "$memo"
+	fi
+	cat "$memo"
+}
+
+apt_download() {
+	package=$(apt_depends "$1" "$2")
+	[ -n "$package" ] && apt_run "$1" apt-get download "${package%% *}"
+}
+
+apt_unpack() (
+	mkdir "$2/files" "$2/unpack"
+	cd "$2/unpack"
+	# The usual case first: when the machine's indexes are fresh, nothing but the package is fetched.
+	if ! apt_download - "$1" >/dev/null 2>&1; then
+		apt_indexes deb "$2/apt"
+		apt_download "$2/apt" "$1" >>"$2/apt/log" 2>&1 ||
+			{ tail -n 20 "$2/apt/log" >&2 && fail "apt cannot get the package $1"; }
+	fi
+	dpkg-deb -x ./*.deb "$2/files"
+	rm -rf "$2/unpack" "$2/apt"
+)

@@ -1,0 +1,38 @@
+#!/bin/sh
+# cmocka.sh ARCH: builds the cmocka test library for musl and prints the cache directory that holds
+#   include/cmocka.h include/cmocka_pbc.h  lib/libcmocka.a
+# Input: Debian's source package cmocka (its binary packages are for glibc). Exit: 0, or 1 with a line on stderr.
+set -eu
+
+here=$(dirname "$0")
+# shellcheck source=/dev/null
+. "$here/cache.sh"
+# shellcheck source=/dev/null
+. "$here/apt.sh"
+
+arch=${1:?usage: cmocka.sh ARCH}
+case $arch in
+x86_64) cc=musl-gcc ;;
+*) fail "no recipe for architecture $arch" ;;
+esac
+
+# The library is one file. What its CMake would find out about musl is written down here instead.
+features='MALLOC_H INTTYPES_H SIGNAL_H STRINGS_H STRUCT_TIMESPEC CLOCK_REALTIME STRSIGNAL SIGLONGJMP
+	GCC_THREAD_LOCAL_STORAGE'
+
+build() {
+	progress BUILD "cmocka for $arch"
+	apt_source cmocka "$1"
+	cd "$1"
+	mkdir include lib
+	cp src/include/cmocka.h src/include/cmocka_pbc.h include
+	for feature in $features; do printf '#define HAVE_%s 1\n' "$feature"; done >src/config.h
+	logged log "$cc" -std=gnu99 -O2 -g -fPIC -DHAVE_CONFIG_H -Isrc -Iinclude -Isrc/include -c src/src/cmocka.c -o cmocka.o
+	ar rcsD lib/libcmocka.a cmocka.o
+	rm -r src log cmocka.o
+}
+
+# The installed package tells the source's version at once, without apt's indexes.
+versions=$(installed libcmocka-dev musl-dev)
+key=$(cache_key "$0" "$here/apt.sh" "$versions" "$($cc -dumpfullversion)")
+cache_entry "cmocka-$arch" "$key" build

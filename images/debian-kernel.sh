@@ -1,0 +1,34 @@
+#!/bin/sh
+# debian-kernel.sh ARCH: fetches Debian's unmodified cloud kernel and prints the cache directory that holds
+#   vmlinuz    the image as distributed: the lab's host kernel, and a guest that nobody tailored to mayfly
+#   config     its configuration
+#   modules/   its modules: modules/kernel/... (modules.dep is made by an installation, so there is none)
+# Nothing is installed. Exit: 0, or 1 with a line on stderr.
+set -eu
+
+here=$(dirname "$0")
+# shellcheck source=/dev/null
+. "$here/cache.sh"
+# shellcheck source=/dev/null
+. "$here/apt.sh"
+
+arch=${1:?usage: debian-kernel.sh ARCH}
+case $arch in
+x86_64) meta=linux-image-cloud-amd64 ;;
+*) fail "no recipe for architecture $arch" ;;
+esac
+
+fetch() {
+	progress FETCH "Debian's kernel ($meta)"
+	apt_unpack "$meta" "$1"
+	cd "$1"
+	mv files/boot/vmlinuz-* vmlinuz
+	mv files/boot/config-* config
+	mv files/lib/modules/*/ modules
+	find modules -name '*.xz' -exec xz -d {} + # newer releases compress them, and busybox's insmod takes them as they are
+	rm -r files
+}
+
+version=$(apt_meta_version "$meta")
+key=$(cache_key "$0" "$here/apt.sh" "$version")
+cache_entry "debian-kernel-$arch" "$key" fetch

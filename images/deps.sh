@@ -1,0 +1,59 @@
+#!/bin/sh
+# deps.sh GROUP...: sees to it that the Debian packages of each GROUP are installed; the table below names the groups.
+# Silent when all are there. Otherwise installs the missing ones, as root or through a sudo that asks for no password;
+# where neither works, prints the one command to type. Exit: 0 all are installed, 1 they are not.
+set -eu
+
+fail() {
+	printf 'deps.sh: %s\n' "$*" >&2
+	exit 1
+}
+
+# Recommended packages are not installed, so what a tool needs in practice is named here (gcc: libc6-dev).
+packages_of() {
+	case $1 in
+	build) echo gcc libc6-dev make binutils musl-tools linux-libc-dev dpkg-dev gperf ;;
+	kernel) echo gcc libc6-dev make binutils linux-source-6.12 flex bison bc libelf-dev lz4 cpio xz-utils busybox-static ;;
+	lab) echo qemu-system-x86 busybox-static bash-static bats cpio xz-utils ;;
+	check) echo libcmocka-dev bats clang libclang-rt-dev clang-format shellcheck mandoc cppcheck strace bsdutils \
+		util-linux socat e2fsprogs squashfs-tools erofs-utils device-tree-compiler iproute2 ;;
+	*) fail "unknown group $1 (build, kernel, lab, check)" ;;
+	esac
+}
+
+# Prints those of the packages that are not installed. One query for all: this runs at each make.
+missing() {
+	have=,$(dpkg-query -W -f='${db:Status-Abbrev}${Package},' "$@" 2>/dev/null || :)
+	for package in "$@"; do
+		case $have in *",ii $package,"*) ;; *) printf '%s ' "$package" ;; esac
+	done
+}
+
+# The package lists are refreshed only when something is to be installed: those of a fresh machine are empty or old.
+install() {
+	log=$(mktemp)
+	trap 'rm -f "$log"' EXIT
+	printf '  %-7s %s\n' INSTALL "$*" >&2
+	$as_root apt-get -qq update >"$log" 2>&1 || : # a source that does not answer may not be needed
+	$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >>"$log" 2>&1 ||
+		{ tail -n 20 "$log" >&2 && fail 'apt-get install failed'; }
+}
+
+[ $# -gt 0 ] || fail 'usage: deps.sh GROUP... (build, kernel, lab, check)'
+needed=
+for group in "$@"; do
+	wanted=$(packages_of "$group") # an assignment of its own: an unknown group ends the script here
+	# shellcheck disable=SC2086 # a list of words, here and below
+	needed="$needed$(missing $wanted)"
+done
+[ -n "$needed" ] || exit 0
+
+if [ "$(id -u)" = 0 ]; then
+	as_root=
+elif sudo -n true 2>/dev/null; then
+	as_root='sudo -n'
+else
+	fail "packages are missing; install them with: sudo apt-get install -y --no-install-recommends $needed"
+fi
+# shellcheck disable=SC2086
+install $needed

@@ -1,0 +1,87 @@
+#!/bin/sh
+# kernel.sh ARCH: builds the guest kernel and prints the cache directory that holds
+#   vmlinux      stripped ELF with its PVH note (x86_64)
+#   bzImage      the same kernel, packed (x86_64)
+#   System.map   addresses to names: the kernel itself carries no symbol table
+#   config       the final configuration
+# Input: common.config and ARCH.config beside this script; the source from Debian's linux-source package, or from the
+# directory LINUX_SRC, which is not written to. Exit: 0, or 1 with a line on stderr.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=/dev/null
+. "$here/cache.sh"
+
+arch=${1:?usage: kernel.sh ARCH}
+package=linux-source-6.12
+tarball=/usr/src/$package.tar.xz
+fragments="$here/common.config $here/$arch.config"
+
+case $arch in
+x86_64) images='vmlinux arch/x86/boot/bzImage' targets=bzImage ;;
+*) fail "no recipe for architecture $arch" ;;
+esac
+
+# Nothing of this machine or this moment goes into the image: the same source gives the same bytes.
+export KBUILD_BUILD_USER=mayfly KBUILD_BUILD_HOST=mayfly KBUILD_BUILD_VERSION=1
+export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970'
+export LC_ALL=C
+
+# Changes with the files' sizes and times: to hash a kernel tree's content would take longer than many a build.
+source_state() {
+	if [ -n "${LINUX_SRC:-}" ]; then
+		find "$LINUX_SRC" -name .git -prune -o -type f -printf '%P %s %T@\n' | sort
+	else
+		installed "$package"
+	fi
+}
+
+# Nice: three minutes of two busy processors should not keep anyone from working.
+kbuild() { logged "$work/log" nice -n 10 make -C "$source" O="$work/build" ARCH="$arch" -j"$(nproc)" "$@"; }
+
+# An option that asks for what its dependencies rule out vanishes without a word from olddefconfig.
+check_config() {
+	while IFS= read -r line; do
+		case $line in
+		CONFIG_*) grep -qxF -e "$line" "$1" || echo "$line" ;;
+		'# CONFIG_'*' is not set')
+			name=${line#'# '}
+			! grep -q "^${name%' is not set'}=" "$1" || echo "$line"
+			;;
+		esac
+	done >"$work/refused"
+	[ ! -s "$work/refused" ] || fail "options that did not take effect: $(tr '\n' ';' <"$work/refused")"
+}
+
+configure() {
+	kbuild tinyconfig
+	# shellcheck disable=SC2086 # a list of files, here and below
+	cat $fragments >>"$work/build/.config" # the last word counts
+	kbuild olddefconfig
+	# shellcheck disable=SC2086
+	cat $fragments | check_config "$work/build/.config"
+}
+
+build() {
+	work=$1/work
+	mkdir -p "$work/build"
+	source=${LINUX_SRC:-$work/source}
+	if [ -z "${LINUX_SRC:-}" ]; then
+		progress UNPACK "$package"
+		mkdir "$source"
+		tar -xJf "$tarball" -C "$source" --strip-components=1
+	fi
+	configure
+	progress BUILD "guest kernel for $arch (some minutes)"
+	kbuild "$targets"
+	cp "$work/build/.config" "$1/config"
+	cp "$work/build/System.map" "$1"
+	for image in $images; do cp "$work/build/$image" "$1"; done
+	[ ! -f "$1/vmlinux" ] || strip --strip-all "$1/vmlinux"
+	rm -rf "$work"
+}
+
+state=$(source_state)
+# shellcheck disable=SC2086
+key=$(cache_key "$0" $fragments "$state" "$(gcc -dumpfullversion)" "$(ld --version | head -n 1)")
+cache_entry "kernel-$arch" "$key" build

@@ -1,0 +1,46 @@
+#!/bin/sh
+# libseccomp.sh ARCH: builds libseccomp as a static library for musl and prints the cache directory that holds
+#   include/seccomp.h include/seccomp-syscalls.h  lib/libseccomp.a
+#   uapi/{linux,asm,asm-generic}                  the kernel's headers, for -isystem: musl has none of its own
+# Input: Debian's source package libseccomp (the binary package is built for glibc and does not link with musl).
+# Exit: 0, or 1 with a line on stderr.
+set -eu
+
+here=$(dirname "$0")
+# shellcheck source=/dev/null
+. "$here/cache.sh"
+# shellcheck source=/dev/null
+. "$here/apt.sh"
+
+arch=${1:?usage: libseccomp.sh ARCH}
+# Position-independent for a static-PIE; one section a function, so that the linker drops what mayfly does not use.
+cflags='-fPIC -O2 -fno-plt -ffunction-sections -fdata-sections -fstack-protector-strong'
+
+case $arch in
+x86_64) cc=musl-gcc uapi=/usr/include asm=/usr/include/x86_64-linux-gnu/asm headers=linux-libc-dev ;;
+*) fail "no recipe for architecture $arch" ;;
+esac
+
+link_uapi() {
+	mkdir "$1"
+	ln -s "$uapi/linux" "$uapi/asm-generic" "$asm" "$1"
+	[ -e "$1/linux/seccomp.h" ] && [ -e "$1/asm/unistd.h" ] || fail "no kernel headers in $uapi (package $headers)"
+}
+
+build() {
+	progress BUILD "libseccomp for $arch"
+	apt_source libseccomp "$1"
+	link_uapi "$1/uapi"
+	cd "$1/src"
+	logged "$1/log" ./configure --host="$arch-linux-musl" --prefix="$1" --disable-shared --enable-static \
+		CC="$cc" CFLAGS="$cflags" CPPFLAGS="-isystem $1/uapi"
+	logged "$1/log" make -j"$(nproc)" -C src install-libLTLIBRARIES
+	logged "$1/log" make -C include install
+	cd "$1"
+	rm -r src log lib/libseccomp.la
+}
+
+# libseccomp2 is part of every Debian system, and its version tells that of the source at once, without apt's indexes.
+versions=$(installed libseccomp2 musl-dev "$headers")
+key=$(cache_key "$0" "$here/apt.sh" "$versions" "$($cc -dumpfullversion)")
+cache_entry "libseccomp-$arch" "$key" build

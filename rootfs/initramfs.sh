@@ -1,0 +1,48 @@
+#!/bin/sh
+# initramfs.sh ARCH OUT: packs a busybox system with a shell on the console into OUT, an uncompressed initramfs.
+# Input: the package busybox-static. Needs neither root nor device nodes: the kernel brings a /dev/console of its own, and
+# the rest is devtmpfs. The same inputs give the same bytes. Exit: 0, or 1 with a line on stderr.
+set -eu
+umask 022
+
+here=$(dirname "$0")
+# shellcheck source=/dev/null
+. "$here/../images/cache.sh"
+# shellcheck source=/dev/null
+. "$here/../images/tree.sh"
+
+arch=${1:?usage: initramfs.sh ARCH OUT}
+out=${2:?usage: initramfs.sh ARCH OUT}
+[ "$arch" = x86_64 ] || fail "no recipe for architecture $arch"
+
+# PID 1 stays a plain script; the shell gets a session of its own with the console as its terminal, or Ctrl-C would do
+# nothing. A kernel that was given no ACPI tables cannot power off: there a reboot ends the VM.
+write_init() {
+	cat <<-'END'
+		#!/bin/sh
+		export PATH=/sbin:/usr/sbin:/bin:/usr/bin HOME=/root TERM="${TERM:-vt100}"
+		mount -t proc proc /proc
+		mount -t sysfs sysfs /sys
+		mount -t devtmpfs devtmpfs /dev
+		mkdir -p /dev/pts /dev/shm
+		mount -t devpts -o ptmxmode=666 devpts /dev/pts
+		mount -t tmpfs tmpfs /dev/shm
+		mount -t tmpfs tmpfs /tmp
+		mount -t tmpfs tmpfs /run
+		[ "$(hostname)" != '(none)' ] || hostname mayfly
+		ip link set lo up
+		echo "Linux $(uname -r), $(nproc) CPU, $(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo) MiB, up in $(cut -d' ' -f1 /proc/uptime) s. To power off: exit"
+		cd /root
+		setsid cttyhack sh
+		sync
+		[ -d /sys/firmware/acpi ] || reboot -f
+		poweroff -f
+	END
+}
+
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+tree_busybox "$tree"
+write_init >"$tree/init"
+chmod 755 "$tree" "$tree/init"
+tree_pack "$tree" "$out"

@@ -1,0 +1,86 @@
+#include "ending.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "channel_wire.h"
+#include "exitcode.h"
+#include "fdplan.h"
+
+void ending_set(struct ending *ending, enum end_cause cause, int number, const struct problem *text)
+{
+	uint64_t one = 1;
+
+	if (atomic_flag_test_and_set(&ending->taken))
+		return;
+	ending->number = number;
+	if (text)
+		ending->text = *text;
+	atomic_store_explicit(&ending->cause, cause, memory_order_release);
+	/* The counter is never full: this is its only write. */
+	if (write(FD_ENDING, &one, sizeof(one)) < 0)
+		return;
+}
+
+enum end_cause ending_cause(struct ending *ending)
+{
+	return (enum end_cause)atomic_load_explicit(&ending->cause, memory_order_acquire);
+}
+
+/* What an end means in a plain boot and when there was a workload. */
+static const struct {
+	int plain, workload;
+	const char *line; /* said when the code is CODE_GUEST_FAILED; NULL: the ending's own text */
+} meanings[] = {
+	[END_POWER_OFF] = {CODE_OK, CODE_GUEST_FAILED,
+			   "the guest powered off without saying how its workload ended (-v shows its log)"},
+	[END_RESET] = {CODE_OK, CODE_GUEST_FAILED,
+		       "the guest reset itself without saying how its workload ended (-v shows its log)"},
+	[END_PANIC] = {CODE_GUEST_FAILED, CODE_GUEST_FAILED,
+		       "the guest's kernel panicked (-v shows its log)"},
+	[END_CRASH] = {CODE_GUEST_FAILED, CODE_GUEST_FAILED, NULL},
+	[END_ESCAPE] = {CODE_OK, CODE_OK, NULL},
+	[END_HOST_FAILURE] = {CODE_MAYFLY_FAILED, CODE_MAYFLY_FAILED, NULL},
+};
+
+int ending_report(struct ending *ending, bool workload)
+{
+	enum end_cause cause = ending_cause(ending);
+
+	if (cause == END_SIGNAL)
+		return CODE_SIGNAL + ending->number;
+	int code = workload ? meanings[cause].workload : meanings[cause].plain;
+	if (code != CODE_OK)
+		report("%s", meanings[cause].line ? meanings[cause].line : ending->text.text);
+	return code;
+}
+
+static int not_started(int error, const char *command)
+{
+	if (error == ENOENT) {
+		report("cannot run '%s': not found in the guest (put it into the initramfs given with -i; "
+		       "a dynamically linked program needs its loader there too)", command);
+		return CODE_NOT_FOUND;
+	}
+	report("cannot run '%s': %s (it must be an executable file for the guest's architecture)",
+	       command, strerror(error));
+	return CODE_NOT_EXECUTABLE;
+}
+
+int ending_workload(unsigned kind, unsigned value, const char *command)
+{
+	switch (kind) {
+	case CHANNEL_EXITED:
+		return (int)value;
+	case CHANNEL_KILLED:
+		return CODE_SIGNAL + (int)value;
+	case CHANNEL_NOT_STARTED:
+		return not_started((int)value, command);
+	default:
+		report("the guest's init could not set up the workload: %s (-v shows its log)",
+		       strerror((int)value));
+		return CODE_GUEST_FAILED;
+	}
+}

@@ -1,0 +1,43 @@
+/* How a VM ended: said once, by whichever thread sees it first, and turned into an exit code and a
+ * line for the user by the main thread. */
+#ifndef MAYFLY_ENDING_H
+#define MAYFLY_ENDING_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "report.h"
+
+enum end_cause {
+	END_NONE,
+	END_POWER_OFF,	  /* ACPI S5 */
+	END_RESET,	  /* the guest asked for a reboot */
+	END_PANIC,	  /* the guest's kernel panicked */
+	END_CRASH,	  /* triple fault, emulation failure, an exit nobody knows: TEXT says it */
+	END_WORKLOAD,	  /* the workload's result has arrived */
+	END_SIGNAL,	  /* somebody wants mayfly to end: NUMBER is the signal */
+	END_ESCAPE,	  /* the user typed Ctrl-A x */
+	END_HOST_FAILURE, /* our own plumbing failed: TEXT says it */
+};
+
+struct ending {
+	atomic_flag taken;
+	atomic_int cause; /* enum end_cause; set when the rest is */
+	int number;
+	struct problem text;
+};
+
+/* Says that the VM ends. Only the first call counts. TEXT may be NULL. Wakes the main loop. */
+void ending_set(struct ending *ending, enum end_cause cause, int number,
+		const struct problem *text);
+
+enum end_cause ending_cause(struct ending *ending);
+
+/* The exit code, and the line for the user if there is one to say. WORKLOAD: the guest was given a
+ * command, so that an end without its result is a failure. */
+int ending_report(struct ending *ending, bool workload);
+
+/* The exit code of a workload's result (enum channel_exit), and the line if it never ran. */
+int ending_workload(unsigned kind, unsigned value, const char *command);
+
+#endif

@@ -1,0 +1,58 @@
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *mend_for(int error)
+{
+	switch (error) {
+	case ENOENT:
+		return "check the path; 'make kernel rootfs' builds ours";
+	case EACCES:
+		return "make it readable for this user";
+	default:
+		return "give a regular file";
+	}
+}
+
+static bool map_open_file(int fd, const char *path, struct bytes *file, struct problem *problem)
+{
+	struct stat stat;
+
+	if (fstat(fd, &stat) < 0 || !S_ISREG(stat.st_mode))
+		return problem_set(problem, "cannot use %s: it is not a regular file (give a regular file)",
+				   path);
+	*file = (struct bytes){.size = (size_t)stat.st_size};
+	if (file->size == 0)
+		return true;
+	void *data = mmap(NULL, file->size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (data == MAP_FAILED)
+		return problem_set(problem, "cannot map %s: %s (copy it to a local disk)", path,
+				   strerror(errno));
+	file->data = data;
+	return true;
+}
+
+bool file_map(const char *path, struct bytes *file, struct problem *problem)
+{
+	/* O_NONBLOCK: a FIFO given by mistake must not make us wait for a writer. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return problem_set(problem, "cannot open %s: %s (%s)", path, strerror(errno),
+				   mend_for(errno));
+	bool mapped = map_open_file(fd, path, file, problem);
+	close(fd);
+	return mapped;
+}
+
+void file_unmap(struct bytes *file)
+{
+	if (file->size)
+		munmap((void *)(uintptr_t)file->data, file->size);
+	*file = (struct bytes){0};
+}

@@ -1,0 +1,9 @@
+/* The guest's PID 1 (rootfs/init.c), a static ELF file inside this one. */
+#ifndef MAYFLY_GUEST_INIT_H
+#define MAYFLY_GUEST_INIT_H
+
+#include "bytes.h"
+
+struct bytes guest_init(void);
+
+#endif

@@ -1,0 +1,385 @@
+#define _GNU_SOURCE
+#include "ioloop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fdplan.h"
+
+enum { CTRL_A = 1 };
+
+/* These end mayfly in order. SIGPIPE is an error code of write to us. */
+static const int ending_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+
+static bool open_signals(struct problem *problem)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(ending_signals) / sizeof(ending_signals[0]); i++)
+		sigaddset(&set, ending_signals[i]);
+	if (!fd_place(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), FD_SIGNALS, "a signalfd", problem))
+		return false;
+	sigaddset(&set, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return true;
+}
+
+/* A pidfd, because PR_SET_PDEATHSIG speaks of the parent's thread, and threads come and go. A parent
+ * outside our PID namespace (0) or init (1) cannot be watched, and need not be. */
+static bool open_parent(struct ioloop *loop, struct problem *problem)
+{
+	pid_t parent = getppid();
+	int fd;
+
+	if (parent <= 1)
+		return true;
+	fd = (int)syscall(SYS_pidfd_open, parent, 0);
+	if (fd < 0 && errno == ENOSYS)
+		return true; /* Linux 5.2 and older */
+	if (fd < 0 || getppid() != parent) {
+		struct problem text;
+
+		problem_set(&text, "the parent process is gone");
+		ending_set(loop->ending, END_SIGNAL, SIGHUP, &text);
+		return true;
+	}
+	loop->has_parent = true;
+	return fd_place(fd, FD_PARENT, "the parent's pidfd", problem);
+}
+
+bool ioloop_open(struct ioloop *loop, enum console_place place, int log_fd, struct problem *problem)
+{
+	struct stream *const places[] = {&loop->out, &loop->err, &loop->log, NULL};
+
+	loop->console_out = places[place];
+	if (!stream_open(&loop->in, STDIN_FILENO, FD_IN, false, problem) ||
+	    !stream_open(&loop->out, STDOUT_FILENO, FD_OUT, true, problem) ||
+	    !stream_open(&loop->err, STDERR_FILENO, FD_ERR, true, problem))
+		return false;
+	if (place == CONSOLE_FILE && !stream_open(&loop->log, log_fd, FD_LOG, true, problem))
+		return false;
+	return open_signals(problem) && open_parent(loop, problem);
+}
+
+/* An error of our own output that is not just a reader who left. */
+static void fail_output(struct ioloop *loop, const char *what)
+{
+	struct problem text;
+
+	if (errno == EPIPE)
+		return;
+	problem_set(&text, "cannot write %s: %s (make room there, or send it elsewhere)", what,
+		    strerror(errno));
+	ending_set(loop->ending, END_HOST_FAILURE, 0, &text);
+}
+
+/* --- the console --- */
+
+static void show_console(struct ioloop *loop)
+{
+	for (;;) {
+		if (loop->shown_done == loop->shown_size) {
+			loop->shown_done = 0;
+			loop->shown_size = uart_take(loop->console, loop->shown, sizeof(loop->shown));
+			if (loop->shown_size == 0)
+				return;
+		}
+		if (!loop->console_out || loop->console_out->ended) {
+			loop->shown_done = loop->shown_size;
+			continue;
+		}
+		ssize_t count = stream_write(loop->console_out, loop->shown + loop->shown_done,
+					     loop->shown_size - loop->shown_done);
+		if (count < 0)
+			fail_output(loop, "the console");
+		if (count <= 0)
+			return;
+		loop->shown_done += (size_t)count;
+	}
+}
+
+static void show_help(struct ioloop *loop)
+{
+	static const uint8_t help[] = "\r\nCtrl-A x       ends the VM\r\n"
+				      "Ctrl-A h       shows this help\r\n"
+				      "Ctrl-A Ctrl-A  sends a Ctrl-A\r\n";
+
+	/* On a terminal that takes nothing now, help is not worth waiting for. */
+	loop->out.ready = true;
+	if (stream_write(&loop->out, help, sizeof(help) - 1) < 0)
+		fail_output(loop, "standard output");
+}
+
+/* What the byte typed after a Ctrl-A means. Returns what goes to the guest, or -1. */
+static int typed_escape(struct ioloop *loop, uint8_t byte)
+{
+	loop->escape = false;
+	if (byte == 'x' || byte == 'X')
+		ending_set(loop->ending, END_ESCAPE, 0, NULL);
+	else if (byte == 'h' || byte == 'H' || byte == '?')
+		show_help(loop);
+	return byte == CTRL_A ? CTRL_A : -1;
+}
+
+/* Takes the escapes out of what was typed; pipes have none. */
+static size_t filter_typed(struct ioloop *loop, uint8_t *data, size_t size)
+{
+	size_t kept = 0;
+
+	if (!loop->terminal->raw)
+		return size;
+	for (size_t i = 0; i < size; i++) {
+		int byte = data[i];
+
+		if (loop->escape)
+			byte = typed_escape(loop, data[i]);
+		else if (byte == CTRL_A) {
+			loop->escape = true;
+			byte = -1;
+		}
+		if (byte >= 0)
+			data[kept++] = (uint8_t)byte;
+	}
+	return kept;
+}
+
+static void feed_console(struct ioloop *loop)
+{
+	if (loop->typed_done == loop->typed_size) {
+		ssize_t count = stream_read(&loop->in, loop->typed, sizeof(loop->typed));
+
+		loop->typed_done = 0;
+		loop->typed_size = count > 0 ? filter_typed(loop, loop->typed, (size_t)count) : 0;
+	}
+	loop->typed_done += uart_give(loop->console, loop->typed + loop->typed_done,
+				      loop->typed_size - loop->typed_done);
+}
+
+/* With a terminal we always listen: Ctrl-A x must work while the guest takes nothing. */
+static bool console_wants_input(struct ioloop *loop)
+{
+	return loop->typed_done == loop->typed_size &&
+	       (loop->terminal->raw || uart_has_room(loop->console));
+}
+
+/* --- the channel --- */
+
+static void receive_from_guest(struct ioloop *loop)
+{
+	uint8_t bytes[4096];
+	struct problem text;
+	size_t size;
+
+	while ((size = uart_take(loop->channel_uart, bytes, sizeof(bytes)))) {
+		if (channel_receive(loop->channel, bytes, size, &text))
+			continue;
+		ending_set(loop->ending, END_CRASH, 0, &text);
+		uart_close(loop->channel_uart);
+		return;
+	}
+	if (loop->channel->exited)
+		ending_set(loop->ending, END_WORKLOAD, 0, NULL);
+}
+
+static void send_to_guest(struct ioloop *loop)
+{
+	size_t size;
+	const uint8_t *bytes = channel_pending(loop->channel, &size);
+
+	if (size)
+		channel_sent(loop->channel, uart_give(loop->channel_uart, bytes, size));
+}
+
+static void write_output(struct ioloop *loop)
+{
+	enum channel_frame which;
+	size_t size;
+	const uint8_t *bytes = channel_output(loop->channel, &size, &which);
+	struct stream *stream = which == CHANNEL_STDOUT ? &loop->out : &loop->err;
+	const char *name = which == CHANNEL_STDOUT ? "standard output" : "standard error";
+
+	if (!size)
+		return;
+	bool was_ended = stream->ended;
+	ssize_t count = was_ended ? (ssize_t)size : stream_write(stream, bytes, size);
+	if (count < 0) {
+		/* The workload learns of it as it would from a pipe. */
+		fail_output(loop, name);
+		channel_output_closed(loop->channel, which);
+		count = (ssize_t)size;
+	}
+	if (count > 0)
+		channel_written(loop->channel, (size_t)count);
+}
+
+static void feed_workload(struct ioloop *loop)
+{
+	size_t room = channel_input_room(loop->channel);
+
+	if (!room)
+		return;
+	ssize_t count = stream_read(&loop->in, loop->input, room);
+	if (count > 0)
+		channel_input(loop->channel, loop->input, (size_t)count);
+	else if (loop->in.ended)
+		channel_input(loop->channel, NULL, 0);
+}
+
+static void pump_channel(struct ioloop *loop)
+{
+	receive_from_guest(loop);
+	write_output(loop);
+	feed_workload(loop);
+	send_to_guest(loop);
+}
+
+/* --- the loop --- */
+
+static bool output_pending(struct ioloop *loop)
+{
+	enum channel_frame which;
+	size_t size = 0;
+
+	if (loop->channel)
+		channel_output(loop->channel, &size, &which);
+	return size || loop->shown_done < loop->shown_size;
+}
+
+static bool wants_input(struct ioloop *loop)
+{
+	if (loop->in.ended || loop->in.ready || ending_cause(loop->ending) != END_NONE)
+		return false;
+	return loop->channel ? channel_input_room(loop->channel) > 0 : console_wants_input(loop);
+}
+
+static bool wants_output(struct ioloop *loop, const struct stream *stream)
+{
+	enum channel_frame which;
+	size_t size;
+
+	if (stream->ended || stream->ready)
+		return false;
+	if (stream == loop->console_out && loop->shown_done < loop->shown_size)
+		return true;
+	if (!loop->channel)
+		return false;
+	channel_output(loop->channel, &size, &which);
+	return size && stream == (which == CHANNEL_STDOUT ? &loop->out : &loop->err);
+}
+
+enum { P_SIGNALS, P_PARENT, P_ENDING, P_CONSOLE, P_CHANNEL, P_IN, P_OUT, P_ERR, P_LOG, P_COUNT };
+
+static void prepare(struct ioloop *loop, struct pollfd polls[P_COUNT])
+{
+	const struct pollfd all[P_COUNT] = {
+		[P_SIGNALS] = {FD_SIGNALS, POLLIN, 0},
+		[P_PARENT] = {loop->has_parent ? FD_PARENT : -1, POLLIN, 0},
+		[P_ENDING] = {FD_ENDING, POLLIN, 0},
+		[P_CONSOLE] = {FD_CONSOLE_KICK, POLLIN, 0},
+		[P_CHANNEL] = {loop->channel ? FD_CHANNEL_KICK : -1, POLLIN, 0},
+		[P_IN] = {wants_input(loop) ? FD_IN : -1, POLLIN, 0},
+		[P_OUT] = {wants_output(loop, &loop->out) ? FD_OUT : -1, POLLOUT, 0},
+		[P_ERR] = {wants_output(loop, &loop->err) ? FD_ERR : -1, POLLOUT, 0},
+		[P_LOG] = {wants_output(loop, &loop->log) ? FD_LOG : -1, POLLOUT, 0},
+	};
+
+	memcpy(polls, all, sizeof(all));
+}
+
+static void drain_event(const struct pollfd *poll)
+{
+	uint64_t count;
+
+	/* Non-blocking: if another wake-up was faster, there is nothing to read. */
+	if (poll->revents && read(poll->fd, &count, sizeof(count)) < 0)
+		return;
+}
+
+/* The signal that ends us, or 0. */
+static int pending_signal(const struct pollfd polls[P_COUNT])
+{
+	struct signalfd_siginfo info;
+
+	if (polls[P_SIGNALS].revents && read(FD_SIGNALS, &info, sizeof(info)) == sizeof(info))
+		return (int)info.ssi_signo;
+	return polls[P_PARENT].revents ? SIGHUP : 0;
+}
+
+/* Waits for something to do. Returns the signal that ends us, or 0. ppoll and not epoll: what is
+ * waited for changes each time, and regular files are welcome. */
+static int wait_for_work(struct ioloop *loop)
+{
+	struct pollfd polls[P_COUNT];
+
+	prepare(loop, polls);
+	if (ppoll(polls, P_COUNT, NULL, NULL) < 0)
+		return 0;
+	drain_event(&polls[P_ENDING]);
+	drain_event(&polls[P_CONSOLE]);
+	drain_event(&polls[P_CHANNEL]);
+	loop->in.ready |= polls[P_IN].revents != 0;
+	loop->out.ready |= polls[P_OUT].revents != 0;
+	loop->err.ready |= polls[P_ERR].revents != 0;
+	loop->log.ready |= polls[P_LOG].revents != 0;
+	return pending_signal(polls);
+}
+
+/* The VM has ended: nobody may be held back any more, and what it wrote before is brought home. */
+static void close_uarts(struct ioloop *loop)
+{
+	uart_close(loop->console);
+	uart_close(loop->channel_uart);
+	show_console(loop);
+	if (loop->channel) {
+		receive_from_guest(loop);
+		write_output(loop);
+	}
+}
+
+static void drain_output(struct ioloop *loop)
+{
+	close_uarts(loop);
+	while (output_pending(loop)) {
+		/* A second word ends it at once: the reader may never come. */
+		if (ending_cause(loop->ending) == END_SIGNAL || wait_for_work(loop))
+			return;
+		show_console(loop);
+		if (loop->channel)
+			write_output(loop);
+	}
+}
+
+void ioloop_run(struct ioloop *loop)
+{
+	while (ending_cause(loop->ending) == END_NONE) {
+		int signal = wait_for_work(loop);
+
+		if (signal)
+			ending_set(loop->ending, END_SIGNAL, signal, NULL);
+		show_console(loop);
+		if (loop->channel)
+			pump_channel(loop);
+		else
+			feed_console(loop);
+	}
+	drain_output(loop);
+}
+
+void ioloop_allow(const struct ioloop *loop, struct sysfilter *filter)
+{
+	static const int read_from[] = {FD_SIGNALS, FD_ENDING, FD_CONSOLE_KICK, FD_CHANNEL_KICK, FD_IN};
+	static const int write_to[] = {FD_OUT, FD_ERR, FD_LOG};
+
+	(void)loop;
+	sysfilter_allow(filter, SYS_ppoll); /* wait */
+	for (size_t i = 0; i < sizeof(read_from) / sizeof(read_from[0]); i++)
+		sysfilter_allow_fd(filter, SYS_read, read_from[i]);
+	for (size_t i = 0; i < sizeof(write_to) / sizeof(write_to[0]); i++)
+		sysfilter_allow_fd(filter, SYS_write, write_to[i]);
+}

@@ -1,0 +1,46 @@
+/* The main thread's loop: it moves bytes between the guest's UARTs and our standard streams, and
+ * waits for the end, a signal, or the death of our parent. */
+#ifndef MAYFLY_IOLOOP_H
+#define MAYFLY_IOLOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "channel.h"
+#include "ending.h"
+#include "report.h"
+#include "stream.h"
+#include "sysfilter.h"
+#include "terminal.h"
+#include "uart16550.h"
+
+/* Where the console's output goes. */
+enum console_place { CONSOLE_OUT, CONSOLE_ERR, CONSOLE_FILE, CONSOLE_NOWHERE };
+
+struct ioloop {
+	struct uart *console, *channel_uart;
+	struct channel *channel; /* NULL: a plain boot, the console is ours */
+	struct ending *ending;
+	struct terminal *terminal;
+	struct stream in, out, err, log;
+	struct stream *console_out; /* one of the above, or NULL */
+	bool has_parent;
+	bool escape;		    /* Ctrl-A was typed */
+	uint8_t typed[64];	    /* for the console, not yet taken by the guest */
+	size_t typed_size, typed_done;
+	uint8_t shown[4096];	    /* from the console, not yet written */
+	size_t shown_size, shown_done;
+	uint8_t input[CHANNEL_CHUNK_MAX];
+};
+
+/* Opens streams, signals and the parent's descriptor. LOG_FD is the console's file or -1. The signals
+ * that end mayfly are blocked from here on, in the threads made later too. */
+bool ioloop_open(struct ioloop *loop, enum console_place place, int log_fd, struct problem *problem);
+
+/* Runs until the VM ends and everything that it wrote has been written. */
+void ioloop_run(struct ioloop *loop);
+
+void ioloop_allow(const struct ioloop *loop, struct sysfilter *filter);
+
+#endif

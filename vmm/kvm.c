@@ -1,0 +1,115 @@
+#define _GNU_SOURCE
+#include "kvm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* What the user can do about an errno from open or KVM_CREATE_VM. */
+static const struct {
+	int error;
+	const char *mend;
+} mends[] = {
+	{ENOENT, "load KVM: modprobe kvm_intel or kvm_amd; in a VM or container, have its host offer it"},
+	{ENXIO, "load KVM: modprobe kvm_intel or kvm_amd"},
+	{ENODEV, "this CPU or its firmware offers no virtualisation: enable VT-x or AMD-V"},
+	{EACCES, "add your user to the kvm group: usermod -aG kvm $USER, then log in again"},
+	{EPERM, "the container or its policy forbids it: pass the device in, docker: --device /dev/kvm"},
+	{EBUSY, "another hypervisor holds the CPU: stop VirtualBox or VMware"},
+	{ENOMEM, "free some memory"},
+	{EMFILE, "raise the limit on open files: ulimit -n"},
+};
+
+static const char *mend_for(int error)
+{
+	for (size_t i = 0; i < sizeof(mends) / sizeof(mends[0]); i++)
+		if (mends[i].error == error)
+			return mends[i].mend;
+	return "run as a user who may use KVM, on a host that has it";
+}
+
+/* Without these mayfly cannot run a guest; all are in Linux 4.20 and newer. */
+static const struct {
+	int number;
+	const char *name;
+} capabilities[] = {
+	{KVM_CAP_USER_MEMORY, "USER_MEMORY"},
+	{KVM_CAP_IRQCHIP, "IRQCHIP"},
+	{KVM_CAP_IRQFD, "IRQFD"},
+	{KVM_CAP_IOEVENTFD, "IOEVENTFD"},
+	{KVM_CAP_MP_STATE, "MP_STATE"},
+	{KVM_CAP_IMMEDIATE_EXIT, "IMMEDIATE_EXIT"},
+};
+
+static bool check(struct kvm *kvm, const char *path, struct problem *problem)
+{
+	int version = ioctl(kvm->system, KVM_GET_API_VERSION, 0);
+	int size = ioctl(kvm->system, KVM_GET_VCPU_MMAP_SIZE, 0);
+
+	if (version != KVM_API_VERSION || size < (int)sizeof(struct kvm_run))
+		return problem_set(problem, "%s is not KVM, or of another version (%d instead of %d; "
+					    "a Linux host with KVM is needed)", path, version,
+				   KVM_API_VERSION);
+	for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++)
+		if (ioctl(kvm->system, KVM_CHECK_EXTENSION, capabilities[i].number) <= 0)
+			return problem_set(problem, "%s lacks KVM_CAP_%s (a newer host kernel is needed)",
+					   path, capabilities[i].name);
+	kvm->run_size = (size_t)size;
+	return true;
+}
+
+bool kvm_open(struct kvm *kvm, const char *path, struct problem *problem)
+{
+	kvm->system = open(path, O_RDWR | O_CLOEXEC);
+	if (kvm->system < 0)
+		return problem_set(problem, "cannot open %s: %s (%s)", path, strerror(errno),
+				   mend_for(errno));
+	if (!check(kvm, path, problem))
+		return false;
+	/* EINTR: a signal came while KVM waited for other processes. */
+	do
+		kvm->vm = ioctl(kvm->system, KVM_CREATE_VM, 0);
+	while (kvm->vm < 0 && errno == EINTR);
+	if (kvm->vm < 0)
+		return problem_set(problem, "cannot make a VM with %s: %s (%s)", path, strerror(errno),
+				   mend_for(errno));
+	return true;
+}
+
+void kvm_close(struct kvm *kvm)
+{
+	close(kvm->vm);
+	close(kvm->system);
+}
+
+bool kvm_set_memory(const struct kvm *kvm, const struct ram *ram, struct problem *problem)
+{
+	for (unsigned slot = 0; slot < RAM_RANGES_MAX; slot++) {
+		const struct ram_range *range = &ram->range[slot];
+		struct kvm_userspace_memory_region region = {
+			.slot = slot,
+			.guest_phys_addr = range->base,
+			.memory_size = range->size,
+			.userspace_addr = ram_host(ram, slot),
+		};
+
+		if (range->size && ioctl(kvm->vm, KVM_SET_USER_MEMORY_REGION, &region) < 0)
+			return problem_set(problem, "KVM refuses %llu MiB of guest memory: %s (give the "
+						    "guest less with -m)",
+					   (unsigned long long)range->size >> 20, strerror(errno));
+	}
+	return true;
+}
+
+bool kvm_add_irqfd(const struct kvm *kvm, int eventfd, unsigned gsi, struct problem *problem)
+{
+	struct kvm_irqfd irqfd = {.fd = (uint32_t)eventfd, .gsi = gsi};
+
+	if (ioctl(kvm->vm, KVM_IRQFD, &irqfd) == 0)
+		return true;
+	return problem_set(problem, "KVM refuses interrupt %u: %s (a newer host kernel is needed)", gsi,
+			   strerror(errno));
+}

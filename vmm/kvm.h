@@ -1,0 +1,29 @@
+/* /dev/kvm: opened, checked, and the ioctls that are the same on every architecture. */
+#ifndef MAYFLY_KVM_H
+#define MAYFLY_KVM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "ram.h"
+#include "report.h"
+
+struct kvm {
+	int system; /* /dev/kvm */
+	int vm;
+	size_t run_size; /* bytes of the area that a vCPU shares with us */
+};
+
+/* Opens PATH (/dev/kvm), checks the API version and every capability that mayfly needs, makes a
+ * VM. The descriptors are for start-up: kvm_close() before lockdown; the vCPUs keep the VM. */
+bool kvm_open(struct kvm *kvm, const char *path, struct problem *problem);
+void kvm_close(struct kvm *kvm);
+
+/* Shows the guest its memory. Before the interrupt controller is made: KVM would wait for a grace
+ * period otherwise. */
+bool kvm_set_memory(const struct kvm *kvm, const struct ram *ram, struct problem *problem);
+
+/* Lets a write to the eventfd raise interrupt GSI. */
+bool kvm_add_irqfd(const struct kvm *kvm, int eventfd, unsigned gsi, struct problem *problem);
+
+#endif

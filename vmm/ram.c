@@ -1,0 +1,90 @@
+#define _GNU_SOURCE
+#include "ram.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static bool map_range(struct ram_range *range, uint64_t base, uint64_t size,
+		      struct problem *problem)
+{
+	/* NORESERVE: a guest is given more memory than it touches, and 64 GiB must not need 64 GiB
+	 * of commit charge. */
+	void *host = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (host == MAP_FAILED)
+		return problem_set(problem,
+				   "cannot reserve %llu MiB of guest memory: %s (give the guest less "
+				   "with -m, or raise the limit on address space: ulimit -v)",
+				   (unsigned long long)size >> 20, strerror(errno));
+	/* Advice: a kernel that does not know one of them still runs the VM. */
+	madvise(host, size, MADV_DONTDUMP);
+	madvise(host, size, MADV_DONTFORK);
+	*range = (struct ram_range){.base = base, .size = size, .host = host};
+	return true;
+}
+
+bool ram_reserve(struct ram *ram, uint64_t size, uint64_t hole_start, uint64_t hole_end,
+		 struct problem *problem)
+{
+	uint64_t below = size < hole_start ? size : hole_start;
+
+	*ram = (struct ram){0};
+	if (!map_range(&ram->range[0], 0, below, problem))
+		return false;
+	if (size > below && !map_range(&ram->range[1], hole_end, size - below, problem)) {
+		ram_release(ram);
+		return false;
+	}
+	return true;
+}
+
+void ram_release(struct ram *ram)
+{
+	for (unsigned i = 0; i < RAM_RANGES_MAX; i++)
+		if (ram->range[i].size)
+			munmap(ram->range[i].host, ram->range[i].size);
+	*ram = (struct ram){0};
+}
+
+uint64_t ram_host(const struct ram *ram, unsigned index)
+{
+	return (uint64_t)(uintptr_t)ram->range[index].host;
+}
+
+/* The one bounds check of guest memory. Written so that nothing in it can wrap. */
+static uint8_t *locate(const struct ram *ram, gpa_t address, size_t length)
+{
+	for (unsigned i = 0; i < RAM_RANGES_MAX; i++) {
+		const struct ram_range *range = &ram->range[i];
+
+		if (address.v < range->base)
+			continue;
+		uint64_t offset = address.v - range->base;
+		if (length <= range->size && offset <= range->size - length)
+			return (uint8_t *)range->host + offset;
+	}
+	return NULL;
+}
+
+bool ram_read(const struct ram *ram, gpa_t from, void *buffer, size_t length)
+{
+	const uint8_t *host = locate(ram, from, length);
+
+	if (!host)
+		return false;
+	memcpy(buffer, host, length);
+	__asm__ volatile("" ::: "memory");
+	return true;
+}
+
+bool ram_write(const struct ram *ram, gpa_t to, const void *buffer, size_t length)
+{
+	uint8_t *host = locate(ram, to, length);
+
+	if (!host)
+		return false;
+	memcpy(host, buffer, length);
+	return true;
+}

@@ -1,0 +1,49 @@
+/* Guest memory. Host pointers into it live in ram.c alone; everybody else names guest-physical
+ * addresses, which the compiler keeps apart from numbers and pointers. */
+#ifndef MAYFLY_RAM_H
+#define MAYFLY_RAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "report.h"
+
+/* A guest-physical address. A struct, so that no arithmetic or cast compiles by accident. */
+typedef struct {
+	uint64_t v;
+} gpa_t;
+
+#define GPA(value) ((gpa_t){(uint64_t)(value)})
+
+#define RAM_RANGES_MAX 2 /* below and above the 32-bit hole */
+
+struct ram_range {
+	uint64_t base; /* guest-physical, page aligned */
+	uint64_t size; /* bytes, page aligned; 0: the range is absent */
+	void *host;    /* private to ram.c, but for ram_host() */
+};
+
+struct ram {
+	struct ram_range range[RAM_RANGES_MAX];
+};
+
+/* Reserves SIZE bytes (page aligned) of zeroed guest memory: from address 0 up to HOLE_START and,
+ * if that is not enough, on from HOLE_END. Pages cost nothing until touched. The memory is left
+ * out of core dumps and children. False with PROBLEM set when the host refuses. */
+bool ram_reserve(struct ram *ram, uint64_t size, uint64_t hole_start, uint64_t hole_end,
+		 struct problem *problem);
+
+/* Gives the memory back. Needed by tests only: a VM ends with its process. */
+void ram_release(struct ram *ram);
+
+/* Host address of range INDEX, for KVM_SET_USER_MEMORY_REGION and for nothing else. */
+uint64_t ram_host(const struct ram *ram, unsigned index);
+
+/* Copies LENGTH bytes between guest memory and BUFFER. All of it must lie in one range (an access
+ * that ends exactly at its end is legal); if not, nothing is copied and the answer is false.
+ * What was read is a snapshot: the compiler cannot fetch it a second time. */
+bool ram_read(const struct ram *ram, gpa_t from, void *buffer, size_t length);
+bool ram_write(const struct ram *ram, gpa_t to, const void *buffer, size_t length);
+
+#endif

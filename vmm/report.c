@@ -1,0 +1,45 @@
+#include "report.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h> /* vsnprintf alone: it makes no system call */
+#include <string.h>
+#include <unistd.h>
+
+bool problem_set(struct problem *problem, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(problem->text, sizeof(problem->text), format, args);
+	va_end(args);
+	return false;
+}
+
+/* A hostile file name must not be able to drive the user's terminal. */
+static void hide_control_characters(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
+void report(const char *format, ...)
+{
+	static const char name[] = "mayfly: ";
+	char line[sizeof(name) + sizeof(struct problem) + 1];
+	size_t prefix = sizeof(name) - 1;
+	va_list args;
+
+	memcpy(line, name, prefix);
+	va_start(args, format);
+	vsnprintf(line + prefix, sizeof(line) - prefix - 1, format, args);
+	va_end(args);
+	hide_control_characters(line + prefix);
+
+	size_t length = strlen(line);
+	line[length++] = '\n';
+	/* Nobody is left to be told when standard error itself fails. */
+	if (write(STDERR_FILENO, line, length) < 0)
+		return;
+}

@@ -1,0 +1,21 @@
+/* What mayfly says to its user: one line per problem, written with one write(2). */
+#ifndef MAYFLY_REPORT_H
+#define MAYFLY_REPORT_H
+
+#include <stdbool.h>
+
+/* A problem in words: the object, what is wrong with it and, in brackets, the mend. */
+struct problem {
+	char text[400];
+};
+
+/* Fills PROBLEM from a printf format; longer text is cut. Returns false, so that a
+ * failing function can end with `return problem_set(...)`. No system call, no heap. */
+bool problem_set(struct problem *problem, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Writes "mayfly: " and the formatted text as one line on standard error. Control characters
+ * in it (file names, guest data) become '?'. Safe in every thread and after lockdown. */
+void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

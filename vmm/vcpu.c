@@ -1,0 +1,170 @@
+#define _GNU_SOURCE
+#include "vcpu.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "arch.h"
+#include "fdplan.h"
+
+#define STACK_SIZE 65536
+
+bool vcpu_create(struct vcpu *vcpu, const struct kvm *kvm, unsigned index, struct problem *problem)
+{
+	int fd = ioctl(kvm->vm, KVM_CREATE_VCPU, (unsigned long)index);
+
+	if (fd < 0)
+		return problem_set(problem, "KVM refuses vCPU %u: %s (give the guest fewer with -c)", index,
+				   strerror(errno));
+	vcpu->index = index;
+	vcpu->fd = FD_VCPU + (int)index;
+	if (!fd_place(fd, vcpu->fd, "a vCPU", problem))
+		return false;
+	vcpu->run = mmap(NULL, kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
+	if (vcpu->run == MAP_FAILED)
+		return problem_set(problem, "cannot map vCPU %u: %s (free some memory)", index,
+				   strerror(errno));
+	return true;
+}
+
+void gate_init(struct gate *gate)
+{
+	memset(gate, 0, sizeof(*gate));
+	pthread_mutex_init(&gate->lock, NULL);
+	pthread_cond_init(&gate->opened, NULL);
+}
+
+void gate_open(struct gate *gate, lockdown_t lockdown)
+{
+	pthread_mutex_lock(&gate->lock);
+	gate->lockdown = lockdown;
+	gate->open = true;
+	pthread_cond_broadcast(&gate->opened);
+	pthread_mutex_unlock(&gate->lock);
+}
+
+static lockdown_t gate_wait(struct gate *gate)
+{
+	pthread_mutex_lock(&gate->lock);
+	while (!gate->open)
+		pthread_cond_wait(&gate->opened, &gate->lock);
+	lockdown_t lockdown = gate->lockdown;
+	pthread_mutex_unlock(&gate->lock);
+	return lockdown;
+}
+
+static void serve_port(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+
+	/* A string instruction arrives as one exit with many items for the same port. */
+	for (uint32_t i = 0; i < run->io.count; i++, data += run->io.size)
+		bus_access(vcpu->bus, BUS_PORT, run->io.port, run->io.direction == KVM_EXIT_IO_OUT,
+			   data, run->io.size);
+}
+
+static void serve_mmio(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	bus_access(vcpu->bus, BUS_MMIO, run->mmio.phys_addr, run->mmio.is_write, run->mmio.data,
+		   run->mmio.len);
+}
+
+/* Asks KVM to write the registers into the shared area: with immediate_exit, KVM_RUN does nothing
+ * but that, so that the filter needs no other ioctl. The exit's own data is kept. */
+static void sync_registers(struct kvm_run *run, int fd)
+{
+	run->kvm_valid_regs = ARCH_SYNC_REGISTERS;
+	run->immediate_exit = 1;
+	if (ioctl(fd, KVM_RUN, 0) < 0)
+		return; /* EINTR, as asked for */
+}
+
+static void end_crashed(struct vcpu *vcpu)
+{
+	struct kvm_run seen = *vcpu->run;
+	struct problem text;
+
+	sync_registers(vcpu->run, vcpu->fd);
+	arch_describe_crash(&seen, vcpu->run, &text);
+	ending_set(vcpu->ending, END_CRASH, 0, &text);
+}
+
+/* False when the vCPU will not run again. */
+static bool serve_exit(struct vcpu *vcpu)
+{
+	switch (vcpu->run->exit_reason) {
+	case KVM_EXIT_IO:
+		serve_port(vcpu);
+		return true;
+	case KVM_EXIT_MMIO:
+		serve_mmio(vcpu);
+		return true;
+	case KVM_EXIT_INTR:
+		return true;
+	default:
+		end_crashed(vcpu);
+		return false;
+	}
+}
+
+/* The only place where guest code runs. It takes the proof that the process is sealed. */
+static void vcpu_run(struct vcpu *vcpu, lockdown_t lockdown)
+{
+	if (!lockdown.in_force)
+		return;
+	for (;;) {
+		if (ioctl(vcpu->fd, KVM_RUN, 0) < 0) {
+			struct problem text;
+
+			if (errno == EINTR || errno == EAGAIN)
+				continue;
+			problem_set(&text, "KVM_RUN failed: %s (see the host's kernel log: dmesg)",
+				    strerror(errno));
+			ending_set(vcpu->ending, END_HOST_FAILURE, 0, &text);
+			return;
+		}
+		if (!serve_exit(vcpu))
+			return;
+	}
+}
+
+/* A thread must not return: its exit would need system calls that nothing else needs. */
+static void *vcpu_main(void *argument)
+{
+	struct vcpu *vcpu = argument;
+
+	vcpu_run(vcpu, gate_wait(vcpu->gate));
+	pthread_mutex_lock(&vcpu->gate->lock);
+	for (;;)
+		pthread_cond_wait(&vcpu->gate->opened, &vcpu->gate->lock);
+	return NULL;
+}
+
+bool vcpu_start(struct vcpu *vcpu, struct problem *problem)
+{
+	pthread_attr_t attributes;
+	int error;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	error = pthread_create(&vcpu->thread, &attributes, vcpu_main, vcpu);
+	if (error)
+		return problem_set(problem, "cannot start vCPU %u: %s (raise the limit on processes: "
+					    "ulimit -u)", vcpu->index, strerror(error));
+	return true;
+}
+
+void vcpu_allow(struct sysfilter *filter)
+{
+	sysfilter_allow_ioctl(filter, FD_VCPU, VCPUS_MAX, KVM_RUN); /* run the guest */
+	sysfilter_allow_fd(filter, SYS_write, FD_ENDING);	    /* say that it ended */
+	sysfilter_allow(filter, SYS_futex);			    /* wait at the gate */
+}

@@ -1,0 +1,239 @@
+#define _GNU_SOURCE
+#include "vm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "arch.h"
+#include "channel.h"
+#include "exitcode.h"
+#include "fdplan.h"
+#include "file.h"
+#include "guest_init.h"
+#include "ioloop.h"
+#include "lockdown.h"
+#include "terminal.h"
+
+#define KVM_PATH "/dev/kvm"
+
+/* Everything that a VM needs, in one place and without a heap. */
+struct vm {
+	const struct options *options;
+	struct kvm kvm;
+	struct ram ram;
+	struct boot_entry entry;
+	struct bus bus;
+	struct machine machine;
+	struct uart console, channel_uart;
+	struct channel channel;
+	struct ending ending;
+	struct terminal terminal;
+	struct gate gate;
+	struct ioloop loop;
+	struct vcpu vcpu[VCPUS_MAX];
+	uint8_t seed[SEED_SIZE];
+};
+
+/* What we were started with and do not need goes first: descriptors, core dumps, debuggers. */
+static bool shed(struct problem *problem)
+{
+	const struct rlimit no_core = {0, 0};
+
+	if (!streams_fill(problem))
+		return false;
+	if (syscall(SYS_close_range, 3, ~0u, 0) < 0) /* Linux 5.8 and older */
+		for (int fd = 3; fd < 1024; fd++)
+			close(fd);
+	if (setrlimit(RLIMIT_CORE, &no_core) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+		return problem_set(problem, "cannot turn off core dumps: %s (allow prctl(2))",
+				   strerror(errno));
+	return true;
+}
+
+static enum console_place console_place(const struct options *options)
+{
+	if (options->console)
+		return CONSOLE_FILE;
+	if (options->verbose)
+		return CONSOLE_ERR;
+	return options->command ? CONSOLE_NOWHERE : CONSOLE_OUT;
+}
+
+/* The log is truncated only when it can be opened; it is the one file that mayfly writes. */
+static bool open_streams(struct vm *vm, struct problem *problem)
+{
+	const char *log = vm->options->console;
+	int log_fd = -1;
+
+	if (log) {
+		log_fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+		if (log_fd < 0)
+			return problem_set(problem, "cannot write %s: %s (give --console a file that can be "
+						    "written)", log, strerror(errno));
+	}
+	bool opened = ioloop_open(&vm->loop, console_place(vm->options), log_fd, problem);
+	if (log_fd >= 0)
+		close(log_fd);
+	return opened;
+}
+
+static bool open_events(struct problem *problem)
+{
+	return fd_event(FD_ENDING, problem) && fd_event(FD_CONSOLE_KICK, problem) &&
+	       fd_event(FD_CONSOLE_IRQ, problem) && fd_event(FD_CHANNEL_KICK, problem) &&
+	       fd_event(FD_CHANNEL_IRQ, problem);
+}
+
+static bool load(struct vm *vm, struct boot_request *request, struct problem *problem)
+{
+	const struct options *options = vm->options;
+
+	if (!file_map(options->kernel, &request->kernel, problem))
+		return false;
+	if (options->initrd && !file_map(options->initrd, &request->initrd, problem))
+		return false;
+	if (!arch_load(request, &vm->ram, &vm->entry, problem))
+		return false;
+	file_unmap(&request->kernel);
+	file_unmap(&request->initrd);
+	return true;
+}
+
+static bool load_guest(struct vm *vm, struct problem *problem)
+{
+	const struct options *options = vm->options;
+	struct cmdline cmdline = {0};
+	struct job job = {
+		.init = guest_init(),
+		.window = ARCH_WINDOW,
+		.arguments = options->command,
+	};
+	struct boot_request request = {
+		.kernel_name = options->kernel,
+		.initrd_name = options->initrd,
+		.job = options->command ? &job : NULL,
+		.cmdline = &cmdline,
+		.append = options->append,
+		.seed = vm->seed,
+		.cpus = (unsigned)options->cpus,
+	};
+
+	/* Two seeds: what the kernel gets is not what init gets. */
+	if (getrandom(vm->seed, sizeof(vm->seed), 0) != sizeof(vm->seed) ||
+	    getrandom(job.seed, sizeof(job.seed), 0) != sizeof(job.seed))
+		return problem_set(problem, "cannot get random bytes: %s (allow getrandom(2))",
+				   strerror(errno));
+	if (options->command) {
+		cmdline_add(&cmdline, "rdinit=" JOB_INIT_PATH);
+		if (console_place(options) == CONSOLE_NOWHERE)
+			cmdline_add(&cmdline, "quiet");
+	}
+	return load(vm, &request, problem);
+}
+
+static bool make_machine(struct vm *vm, struct problem *problem)
+{
+	if (!kvm_open(&vm->kvm, KVM_PATH, problem) ||
+	    !ram_reserve(&vm->ram, vm->options->memory, ARCH_HOLE_START, ARCH_HOLE_END, problem) ||
+	    !load_guest(vm, problem) || !kvm_set_memory(&vm->kvm, &vm->ram, problem) ||
+	    !arch_create_irqchip(&vm->kvm, problem) ||
+	    !kvm_add_irqfd(&vm->kvm, FD_CONSOLE_IRQ, ARCH_GSI_CONSOLE, problem) ||
+	    !kvm_add_irqfd(&vm->kvm, FD_CHANNEL_IRQ, ARCH_GSI_CHANNEL, problem))
+		return false;
+	uart_init(&vm->console, FD_CONSOLE_IRQ, FD_CONSOLE_KICK);
+	uart_init(&vm->channel_uart, FD_CHANNEL_IRQ, FD_CHANNEL_KICK);
+	if (vm->options->command && !channel_init(&vm->channel, &vm->ram, GPA(ARCH_WINDOW)))
+		return problem_set(problem, "cannot make the channel's window (this is a bug of mayfly's: "
+					    "please report it)");
+	vm->machine = (struct machine){&vm->ending, &vm->ram};
+	arch_add_devices(&vm->bus, &vm->machine, &vm->console, &vm->channel_uart);
+	return true;
+}
+
+static bool make_vcpus(struct vm *vm, struct problem *problem)
+{
+	unsigned cpus = (unsigned)vm->options->cpus;
+
+	gate_init(&vm->gate);
+	for (unsigned i = 0; i < cpus; i++) {
+		struct vcpu *vcpu = &vm->vcpu[i];
+
+		vcpu->bus = &vm->bus;
+		vcpu->ending = &vm->ending;
+		vcpu->gate = &vm->gate;
+		if (!vcpu_create(vcpu, &vm->kvm, i, problem) ||
+		    !arch_init_vcpu(&vm->kvm, vcpu, cpus, &vm->entry, problem) ||
+		    !vcpu_start(vcpu, problem))
+			return false;
+	}
+	kvm_close(&vm->kvm);
+	return true;
+}
+
+static bool lock_down(struct vm *vm, lockdown_t *lockdown, struct problem *problem)
+{
+	struct sysfilter filter;
+
+	if (!sysfilter_open(&filter, problem))
+		return false;
+	vcpu_allow(&filter);
+	uart_allow(&vm->console, &filter);
+	uart_allow(&vm->channel_uart, &filter);
+	ioloop_allow(&vm->loop, &filter);
+	terminal_allow(&vm->terminal, &filter);
+	return lockdown_install(&filter, (unsigned)vm->options->cpus + 1, lockdown, problem);
+}
+
+/* The terminal is touched last but for the threads: an error before leaves it as it was, and the
+ * guardian must be forked while there is one thread. */
+static bool start(struct vm *vm, lockdown_t *lockdown, struct problem *problem)
+{
+	if (!shed(problem) || !open_events(problem) || !open_streams(vm, problem) ||
+	    !make_machine(vm, problem))
+		return false;
+	if (!vm->options->command && !terminal_open(&vm->terminal, problem))
+		return false;
+	return make_vcpus(vm, problem) && lock_down(vm, lockdown, problem);
+}
+
+static int finish(struct vm *vm)
+{
+	const struct channel *channel = &vm->channel;
+	enum end_cause cause = ending_cause(&vm->ending);
+	bool said = channel->exited && (cause == END_WORKLOAD || cause == END_POWER_OFF ||
+					cause == END_RESET);
+
+	terminal_restore(&vm->terminal);
+	if (said)
+		return ending_workload(channel->exit_kind, channel->exit_value,
+				       vm->options->command[0]);
+	return ending_report(&vm->ending, vm->options->command != NULL);
+}
+
+int vm_run(const struct options *options)
+{
+	static struct vm vm;
+	struct problem problem;
+	lockdown_t lockdown;
+
+	vm.options = options;
+	vm.loop.console = &vm.console;
+	vm.loop.channel_uart = &vm.channel_uart;
+	vm.loop.channel = options->command ? &vm.channel : NULL;
+	vm.loop.ending = &vm.ending;
+	vm.loop.terminal = &vm.terminal;
+	if (!start(&vm, &lockdown, &problem)) {
+		terminal_restore(&vm.terminal);
+		report("%s", problem.text);
+		return CODE_MAYFLY_FAILED;
+	}
+	gate_open(&vm.gate, lockdown);
+	ioloop_run(&vm.loop);
+	return finish(&vm);
+}

@@ -1,0 +1,71 @@
+/* The ways in which an x86-64 guest turns itself off. */
+#include "acpi.h"
+#include "arch.h"
+
+enum {
+	KEYBOARD_COMMAND_RESET = 0xfe, /* pulse the CPU's reset line */
+	BIOS_RESET_FLAG = 0x472,
+	SLEEP_TYPE_SHIFT = 2,
+	SLEEP_TYPE_MASK = 7,
+};
+#define BIOS_RESET_WARM 0x1234
+
+static uint8_t read_nothing(void *device, unsigned offset)
+{
+	(void)device;
+	(void)offset;
+	return 0;
+}
+
+/* With reboot=panic_warm Linux asks for a warm boot in the BIOS reset flag if it panicked, and for a
+ * cold one if somebody rebooted it. */
+static void reset(struct machine *machine)
+{
+	uint8_t flag[2];
+	bool panicked = ram_read(machine->ram, GPA(BIOS_RESET_FLAG), flag, sizeof(flag)) &&
+			get_le16(flag) == BIOS_RESET_WARM;
+
+	ending_set(machine->ending, panicked ? END_PANIC : END_RESET, 0, NULL);
+}
+
+static void write_keyboard(void *device, unsigned offset, uint8_t value)
+{
+	(void)offset;
+	if (value == KEYBOARD_COMMAND_RESET)
+		reset(device);
+}
+
+static void write_power(void *device, unsigned offset, uint8_t value)
+{
+	struct machine *machine = device;
+	bool off = (value >> SLEEP_TYPE_SHIFT & SLEEP_TYPE_MASK) == ACPI_S5_TYPE;
+
+	if (offset == POWER_RESET && value == POWER_RESET_VALUE)
+		reset(machine);
+	if (offset == POWER_SLEEP_CONTROL && (value & ACPI_SLEEP_ENABLE) && off)
+		ending_set(machine->ending, END_POWER_OFF, 0, NULL);
+}
+
+static uint8_t read_uart(void *device, unsigned offset)
+{
+	return uart_read(device, offset);
+}
+
+static void write_uart(void *device, unsigned offset, uint8_t value)
+{
+	uart_write(device, offset, value);
+}
+
+void arch_add_devices(struct bus *bus, struct machine *machine, struct uart *console,
+		      struct uart *channel)
+{
+	const struct bus_device devices[] = {
+		{BUS_PORT, LAYOUT_COM1, LAYOUT_COM1_SIZE, console, read_uart, write_uart},
+		{BUS_PORT, LAYOUT_COM2, LAYOUT_COM2_SIZE, channel, read_uart, write_uart},
+		{BUS_PORT, LAYOUT_KEYBOARD, LAYOUT_KEYBOARD_SIZE, machine, read_nothing, write_keyboard},
+		{BUS_PORT, LAYOUT_POWER, LAYOUT_POWER_SIZE, machine, read_nothing, write_power},
+	};
+
+	for (unsigned i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
+		bus_add(bus, &devices[i]);
+}
