@@ -287,6 +287,8 @@ size_t uart_take(struct uart *uart, uint8_t *data, size_t size)
 	}
 	if (!was_ready && tx_is_ready(uart))
 		uart->thre_pending = true;
+	if (uart->tx_count)
+		signal_fd(uart->kick_fd);
 	if (taken)
 		pthread_cond_broadcast(&uart->tx_has_room);
 	update_irq(uart);

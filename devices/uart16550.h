@@ -49,7 +49,8 @@ size_t uart_give(struct uart *uart, const uint8_t *data, size_t size);
 /* True if uart_give would take a byte now; if not, a kick follows when that changes. */
 bool uart_has_room(struct uart *uart);
 
-/* Takes up to SIZE bytes of the guest's output and returns how many there were. */
+/* Takes up to SIZE bytes of the guest's output and returns how many there were. If some remain, another
+ * kick follows at once. */
 size_t uart_take(struct uart *uart, uint8_t *data, size_t size);
 
 /* From now on the guest's output is thrown away and holds nobody back: the VM has ended. */

@@ -23,6 +23,7 @@ enum fd_plan {
 	FD_CONSOLE_IRQ = 42,
 	FD_CHANNEL_KICK = 43,
 	FD_CHANNEL_IRQ = 44,
+	FD_VM = 45,
 	FD_STATUS = 64,	     /* /proc/self/task/…/status, one a thread, up to 64 */
 	FD_VCPU = 128,	     /* one a vCPU, VCPUS_MAX of them */
 };

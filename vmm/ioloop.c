@@ -81,27 +81,33 @@ static void fail_output(struct ioloop *loop, const char *what)
 
 /* --- the console --- */
 
-static void show_console(struct ioloop *loop)
+/* Moves one chunk; false if there was none. What remains is announced by another kick, so that a
+ * flood cannot keep the loop from its other work. */
+static bool show_console(struct ioloop *loop)
 {
-	for (;;) {
-		if (loop->shown_done == loop->shown_size) {
-			loop->shown_done = 0;
-			loop->shown_size = uart_take(loop->console, loop->shown, sizeof(loop->shown));
-			if (loop->shown_size == 0)
-				return;
-		}
-		if (!loop->console_out || loop->console_out->ended) {
-			loop->shown_done = loop->shown_size;
-			continue;
-		}
-		ssize_t count = stream_write(loop->console_out, loop->shown + loop->shown_done,
-					     loop->shown_size - loop->shown_done);
-		if (count < 0)
-			fail_output(loop, "the console");
-		if (count <= 0)
-			return;
-		loop->shown_done += (size_t)count;
+	if (loop->shown_done == loop->shown_size) {
+		loop->shown_done = 0;
+		loop->shown_size = uart_take(loop->console, loop->shown, sizeof(loop->shown));
+		if (loop->shown_size == 0)
+			return false;
 	}
+	if (!loop->console_out || loop->console_out->ended) {
+		loop->shown_done = loop->shown_size;
+		return true;
+	}
+	ssize_t count = stream_write(loop->console_out, loop->shown + loop->shown_done,
+				     loop->shown_size - loop->shown_done);
+	if (count < 0) {
+		/* Who reads the console is the user: without one the VM ends, as any program would. A
+		 * reader of the log alone may leave. */
+		if (errno == EPIPE && loop->console_out == &loop->out)
+			ending_set(loop->ending, END_SIGNAL, SIGPIPE, NULL);
+		fail_output(loop, "the console");
+		loop->shown_done = loop->shown_size;
+	}
+	if (count > 0)
+		loop->shown_done += (size_t)count;
+	return true;
 }
 
 static void show_help(struct ioloop *loop)
@@ -170,21 +176,20 @@ static bool console_wants_input(struct ioloop *loop)
 
 /* --- the channel --- */
 
-static void receive_from_guest(struct ioloop *loop)
+/* Takes one chunk of frames in; false if there was none. */
+static bool receive_from_guest(struct ioloop *loop)
 {
 	uint8_t bytes[4096];
 	struct problem text;
-	size_t size;
+	size_t size = uart_take(loop->channel_uart, bytes, sizeof(bytes));
 
-	while ((size = uart_take(loop->channel_uart, bytes, sizeof(bytes)))) {
-		if (channel_receive(loop->channel, bytes, size, &text))
-			continue;
+	if (size && !loop->broken && !channel_receive(loop->channel, bytes, size, &text)) {
+		loop->broken = true;
 		ending_set(loop->ending, END_CRASH, 0, &text);
-		uart_close(loop->channel_uart);
-		return;
 	}
 	if (loop->channel->exited)
 		ending_set(loop->ending, END_WORKLOAD, 0, NULL);
+	return size != 0;
 }
 
 static void send_to_guest(struct ioloop *loop)
@@ -330,28 +335,24 @@ static int wait_for_work(struct ioloop *loop)
 	return pending_signal(polls);
 }
 
-/* The VM has ended: nobody may be held back any more, and what it wrote before is brought home. */
-static void close_uarts(struct ioloop *loop)
-{
-	uart_close(loop->console);
-	uart_close(loop->channel_uart);
-	show_console(loop);
-	if (loop->channel) {
-		receive_from_guest(loop);
-		write_output(loop);
-	}
-}
-
+/* The VM has ended: nobody may be held back any more, and what it wrote before is brought home. A
+ * word from a signal ends that too: the reader may never come. */
 static void drain_output(struct ioloop *loop)
 {
-	close_uarts(loop);
-	while (output_pending(loop)) {
-		/* A second word ends it at once: the reader may never come. */
+	bool moved = true;
+
+	uart_close(loop->console);
+	uart_close(loop->channel_uart);
+	while (moved || output_pending(loop)) {
+		moved = show_console(loop);
+		if (loop->channel) {
+			moved |= receive_from_guest(loop);
+			write_output(loop);
+		}
+		if (!output_pending(loop))
+			continue;
 		if (ending_cause(loop->ending) == END_SIGNAL || wait_for_work(loop))
 			return;
-		show_console(loop);
-		if (loop->channel)
-			write_output(loop);
 	}
 }
 

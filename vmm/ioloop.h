@@ -26,6 +26,7 @@ struct ioloop {
 	struct stream in, out, err, log;
 	struct stream *console_out; /* one of the above, or NULL */
 	bool has_parent;
+	bool broken;		    /* the guest broke the channel's protocol */
 	bool escape;		    /* Ctrl-A was typed */
 	uint8_t typed[64];	    /* for the console, not yet taken by the guest */
 	size_t typed_size, typed_done;

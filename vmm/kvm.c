@@ -8,6 +8,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "fdplan.h"
+
 /* What the user can do about an errno from open or KVM_CREATE_VM. */
 static const struct {
 	int error;
@@ -76,12 +78,13 @@ bool kvm_open(struct kvm *kvm, const char *path, struct problem *problem)
 	if (kvm->vm < 0)
 		return problem_set(problem, "cannot make a VM with %s: %s (%s)", path, strerror(errno),
 				   mend_for(errno));
-	return true;
+	int vm = kvm->vm;
+	kvm->vm = FD_VM;
+	return fd_place(vm, FD_VM, "a VM", problem);
 }
 
-void kvm_close(struct kvm *kvm)
+void kvm_close_system(struct kvm *kvm)
 {
-	close(kvm->vm);
 	close(kvm->system);
 }
 

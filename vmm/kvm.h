@@ -10,14 +10,17 @@
 
 struct kvm {
 	int system; /* /dev/kvm */
-	int vm;
+	int vm;	    /* FD_VM */
 	size_t run_size; /* bytes of the area that a vCPU shares with us */
 };
 
 /* Opens PATH (/dev/kvm), checks the API version and every capability that mayfly needs, makes a
- * VM. The descriptors are for start-up: kvm_close() before lockdown; the vCPUs keep the VM. */
+ * VM. */
 bool kvm_open(struct kvm *kvm, const char *path, struct problem *problem);
-void kvm_close(struct kvm *kvm);
+
+/* Closes /dev/kvm, which nothing needs after start-up. The VM stays open: closing it would take the
+ * irqfds away, and the filter allows nothing on it. */
+void kvm_close_system(struct kvm *kvm);
 
 /* Shows the guest its memory. Before the interrupt controller is made: KVM would wait for a grace
  * period otherwise. */

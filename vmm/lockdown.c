@@ -10,11 +10,11 @@
 
 #include "fdplan.h"
 
-/* Opens every thread's status file now: under the filter nothing can be opened. */
-static bool open_statuses(unsigned threads, struct problem *problem)
+/* Opens every thread's status file now: under the filter nothing can be opened. Some kernels add
+ * a thread of KVM's own, which must be sealed too. */
+static bool open_statuses(unsigned threads, unsigned *found, struct problem *problem)
 {
 	DIR *tasks = opendir("/proc/self/task");
-	unsigned found = 0;
 	struct dirent *entry;
 
 	if (!tasks)
@@ -23,20 +23,20 @@ static bool open_statuses(unsigned threads, struct problem *problem)
 	while ((entry = readdir(tasks))) {
 		struct problem path; /* any text will do */
 
-		if (entry->d_name[0] == '.' || found == FD_STATUS_COUNT)
+		if (entry->d_name[0] == '.' || *found == FD_STATUS_COUNT)
 			continue;
 		problem_set(&path, "/proc/self/task/%s/status", entry->d_name);
-		if (!fd_place(open(path.text, O_RDONLY | O_CLOEXEC), FD_STATUS + (int)found, path.text,
+		if (!fd_place(open(path.text, O_RDONLY | O_CLOEXEC), FD_STATUS + (int)*found, path.text,
 			      problem)) {
 			closedir(tasks);
 			return false;
 		}
-		found++;
+		++*found;
 	}
 	closedir(tasks);
-	if (found != threads)
+	if (*found < threads)
 		return problem_set(problem, "found %u threads of %u before lockdown (this is a bug of "
-					    "mayfly's: please report it)", found, threads);
+					    "mayfly's: please report it)", *found, threads);
 	return true;
 }
 
@@ -54,14 +54,16 @@ static bool status_is_sealed(int fd)
 bool lockdown_install(struct sysfilter *filter, unsigned threads, lockdown_t *lockdown,
 		      struct problem *problem)
 {
-	if (!open_statuses(threads, problem))
+	unsigned found = 0;
+
+	if (!open_statuses(threads, &found, problem))
 		return false;
 	sysfilter_allow_fds(filter, SYS_read, FD_STATUS, FD_STATUS_COUNT); /* the proof below */
 	sysfilter_allow(filter, SYS_exit_group);			   /* the way out */
 	sysfilter_allow_fd(filter, SYS_write, STDERR_FILENO);		   /* report() */
 	if (!sysfilter_install(filter, problem))
 		return false;
-	for (unsigned i = 0; i < threads; i++)
+	for (unsigned i = 0; i < found; i++)
 		if (!status_is_sealed(FD_STATUS + (int)i))
 			return problem_set(problem, "a thread is not under the seccomp filter (the kernel's "
 						    "/proc/self/status says so; the VM is not started)");

@@ -36,7 +36,16 @@ void gate_init(struct gate *gate)
 {
 	memset(gate, 0, sizeof(*gate));
 	pthread_mutex_init(&gate->lock, NULL);
+	pthread_cond_init(&gate->arrived, NULL);
 	pthread_cond_init(&gate->opened, NULL);
+}
+
+void gate_await(struct gate *gate, unsigned count)
+{
+	pthread_mutex_lock(&gate->lock);
+	while (gate->waiting < count)
+		pthread_cond_wait(&gate->arrived, &gate->lock);
+	pthread_mutex_unlock(&gate->lock);
 }
 
 void gate_open(struct gate *gate, lockdown_t lockdown)
@@ -51,6 +60,8 @@ void gate_open(struct gate *gate, lockdown_t lockdown)
 static lockdown_t gate_wait(struct gate *gate)
 {
 	pthread_mutex_lock(&gate->lock);
+	gate->waiting++;
+	pthread_cond_signal(&gate->arrived);
 	while (!gate->open)
 		pthread_cond_wait(&gate->opened, &gate->lock);
 	lockdown_t lockdown = gate->lockdown;

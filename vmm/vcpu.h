@@ -17,7 +17,8 @@ struct kvm_run;
 /* Where the vCPU threads wait until the VM is sealed. */
 struct gate {
 	pthread_mutex_t lock;
-	pthread_cond_t opened;
+	pthread_cond_t arrived, opened;
+	unsigned waiting; /* threads that are here */
 	bool open;
 	lockdown_t lockdown;
 };
@@ -39,6 +40,10 @@ void gate_init(struct gate *gate);
 
 /* Starts the vCPU's thread, which waits at its gate. It has the caller's signal mask. */
 bool vcpu_start(struct vcpu *vcpu, struct problem *problem);
+
+/* Returns when COUNT threads are at the gate: a thread that is still on its way there makes system
+ * calls of its own, which the filter forbids. */
+void gate_await(struct gate *gate, unsigned count);
 
 /* Opens the gate: the guest runs. */
 void gate_open(struct gate *gate, lockdown_t lockdown);

@@ -172,7 +172,8 @@ static bool make_vcpus(struct vm *vm, struct problem *problem)
 		    !vcpu_start(vcpu, problem))
 			return false;
 	}
-	kvm_close(&vm->kvm);
+	gate_await(&vm->gate, cpus);
+	kvm_close_system(&vm->kvm);
 	return true;
 }
 
