@@ -33,7 +33,7 @@ OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all clean help kernel rootfs run check lint install deps
+.PHONY: all clean help kernel rootfs run check check-deps check-build lint install
 
 all: $(B)/mayfly ## build the launcher
 
@@ -94,6 +94,102 @@ $(B)/guests/bare.bzimage: $(B)/guests/bare.elf tests/guests/bzimage.S
 	$(Q)objcopy -O binary $(@D)/bzimage.o $@
 
 -include $(OBJECTS:.o=.d)
+
+# --- kernel, initramfs, Debian's kernel as a guest: from the cache ---
+
+BUILT := $(B)/vmlinux $(B)/bzImage
+
+kernel: $(B)/vmlinux ## build the guest kernel: vmlinux and bzImage
+rootfs: $(B)/initramfs.cpio ## build the busybox initramfs
+
+$(B)/vmlinux: images/kernel.sh images/cache.sh images/common.config images/$(ARCH).config
+	$(Q)images/deps.sh kernel
+	$(Q)mkdir -p $(@D)
+	$(Q)entry=$$(images/kernel.sh $(ARCH)) && cp -f "$$entry/bzImage" "$$entry/vmlinux" $(@D) && touch $@
+
+$(B)/bzImage: $(B)/vmlinux
+
+$(B)/initramfs.cpio: rootfs/initramfs.sh images/tree.sh
+	$(Q)images/deps.sh kernel
+	$(Q)mkdir -p $(@D)
+	$(Q)rootfs/initramfs.sh $(ARCH) $@
+
+$(B)/debian-vmlinuz: images/debian-kernel.sh images/apt.sh images/cache.sh
+	$(Q)images/deps.sh lab
+	$(Q)mkdir -p $(@D)
+	$(Q)entry=$$(images/debian-kernel.sh $(ARCH)) && cp -f "$$entry/vmlinuz" $@ && touch $@
+
+# --- use ---
+
+run: $(B)/mayfly $(BUILT) $(B)/initramfs.cpio ## run a command in a microVM and show its exit code
+	$(Q)[ "$$(tests/where.sh $(ARCH))" = host ] || images/deps.sh lab
+	$(Q)tests/run.sh $(ARCH)
+
+install: $(B)/mayfly ## install the launcher and its manual (PREFIX, DESTDIR)
+	install -D -m 755 $(B)/mayfly $(DESTDIR)$(PREFIX)/bin/mayfly
+	install -D -m 644 docs/mayfly.1 $(DESTDIR)$(PREFIX)/share/man/man1/mayfly.1
+
+# --- tests ---
+
+# What unit tests and fuzzers link: everything that needs neither KVM nor a running VM.
+UNIT_CODE := $(PURE_SOURCES) $(addprefix vmm/,ram.c report.c options.c bus.c ending.c fdplan.c file.c stream.c) \
+	vmm/$(ARCH)/layout.c vmm/$(ARCH)/guest_cpuid.c tests/unit/sysfilter_stub.c
+UNIT_TESTS := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
+FUZZERS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
+UNIT_CFLAGS := -std=c11 -O1 -g $(WARNINGS) -Itests/unit $(INCLUDES)
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+
+# One object directory a flavour: sanitizers with glibc, musl as mayfly itself, libFuzzer with clang.
+$(B)/unit-san/%.o: %.c Makefile | $(B)/libseccomp
+	$(call say,CC-SAN,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)gcc $(UNIT_CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
+
+$(B)/unit-musl/%.o: %.c Makefile | $(B)/libseccomp $(B)/cmocka
+	$(call say,CC-MUSL,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(UNIT_CFLAGS) -isystem $(B)/cmocka/include $(SYSTEM_INCLUDES) -MMD -MP -c -o $@ $<
+
+$(B)/fuzz/%.o: %.c Makefile
+	$(call say,CC-FUZZ,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(UNIT_CFLAGS) $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(B)/cmocka: images/cmocka.sh images/cache.sh images/apt.sh
+	$(Q)images/deps.sh build check
+	$(Q)mkdir -p $(@D)
+	$(Q)ln -sfn "$$(images/cmocka.sh $(ARCH))" $@.new && mv -T $@.new $@ && touch -h $@
+
+UNIT_OBJECTS = $(UNIT_CODE:%.c=$(B)/$(1)/%.o)
+
+$(B)/unit-san/test_%: $(B)/unit-san/tests/unit/test_%.o $(call UNIT_OBJECTS,unit-san)
+	$(Q)gcc $(SANITIZE) -o $@ $^ -lcmocka -pthread
+
+$(B)/unit-musl/test_%: $(B)/unit-musl/tests/unit/test_%.o $(call UNIT_OBJECTS,unit-musl)
+	$(Q)$(CC) -static -o $@ $^ $(B)/cmocka/lib/libcmocka.a -pthread
+
+$(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(call UNIT_OBJECTS,fuzz)
+	$(Q)clang $(SANITIZE) -fsanitize=fuzzer -o $@ $^ -pthread
+
+TESTS := $(UNIT_TESTS:%=$(B)/unit-san/%) $(UNIT_TESTS:%=$(B)/unit-musl/%) $(FUZZERS:%=$(B)/fuzz/%)
+.SECONDARY:
+
+check-deps:
+	$(Q)images/deps.sh build kernel lab check
+
+# The packages first: with -j, compilers would be called before they are there.
+check: check-deps ## run all tests; ends with "N passed, N failed, N skipped"
+	$(Q)$(MAKE) --no-print-directory check-build
+	$(Q)tests/check.sh $(ARCH)
+
+check-build: $(B)/mayfly $(BUILT) $(B)/initramfs.cpio $(B)/debian-vmlinuz $(GUESTS) $(TESTS)
+
+lint: ## check style, layers, shell scripts and the manual
+	$(Q)images/deps.sh check
+	$(Q)tests/lint.sh
+
+-include $(wildcard $(B)/unit-san/*/*.d $(B)/unit-san/*/*/*.d $(B)/unit-musl/*/*.d $(B)/unit-musl/*/*/*.d \
+	$(B)/fuzz/*/*.d $(B)/fuzz/*/*/*.d)
 
 clean: ## remove what was built (the cache outside the tree stays)
 	$(Q)rm -rf build

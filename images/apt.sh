@@ -38,7 +38,7 @@ apt_indexes() {
 
 apt_source() (
 	mkdir "$2/unpack"
-	cd "$2/unpack"
+	cd "$2/unpack" || exit
 	apt_indexes deb-src "$2/apt"
 	apt_run "$2/apt" apt-get source "$1" >>"$2/apt/log" 2>&1 ||
 		{ tail -n 20 "$2/apt/log" >&2 && fail "apt cannot get the source package $1"; }
@@ -51,6 +51,7 @@ apt_depends() {
 	apt_run "$1" apt-cache show --no-all-versions "$2" 2>/dev/null | sed -n 's/^Depends: \([^,]*\).*/\1/p'
 }
 
+# shellcheck disable=SC2154 # cache_root is cache.sh's
 # Asked again only when the machine's indexes have changed: apt may take half a second to answer.
 apt_meta_version() {
 	memo=$cache_root/.$1.version
@@ -69,7 +70,7 @@ apt_download() {
 
 apt_unpack() (
 	mkdir "$2/files" "$2/unpack"
-	cd "$2/unpack"
+	cd "$2/unpack" || exit
 	# The usual case first: when the machine's indexes are fresh, nothing but the package is fetched.
 	if ! apt_download - "$1" >/dev/null 2>&1; then
 		apt_indexes deb "$2/apt"

@@ -16,7 +16,7 @@ packages_of() {
 	kernel) echo gcc libc6-dev make binutils linux-source-6.12 flex bison bc libelf-dev lz4 cpio xz-utils busybox-static ;;
 	lab) echo qemu-system-x86 busybox-static bash-static bats cpio xz-utils ;;
 	check) echo libcmocka-dev bats clang libclang-rt-dev clang-format shellcheck mandoc cppcheck strace bsdutils \
-		util-linux socat e2fsprogs squashfs-tools erofs-utils device-tree-compiler iproute2 ;;
+		util-linux e2fsprogs device-tree-compiler ;;
 	*) fail "unknown group $1 (build, kernel, lab, check)" ;;
 	esac
 }

@@ -24,7 +24,9 @@ esac
 link_uapi() {
 	mkdir "$1"
 	ln -s "$uapi/linux" "$uapi/asm-generic" "$asm" "$1"
-	[ -e "$1/linux/seccomp.h" ] && [ -e "$1/asm/unistd.h" ] || fail "no kernel headers in $uapi (package $headers)"
+	for header in linux/kvm.h asm/unistd.h asm-generic/errno.h; do
+		[ -e "$1/$header" ] || fail "no $header in $uapi (package $headers)"
+	done
 }
 
 build() {

@@ -11,7 +11,7 @@ tree_busybox_program() {
 
 tree_busybox() (
 	busybox=$(tree_busybox_program)
-	cd "$1"
+	cd "$1" || exit
 	mkdir -p bin sbin usr/bin usr/sbin etc root tmp proc sys dev run mnt var
 	ln -s ../run var/run
 	cp "$busybox" bin/busybox
@@ -28,7 +28,7 @@ tree_busybox() (
 # cpio takes times from the files; everything else that varies it is told to leave out.
 tree_pack() (
 	out=$(realpath "$2")
-	cd "$1"
+	cd "$1" || exit
 	find . -exec touch -h -d @0 {} +
 	find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --reproducible --quiet >"$out.$$"
 	mv "$out.$$" "$out"

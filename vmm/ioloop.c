@@ -67,25 +67,30 @@ bool ioloop_open(struct ioloop *loop, enum console_place place, int log_fd, stru
 	return open_signals(problem) && open_parent(loop, problem);
 }
 
-/* An error of our own output that is not just a reader who left. */
+/* An error of our own output that is not just a reader who left. It counts even if the VM ended
+ * before it came: what was lost must not look like success. */
 static void fail_output(struct ioloop *loop, const char *what)
 {
-	struct problem text;
-
 	if (errno == EPIPE)
 		return;
-	problem_set(&text, "cannot write %s: %s (make room there, or send it elsewhere)", what,
+	loop->failed = true;
+	problem_set(&loop->failure, "cannot write %s: %s (make room there, or send it elsewhere)", what,
 		    strerror(errno));
-	ending_set(loop->ending, END_HOST_FAILURE, 0, &text);
+	ending_set(loop->ending, END_HOST_FAILURE, 0, &loop->failure);
 }
 
 /* --- the console --- */
+
+static bool console_pending(const struct ioloop *loop)
+{
+	return loop->shown_done < loop->shown_size;
+}
 
 /* Moves one chunk; false if there was none. What remains is announced by another kick, so that a
  * flood cannot keep the loop from its other work. */
 static bool show_console(struct ioloop *loop)
 {
-	if (loop->shown_done == loop->shown_size) {
+	if (!console_pending(loop)) {
 		loop->shown_done = 0;
 		loop->shown_size = uart_take(loop->console, loop->shown, sizeof(loop->shown));
 		if (loop->shown_size == 0)
@@ -253,7 +258,7 @@ static bool output_pending(struct ioloop *loop)
 
 	if (loop->channel)
 		channel_output(loop->channel, &size, &which);
-	return size || loop->shown_done < loop->shown_size;
+	return size || console_pending(loop);
 }
 
 static bool wants_input(struct ioloop *loop)
@@ -270,7 +275,7 @@ static bool wants_output(struct ioloop *loop, const struct stream *stream)
 
 	if (stream->ended || stream->ready)
 		return false;
-	if (stream == loop->console_out && loop->shown_done < loop->shown_size)
+	if (stream == loop->console_out && console_pending(loop))
 		return true;
 	if (!loop->channel)
 		return false;
@@ -286,7 +291,8 @@ static void prepare(struct ioloop *loop, struct pollfd polls[P_COUNT])
 		[P_SIGNALS] = {FD_SIGNALS, POLLIN, 0},
 		[P_PARENT] = {loop->has_parent ? FD_PARENT : -1, POLLIN, 0},
 		[P_ENDING] = {FD_ENDING, POLLIN, 0},
-		[P_CONSOLE] = {FD_CONSOLE_KICK, POLLIN, 0},
+		/* Not while a chunk waits to be written: the kick that tells of more would be lost. */
+		[P_CONSOLE] = {console_pending(loop) ? -1 : FD_CONSOLE_KICK, POLLIN, 0},
 		[P_CHANNEL] = {loop->channel ? FD_CHANNEL_KICK : -1, POLLIN, 0},
 		[P_IN] = {wants_input(loop) ? FD_IN : -1, POLLIN, 0},
 		[P_OUT] = {wants_output(loop, &loop->out) ? FD_OUT : -1, POLLOUT, 0},

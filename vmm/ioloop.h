@@ -27,6 +27,8 @@ struct ioloop {
 	struct stream *console_out; /* one of the above, or NULL */
 	bool has_parent;
 	bool broken;		    /* the guest broke the channel's protocol */
+	bool failed;		    /* our own output failed: … */
+	struct problem failure;	    /* … why */
 	bool escape;		    /* Ctrl-A was typed */
 	uint8_t typed[64];	    /* for the console, not yet taken by the guest */
 	size_t typed_size, typed_done;

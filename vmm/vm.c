@@ -211,6 +211,10 @@ static int finish(struct vm *vm)
 					cause == END_RESET);
 
 	terminal_restore(&vm->terminal);
+	if (vm->loop.failed && cause != END_SIGNAL) {
+		report("%s", vm->loop.failure.text);
+		return CODE_MAYFLY_FAILED;
+	}
 	if (said)
 		return ending_workload(channel->exit_kind, channel->exit_value,
 				       vm->options->command[0]);

@@ -69,13 +69,12 @@ static bool load_initrd(const struct boot_request *request, const struct ram *ra
 	uint64_t top = low_ram_end(ram);
 	struct problem what;
 
-	initrd->address = 0;
-	initrd->size = request->job ? job_offset + job_bytes : request->initrd.size;
-	if (initrd->size == 0)
-		return true;
 	if (request->initrd_name && !initrd_check(request->initrd, &what))
 		return problem_set(problem, "cannot use %s as initrd: it %s", request->initrd_name,
 				   what.text);
+	initrd->size = request->job ? job_offset + job_bytes : request->initrd.size;
+	if (initrd->size == 0)
+		return true;
 	if (top > image->initrd_max)
 		top = image->initrd_max + 1;
 	if (initrd->size > top || ((top - initrd->size) & -(uint64_t)PAGE_SIZE) < image->end)
@@ -177,7 +176,7 @@ bool arch_load(const struct boot_request *request, const struct ram *ram, struct
 	       struct problem *problem)
 {
 	struct image image;
-	struct placed_initrd initrd;
+	struct placed_initrd initrd = {0};
 	struct memmap map;
 
 	if (!load_kernel(request, ram, &image, problem) ||

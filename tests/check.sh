@@ -1,0 +1,106 @@
+#!/bin/sh
+# check.sh ARCH: runs all tests and ends with "N passed, N failed, N skipped". `make check` built what they need.
+# Every suite speaks TAP; a suite that dies, or stops before its plan is fulfilled, is a failure by itself.
+# Exit: 0 if nothing failed (and, with CI set, nothing was skipped).
+set -u
+
+arch=${1:?usage: check.sh ARCH}
+here=$(dirname "$0")
+files=build/$arch
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0 skipped=0
+
+# suite NAME COMMAND...: runs one, shows what did not pass, counts.
+suite() {
+	name=$1
+	shift
+	began=$(date +%s)
+	"$@" >"$work/tap" 2>"$work/err"
+	code=$?
+	# bats writes "1..N" first, cmocka too; none at all means that the suite did not get that far.
+	plan=$(sed -n 's/^1\.\.\([0-9]*\).*/\1/p' "$work/tap" | awk '{ n += $1 } END { print n + 0 }')
+	skip=$(grep -c '^ok .*# skip' "$work/tap")
+	ok=$(($(grep -c '^ok ' "$work/tap") - skip))
+	bad=$(grep -c '^not ok ' "$work/tap")
+	lost=$((plan - ok - bad - skip))
+	[ "$lost" -gt 0 ] || lost=0
+	if [ "$bad" = 0 ] && [ "$lost" = 0 ] && { [ "$code" != 0 ] || [ "$plan" = 0 ]; }; then lost=1; fi
+	printf '%-28s %4d passed, %d failed, %d skipped  (%d s)\n' "$name" "$ok" "$((bad + lost))" "$skip" \
+		"$(($(date +%s) - began))"
+	[ "$skip" = 0 ] || grep '^ok .*# skip' "$work/tap"
+	if [ $((bad + lost)) -gt 0 ]; then
+		awk '/^not ok /{ p = 1 } /^ok /{ p = 0 } p' "$work/tap"
+		[ "$lost" = 0 ] || { printf '%s: exit code %d, %d of %d tests not reported\n' "$name" "$code" "$lost" "$plan"
+			tail -n 30 "$work/tap"; }
+		tail -n 30 "$work/err"
+	fi
+	passed=$((passed + ok)) failed=$((failed + bad + lost)) skipped=$((skipped + skip))
+}
+
+# One TAP line for a COMMAND that speaks none.
+as_tap() {
+	name=$1
+	shift
+	echo 1..1
+	if "$@" >"$work/out" 2>&1; then echo "ok 1 $name"; else
+		echo "not ok 1 $name"
+		sed 's/^/# /' "$work/out"
+	fi
+}
+
+lint() { as_tap "$1" "$here/lint.sh" "$1"; }
+
+unit() {
+	for program in "$files/$1"/test_*; do
+		case $program in *.d) continue ;; esac
+		CMOCKA_MESSAGE_OUTPUT=TAP "$program" || echo "# $program: exit code $?"
+	done
+}
+
+# A few seconds each: long runs are for whoever hunts.
+fuzz() {
+	for program in "$files"/fuzz/fuzz_*; do
+		as_tap "${program##*/}" "$program" -runs=20000 -seed=1 -max_len=4096 -print_final_stats=0 -verbosity=0
+	done
+}
+
+on_host() { bats --tap "$@"; }
+
+in_lab() {
+	"$here/lab/lab.sh" -a "$arch" -t 900 -f "$files/mayfly:/t/mayfly" -f "$files/vmlinux:/t/vmlinux" \
+		-f "$files/bzImage:/t/bzImage" -f "$files/initramfs.cpio:/t/initramfs.cpio" \
+		-f "$files/debian-vmlinuz:/t/debian-vmlinuz" -f "$files/guests:/t/guests" -f "$here/e2e:/t/e2e" \
+		-- env E2E_FILES=/t bats --tap "$@"
+}
+
+for check in $("$here/lint.sh" list); do suite "lint: $check" lint "$check"; done
+suite "unit tests (ASan, UBSan)" unit unit-san
+suite "unit tests (musl)" unit unit-musl
+suite "fuzzers" fuzz
+suite "command line" on_host "$here/e2e/cli.bats"
+suite "documentation" on_host "$here/e2e/docs.bats"
+
+if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
+	suite "bare guests, this KVM" on_host "$here/e2e/bare.bats"
+	suite "seccomp" on_host "$here/e2e/seccomp.bats"
+	suite "terminal" on_host "$here/e2e/tty.bats"
+else
+	echo "no /dev/kvm that may be used here: the terminal and strace tests cannot run, the others do in the lab"
+	skipped=$((skipped + 2))
+fi
+
+case $("$here/where.sh" "$arch") in
+host)
+	echo "Linux guests: on this machine's KVM"
+	suite "Linux guests" on_host "$here/e2e/linux.bats"
+	;;
+lab)
+	echo "Linux guests: in the lab (this machine's KVM, if it has one, cannot run Linux)"
+	suite "bare guests, lab" in_lab /t/e2e/bare.bats
+	suite "Linux guests, lab" in_lab /t/e2e/linux.bats
+	;;
+esac
+
+printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" = 0 ] && { [ -z "${CI:-}" ] || [ "$skipped" = 0 ]; }

@@ -1,0 +1,233 @@
+# The launcher with bare guests: on any /dev/kvm.
+load helpers
+
+@test "hello: the console is standard output" {
+	guest hello
+	ended 0
+	is "hello, world" "$output"
+	is "" "$stderr"
+}
+
+@test "hello as a bzImage" {
+	guest_kernel=$bare_bzimage guest hello
+	ended 0
+	is "hello, world" "$output"
+}
+
+@test "a byte that is followed by sleep arrives" {
+	start onebyte
+	until_true said '!'
+	kill "$pid"
+	code "$pid"
+	is 143 "$code"
+}
+
+@test "power-off, ACPI reset and keyboard reset end a plain boot with 0" {
+	for name in poweroff acpireset kbdreset; do
+		guest "$name"
+		ended 0
+		is "" "$stderr"
+	done
+}
+
+@test "power-off, ACPI reset and keyboard reset without a result are 122" {
+	for name in poweroff acpireset kbdreset; do
+		job "$name"
+		failed 122 "without saying how its workload ended"
+	done
+}
+
+@test "a panic is 122, in a plain boot too" {
+	guest panic
+	failed 122 "panicked"
+	job panic
+	failed 122 "panicked"
+}
+
+@test "a triple fault is 122" {
+	guest triplefault
+	failed 122 "triple fault" "rip=0x"
+}
+
+@test "an instruction that cannot be fetched is 122" {
+	guest nowhere
+	failed 122 "rip=0xd0000000"
+}
+
+@test "exit codes 0, 1, 42 and 255 are the workload's" {
+	for code in 0 1 42 255; do
+		job "exit code=$code"
+		ended "$code"
+		is "" "$stderr"
+	done
+}
+
+@test "a workload killed by signal n is 128+n" {
+	job "killed code=9"
+	ended 137
+	job "killed code=15"
+	ended 143
+}
+
+@test "a workload that is not found is 127, one that cannot be executed 126" {
+	job "notstarted code=2"
+	failed 127 "cannot run 'workload'" "not found"
+	job "notstarted code=13"
+	failed 126 "cannot run 'workload'" "Permission denied"
+	job "notstarted code=8"
+	failed 126 "cannot run 'workload'"
+}
+
+@test "stdout and stderr are apart, the console goes to neither" {
+	job output
+	ended 0
+	is "to stdout" "$output"
+	is "to stderr" "$stderr"
+}
+
+@test "-v shows the console on stderr, --console in a file" {
+	job output -v
+	ended 0
+	is "to stdout" "$output"
+	has "$stderr" "to the console"
+	job output --console "$BATS_TEST_TMPDIR/log"
+	ended 0
+	is "to stderr" "$stderr"
+	is "to the console" "$(cat "$BATS_TEST_TMPDIR/log")"
+}
+
+@test "stdin and its end reach the workload, byte for byte" {
+	head -c 30000 /dev/urandom >"$BATS_TEST_TMPDIR/in"
+	timeout 60 "$mayfly" run -k "$bare" -a test=cat -- x <"$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/out"
+	cmp "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out"
+}
+
+@test "console input from a pipe is neither lost nor reordered" {
+	text=$(seq 3000 | tr '\n' ' ')
+	is "$text." "$(printf '%s.' "$text" | timeout 60 "$mayfly" run -k "$bare" -a test=echo)"
+}
+
+@test "closed standard streams are like /dev/null" {
+	is "hello, world" "$("$mayfly" run -k "$bare" -a test=hello <&-)"
+	"$mayfly" run -k "$bare" -a test=hello >&-
+	"$mayfly" run -k "$bare" -a test=hello <&- >&- 2>&-
+	is "to stdout" "$("$mayfly" run -k "$bare" -a test=output -- x <&- 2>&-)"
+}
+
+@test "output to a full disk is 125, said once" {
+	run --separate-stderr sh -c "'$mayfly' run -k '$bare' -a test=output -- x >/dev/full"
+	failed 125 "cannot write standard output" "No space left"
+	run --separate-stderr sh -c "'$mayfly' run -k '$bare' -a test=hello >/dev/full"
+	failed 125 "cannot write the console" "No space left"
+}
+
+@test "a slow reader of the console holds the guest back and loses nothing" {
+	timeout 20 "$mayfly" run -k "$bare" -a test=flood </dev/null |
+		{ sleep 1; head -c 300000; } >"$BATS_TEST_TMPDIR/out" || true
+	is 0 "$(tr -d '\n' <"$BATS_TEST_TMPDIR/out" | sed 's/flood //g; s/f\?l\?o\?o\?d\?$//' | wc -c)"
+	is 300000 "$(wc -c <"$BATS_TEST_TMPDIR/out")"
+}
+
+@test "when the console's reader leaves, the VM ends" {
+	run bash -c "timeout 20 '$mayfly' run -k '$bare' -a test=flood </dev/null | head -c 10; echo \${PIPESTATUS[0]}"
+	is "flood floo141" "$output"
+}
+
+@test "SIGTERM, SIGINT, SIGHUP and SIGQUIT end the VM with 128+n" {
+	for signal in TERM:143 INT:130 HUP:129 QUIT:131; do
+		set -m # in the foreground's place: a script's background jobs ignore SIGINT
+		start spin
+		set +m
+		until_true said spinning
+		kill "-${signal%:*}" "$pid"
+		code "$pid"
+		is "${signal#*:}" "$code"
+	done
+}
+
+@test "SIGTERM ends a VM whose output is blocked" {
+	mkfifo "$BATS_TEST_TMPDIR/fifo"
+	sleep 20 <"$BATS_TEST_TMPDIR/fifo" 3>&- &
+	reader=$!
+	"$mayfly" run -k "$bare" -a test=flood </dev/null >"$BATS_TEST_TMPDIR/fifo" 3>&- &
+	pid=$!
+	sleep 0.5
+	kill "$pid"
+	code "$pid"
+	kill "$reader"
+	is 143 "$code"
+}
+
+@test "the death of the parent ends the VM" {
+	sh -c "'$mayfly' run -k '$bare' -a test=sleep </dev/null >'$BATS_TEST_TMPDIR/out' 2>&1 3>&- & echo \$!; sleep 0.1
+		while ! grep -q asleep '$BATS_TEST_TMPDIR/out'; do sleep 0.05; done; kill -9 \$\$" \
+		>"$BATS_TEST_TMPDIR/pid" || true
+	read -r pid <"$BATS_TEST_TMPDIR/pid"
+	gone() { ! kill -0 "$pid" 2>/dev/null; }
+	until_true gone
+}
+
+@test "a guest that breaks the channel's protocol is 122" {
+	job "badframe type=77"
+	ended 122
+	has "$stderr" "type 77"
+	job impatient
+	ended 122
+	has "$stderr" "before the last was taken"
+}
+
+@test "ports and addresses where nothing is read as zero" {
+	job nothing
+	ended 0
+}
+
+@test "the memory map is true from 16 MiB to 64 GiB" {
+	for mib in 16 64 256 3071 3072 3073 4096 65536; do
+		job "ram mib=$mib" -m "${mib}M"
+		ended 0
+	done
+}
+
+@test "ACPI and MP tables are where a kernel looks" {
+	job tables -c 3
+	ended 0
+}
+
+@test "every CPU of 1, 2, 8 and 32 comes up" {
+	for cpus in 1 2 8 32; do
+		job "cpus others=$((cpus - 1))" -c "$cpus"
+		ended $((cpus - 1))
+	done
+}
+
+@test "every thread of a running VM is under the filter" {
+	start spin -c 3
+	until_true said spinning
+	for status in /proc/"$pid"/task/*/status; do
+		grep -q '^Seccomp:.2$' "$status"
+		grep -q '^NoNewPrivs:.1$' "$status"
+	done
+	[ "$(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 | wc -l)" -ge 4 ]
+	kill "$pid"
+	code "$pid"
+}
+
+@test "no descriptor is inherited" {
+	exec 7</etc/hostname
+	start spin
+	exec 7<&-
+	until_true said spinning
+	[ ! -e "/proc/$pid/fd/7" ]
+	kill "$pid"
+	code "$pid"
+}
+
+@test "100 runs leave nothing behind" {
+	before=$(find /tmp /dev/shm -xdev 2>/dev/null | wc -l)
+	for i in $(seq 100); do
+		code=0
+		"$mayfly" run -k "$bare" -a "test=exit code=7" -c 2 -- x </dev/null || code=$?
+		is 7 "$code"
+	done
+	is "$before" "$(find /tmp /dev/shm -xdev 2>/dev/null | wc -l)"
+}

@@ -1,0 +1,149 @@
+# What bad input gets: one line with object, reason and mend, 125, and nothing changed. Needs no KVM but where a
+# kernel's content is looked at.
+load helpers
+
+setup() { cd "$BATS_TEST_TMPDIR"; }
+
+# bad ARG...: mayfly run must refuse.
+bad() { run --separate-stderr timeout 30 "$mayfly" run "$@" </dev/null; }
+
+@test "no command, unknown command, help, version" {
+	run --separate-stderr "$mayfly"
+	failed 125 "no command"
+	run --separate-stderr "$mayfly" fly
+	failed 125 "unknown command 'fly'"
+	run --separate-stderr "$mayfly" --version
+	ended 0
+	has "$output" "mayfly "
+	run --separate-stderr "$mayfly" --help
+	ended 0
+	has "$output" "mayfly run -k"
+	run --separate-stderr "$mayfly" run --help
+	ended 0
+	has "$output" "--kernel FILE"
+	[ "${#lines[@]}" -le 24 ]
+}
+
+@test "unknown options, missing values, words that are not options" {
+	bad -k "$bare" --frobnicate
+	failed 125 "unknown option '--frobnicate'"
+	bad -k "$bare" -z
+	failed 125 "unknown option '-z'"
+	bad -k
+	failed 125 "'-k' needs a value"
+	bad --kernel=
+	failed 125 "needs a value"
+	bad -k "$bare" -vx
+	failed 125 "takes no value"
+	bad -k "$bare" /bin/sh
+	failed 125 "unexpected word '/bin/sh'"
+	bad -k "$bare" --
+	failed 125 "no command after '--'"
+	bad
+	failed 125 "no kernel"
+	bad -k "$bare" -v --console log
+	failed 125 "--console and -v"
+	[ ! -e log ]
+}
+
+@test "0 and 33 CPUs, 1 MiB and 10 TiB of memory, and other numbers" {
+	for cpus in 0 33 -1 two 1x 99999999999999999999 ''; do
+		bad -k "$bare" "--cpus=$cpus"
+		ended 125
+		is "mayfly: " "${stderr:0:8}"
+	done
+	for memory in 1M 15M 65G 10T 0 -5 lots 16MM 99999999999999999999G 18446744073709551615; do
+		bad -k "$bare" -m "$memory"
+		failed 125 "'$memory'" "16M to 64G"
+	done
+}
+
+@test "kernels: missing, a directory, empty, random, truncated, compressed, of another machine" {
+	bad -k missing
+	failed 125 "cannot open missing" "No such file"
+	bad -k /
+	failed 125 "regular file"
+	: >empty
+	bad -k empty
+	failed 125 "empty"
+	head -c 100000 /dev/urandom >random
+	printf 'x' | dd of=random conv=notrunc 2>/dev/null
+	bad -k random
+	failed 125 "random"
+	for size in 10 100 5000 20000; do
+		head -c "$size" "$bare" >short
+		bad -k short
+		failed 125 "short"
+	done
+	for size in 600 700 2000; do
+		head -c "$size" "$bare_bzimage" >short
+		bad -k short
+		failed 125 "short"
+	done
+	gzip -c "$bare" >zipped
+	bad -k zipped
+	failed 125 "gzip" "gunzip"
+	{ head -c 18 "$bare"; printf '\267'; tail -c +20 "$bare"; } >arm
+	bad -k arm
+	failed 125 "another machine"
+	{ head -c 56 /dev/zero; printf 'ARM\144'; head -c 1000 /dev/zero; } >image
+	bad -k image
+	failed 125 "arm64 Image"
+	sed 's/Xen/Nex/' "$bare" >unmarked
+	bad -k unmarked
+	failed 125 "no PVH entry note" "CONFIG_PVH"
+}
+
+@test "initrds: missing, empty, random, truncated, too large" {
+	bad -k "$bare" -i missing
+	failed 125 "cannot open missing"
+	: >empty
+	bad -k "$bare" -i empty
+	failed 125 "empty"
+	head -c 1000 /dev/zero | tr '\0' x >random
+	bad -k "$bare" -i random
+	failed 125 "random" "no initramfs"
+	mkdir -p tree && head -c 30000 /dev/zero >tree/file
+	(cd tree && echo file | cpio -o -H newc 2>/dev/null) >whole
+	head -c 20000 whole >short
+	bad -k "$bare" -i short
+	failed 125 "cut short"
+	truncate -s 40M large
+	dd if=whole of=large conv=notrunc 2>/dev/null
+	bad -k "$bare" -i large -m 32M
+	failed 125 "the initrd needs" "-m"
+}
+
+@test "a kernel that needs more memory than there is" {
+	cp "$bare_bzimage" big
+	printf '\000\000\000\100' | dd of=big bs=1 seek=$((0x260)) conv=notrunc 2>/dev/null
+	bad -k big -m 64M
+	failed 125 "give it more with -m"
+}
+
+@test "a command line that is too long" {
+	bad -k "$bare" -a "$(head -c 3000 /dev/zero | tr '\0' x)"
+	failed 125 "command line" "-a"
+}
+
+@test "a log that cannot be written" {
+	bad -k "$bare" --console /nowhere/log
+	failed 125 "cannot write /nowhere/log"
+}
+
+@test "control characters in names do not reach the terminal" {
+	bad -k "$(printf 'a\033[31mb\nc')"
+	failed 125 "a?[31mb?c"
+}
+
+@test "no /dev/kvm, no permission" {
+	[ "$(id -u)" = 0 ] || skip "needs root to make a mount namespace or to drop to another user"
+	run --separate-stderr unshare -m sh -c "mount --bind /dev/null /dev/kvm && '$mayfly' run -k '$bare'"
+	failed 125 "/dev/kvm is not KVM"
+	run --separate-stderr unshare -m sh -c "mount -t tmpfs none /dev && mknod /dev/null c 1 3 && '$mayfly' run -k '$bare' </dev/null"
+	failed 125 "cannot open /dev/kvm: No such file" "modprobe"
+	run --separate-stderr unshare -m sh -c "mount -t tmpfs none /dev && mknod /dev/null c 1 3 && mknod -m 600 /dev/kvm c 10 232 &&
+		cp '$mayfly' '$bare' /dev && chmod 755 /dev/mayfly /dev/bare.elf && chmod 666 /dev/null &&
+		setpriv --reuid 65534 --clear-groups /dev/mayfly run -k /dev/bare.elf </dev/null"
+	failed 125 "cannot open /dev/kvm: Permission denied" "kvm group"
+}

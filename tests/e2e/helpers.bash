@@ -1,0 +1,87 @@
+# What every end-to-end test needs. The files under test are in $E2E_FILES (default: the build directory).
+bats_require_minimum_version 1.5.0
+
+files=${E2E_FILES:-$BATS_TEST_DIRNAME/../../build/$(uname -m)}
+mayfly=$files/mayfly
+bare=$files/guests/bare.elf
+bare_bzimage=$files/guests/bare.bzimage
+vmlinux=$files/vmlinux
+bzimage=$files/bzImage
+initrd=$files/initramfs.cpio
+debian=$files/debian-vmlinuz
+
+# guest TEST [OPTION...]: a plain boot of the bare guest, standard streams apart, no terminal.
+guest() {
+	local name=$1
+	shift
+	run --separate-stderr timeout 30 "$mayfly" run -k "${guest_kernel:-$bare}" -a "test=$name" "$@" </dev/null
+}
+
+# job TEST [OPTION...]: the same with a command, so that the channel is there.
+job() { guest "$@" -- workload; }
+
+# linux [OPTION...] -- COMMAND...: a command in our Linux.
+linux() {
+	run --separate-stderr timeout 60 "$mayfly" run -k "${linux_kernel:-$vmlinux}" -i "$initrd" "$@" </dev/null
+}
+
+# is EXPECTED ACTUAL
+is() {
+	[ "$1" = "$2" ] && return
+	printf 'expected: %s\ngot:      %s\n' "$1" "$2" >&2
+	return 1
+}
+
+# has TEXT PART
+has() {
+	case $1 in *"$2"*) return ;; esac
+	printf 'expected a part: %s\nin:              %s\n' "$2" "$1" >&2
+	return 1
+}
+
+# ended CODE: the last run's exit code.
+ended() {
+	is "$1" "$status" || {
+		printf 'stdout: %s\nstderr: %s\n' "$output" "$stderr" >&2
+		return 1
+	}
+}
+
+# failed CODE TEXT...: exit code CODE, and one line on stderr, by mayfly, with each TEXT and a mend in brackets.
+failed() {
+	ended "$1"
+	shift
+	is 1 "$(printf '%s\n' "$stderr" | wc -l)"
+	is "mayfly: " "${stderr:0:8}"
+	is ")" "${stderr: -1}"
+	has "$stderr" "("
+	for text in "$@"; do has "$stderr" "$text"; done
+}
+
+# start TEST [OPTION...]: the bare guest in the background; $pid. Its output goes to $BATS_TEST_TMPDIR/out.
+start() {
+	local name=$1
+	shift
+	"$mayfly" run -k "$bare" -a "test=$name" "$@" </dev/null >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	pid=$!
+}
+
+# until_true COMMAND...: waits up to 20 seconds for it.
+until_true() {
+	local i
+	for i in $(seq 400); do
+		"$@" && return
+		sleep 0.05
+	done
+	echo "never true: $*" >&2
+	return 1
+}
+
+# said TEXT: it stands in the output of what was started.
+said() { grep -q "$1" "$BATS_TEST_TMPDIR/out"; }
+
+# code PID: waits for it; its exit code in $code.
+code() {
+	code=0
+	wait "$1" || code=$?
+}

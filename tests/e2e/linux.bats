@@ -1,0 +1,162 @@
+# Commands in a real Linux: on a host whose KVM runs unmodified kernels, or in the lab.
+load helpers
+
+setup() { cd "$BATS_TEST_TMPDIR"; }
+
+@test "stdout, stderr and the exit code are the command's" {
+	linux -- /bin/sh -c 'echo out; echo err >&2; exit 42'
+	ended 42
+	is out "$output"
+	is err "$stderr"
+}
+
+@test "the same with a bzImage" {
+	linux_kernel=$bzimage linux -- /bin/sh -c 'echo out; echo err >&2; exit 42'
+	ended 42
+	is out "$output"
+	is err "$stderr"
+}
+
+@test "exit codes 0, 1 and 255; signals; not found; not executable" {
+	linux -- true
+	ended 0
+	linux -- false
+	ended 1
+	linux -- sh -c 'exit 255'
+	ended 255
+	linux -- sh -c 'kill -9 $$'
+	ended 137
+	linux -- no-such-program
+	failed 127 "cannot run 'no-such-program'"
+	linux -- /etc/passwd
+	failed 126 "cannot run '/etc/passwd'" "Permission denied"
+}
+
+@test "10 MB of random stdin arrive as they are" {
+	head -c 10000000 /dev/urandom >data
+	is "$(sha256sum <data)" "$(timeout 60 "$mayfly" run -k "$vmlinux" -i "$initrd" -- sha256sum <data)"
+}
+
+@test "10 MB go through and back, through pipes" {
+	head -c 10000000 /dev/urandom >data
+	cat data | timeout 60 "$mayfly" run -k "$vmlinux" -i "$initrd" -- cat | cmp - data
+}
+
+@test "output larger than every buffer keeps its order across stdout and stderr" {
+	linux -- sh -c 'for i in $(seq 300); do echo "out $i"; echo "err $i" >&2; done; seq 50000'
+	ended 0
+	is "$(seq 300 | sed 's/^/err /')" "$stderr"
+	is "$({ seq 300 | sed 's/^/out /'; seq 50000; } | md5sum)" "$(printf '%s\n' "$output" | md5sum)"
+}
+
+@test "without the window the channel carries the data itself" {
+	head -c 30000 /dev/urandom >data
+	timeout 60 "$mayfly" run -k "$vmlinux" -i "$initrd" -a "mayfly_inline" -- cat <data | cmp - data
+}
+
+@test "a reader that leaves gives the command its SIGPIPE" {
+	run bash -c "timeout 30 '$mayfly' run -k '$vmlinux' -i '$initrd' -- yes </dev/null | head -n 1; echo \${PIPESTATUS[0]}"
+	is "$(printf 'y\n141')" "$output"
+}
+
+@test "a command that closes its stdin does not hang us" {
+	run bash -c "yes | timeout 30 '$mayfly' run -k '$vmlinux' -i '$initrd' -- sh -c 'exec <&-; sleep 0.2; echo done'"
+	is "done" "$output"
+}
+
+@test "processes left behind do not keep the VM" {
+	linux -- sh -c 'sleep 1000 & echo started; exit 3'
+	ended 3
+	is started "$output"
+}
+
+@test "arguments arrive as they are, and many of them" {
+	linux -- printf '<%s>' '' ' ' 'a b' "it's" '"' '$x' 'ä' -- "$(printf 'new\nline')"
+	ended 0
+	is "<>< ><a b><it's><\"><\$x><ä><--><$(printf 'new\nline')>" "$output"
+	seq 20000 >numbers
+	is 20000 "$(xargs -n 20000 "$mayfly" run -k "$vmlinux" -i "$initrd" -- sh -c 'echo $#' sh <numbers)"
+}
+
+@test "the guest has the memory and the CPUs it was given" {
+	linux -c 2 -m 512M -- sh -c 'nproc; awk "/MemTotal/ { print int(\$2 / 1024) }" /proc/meminfo'
+	ended 0
+	is 2 "${lines[0]}"
+	[ "${lines[1]}" -ge 480 ] && [ "${lines[1]}" -le 512 ]
+}
+
+@test "4 GiB of memory, on both sides of the hole" {
+	linux -m 4G -- awk '/MemTotal/ { print int($2 / 1024 / 100) }' /proc/meminfo
+	ended 0
+	is 39 "$output"
+}
+
+@test "4 CPUs with a bzImage" {
+	linux_kernel=$bzimage linux -c 4 -- nproc
+	ended 0
+	is 4 "$output"
+}
+
+@test "what programs expect is there" {
+	linux -- sh -c 'test -c /dev/null && test -e /proc/self && test -d /sys/kernel && test -d /dev/pts && echo x >/tmp/x &&
+		echo x >/dev/shm/x && ping -c 1 -w 5 127.0.0.1 >/dev/null && test -e /dev/fd/0 && hostname && test ! -e /.mayfly'
+	ended 0
+	is mayfly "$output"
+}
+
+@test "a kernel panic is 122, in a plain boot too" {
+	linux -- sh -c 'echo c >/proc/sysrq-trigger; sleep 10'
+	failed 122 "panicked"
+	linux -v -a "rdinit=/nowhere init=/nowhere"
+	ended 122
+	has "$stderr" "Kernel panic"
+}
+
+@test "a command that powers off or reboots is 122" {
+	for word in poweroff reboot; do
+		linux -- sh -c "$word -f; sleep 10"
+		failed 122 "without saying how its workload ended"
+	done
+}
+
+@test "a plain boot gives a shell on the console; poweroff and reboot end it with 0" {
+	for word in poweroff reboot; do
+		run bash -c "echo 'echo sum \$((6 * 7)); $word -f' | timeout 60 '$mayfly' run -k '$vmlinux' -i '$initrd'"
+		is 0 "$status"
+		has "$output" "sum 42"
+	done
+}
+
+@test "every way to reboot ends the VM on the first try" {
+	for type in k a t; do
+		run bash -c "echo 'reboot -f' | timeout 60 '$mayfly' run -k '$vmlinux' -i '$initrd' -a reboot=$type"
+		case $type in
+		t) is 122 "$status" ;; # a triple fault is a crash, whoever made it
+		*) is 0 "$status" ;;
+		esac
+	done
+}
+
+@test "Debian's unmodified cloud kernel runs a command, one and two CPUs" {
+	for cpus in 1 2; do
+		linux_kernel=$debian linux -m 512M -c "$cpus" -- sh -c 'uname -v; nproc; echo err >&2; exit 7'
+		ended 7
+		has "$output" "Debian"
+		is "$cpus" "${lines[1]}"
+		is err "$stderr"
+	done
+}
+
+@test "Debian's kernel powers off through ACPI" {
+	run bash -c "echo 'poweroff -f' | timeout 60 '$mayfly' run -k '$debian' -i '$initrd' -m 512M"
+	is 0 "$status"
+}
+
+@test "SIGTERM ends a Linux guest" {
+	"$mayfly" run -k "$vmlinux" -i "$initrd" -- sh -c 'echo up; sleep 100' </dev/null >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	pid=$!
+	until_true said up
+	kill "$pid"
+	code "$pid"
+	is 143 "$code"
+}

@@ -1,0 +1,40 @@
+# What the process does after lockdown, seen from outside.
+load helpers
+
+# The system calls that the filter allows, and why: vmm/*.c and devices/*.c, the *_allow functions.
+allowed='exit_group futex ioctl ppoll read write'
+
+# Runs mayfly under strace; the names of the calls made after the filter went in, each once, in $calls.
+trace() {
+	strace -f -qq -o "$BATS_TEST_TMPDIR/trace" "$mayfly" run -k "$bare" "$@" </dev/null >/dev/null 2>&1 || true
+	calls=$(sed -n '/ seccomp(SECCOMP_SET_MODE_FILTER.* = 0$/,$p' "$BATS_TEST_TMPDIR/trace" | tail -n +2 |
+		sed -n 's/^[0-9]* *\([a-z0-9_]*\)(.*/\1/p' | sort -u)
+}
+
+@test "after the filter only the documented calls are made" {
+	for test in "hello" "output" "exit code=3" "ram mib=256"; do
+		trace -a "test=$test" -c 2 -- x
+		[ -n "$calls" ]
+		for call in $calls; do has " $allowed " " $call "; done
+	done
+}
+
+@test "every ioctl after the filter is KVM_RUN" {
+	trace -a test=hello
+	is "" "$(sed -n '/ seccomp(SECCOMP_SET_MODE_FILTER.* = 0$/,$p' "$BATS_TEST_TMPDIR/trace" | grep 'ioctl(' | grep -v KVM_RUN)"
+}
+
+@test "the filter is in force before the first KVM_RUN" {
+	trace -a test=hello
+	is "" "$(sed '/ seccomp(SECCOMP_SET_MODE_FILTER.* = 0$/,$d' "$BATS_TEST_TMPDIR/trace" | grep KVM_RUN)"
+	grep -q KVM_RUN "$BATS_TEST_TMPDIR/trace"
+}
+
+@test "no option turns it off" {
+	run "$mayfly" run --help
+	! printf '%s' "$output" | grep -i seccomp
+	for option in --no-seccomp --seccomp=off --jail=off; do
+		run "$mayfly" run -k "$bare" "$option"
+		is 125 "$status"
+	done
+}

@@ -1,0 +1,169 @@
+#!/bin/sh
+# lab.sh: runs a command in a lab host: an emulated machine whose Linux has a real /dev/kvm, on machines that have none.
+#
+#   lab.sh [-a ARCH] [-t SECONDS] [-m MIB] [-c CPUS] [-f HOSTPATH[:LABPATH]]... -- COMMAND [ARG...]
+#
+# Each -f puts a file or a directory into the lab, as LABPATH (default: /NAME). COMMAND runs as root with busybox, bash and
+# bats at hand and /dev/kvm, /dev/net/tun, /dev/pts, /proc, /sys and a tmpfs on /tmp. Its output, both streams, is passed on
+# as it comes, less the carriage returns at line ends that consoles add.
+# Exit: COMMAND's code; 124 when SECONDS (default 120) have passed; 125 when the lab itself failed, with a line on stderr.
+# shellcheck disable=SC2317 # functions that are called by name look unreachable
+set -eu
+umask 022
+
+here=$(dirname "$0")
+images=$here/../../images
+# shellcheck source=/dev/null
+. "$images/cache.sh"
+# shellcheck source=/dev/null
+. "$images/tree.sh"
+
+lab_fail() {
+	printf 'lab.sh: %s\n' "$*" >&2
+	exit 125
+}
+
+usage() { lab_fail 'usage: lab.sh [-a ARCH] [-t SECONDS] [-m MIB] [-c CPUS] [-f HOSTPATH[:LABPATH]]... -- COMMAND [ARG...]'; }
+
+# PID 1 of the lab. The kernel's log and the verdict go to the first UART, COMMAND's output to the second, so that neither
+# can spoil the other. The last stty changes nothing: it waits until the output has left. Where PID 1 exits the kernel
+# panics, and the log tells why.
+lab_init() {
+	cat <<-'END'
+		#!/bin/sh
+		export PATH=/sbin:/usr/sbin:/bin:/usr/bin HOME=/root TERM=dumb SHELL=/bin/bash LAB=1
+		mount -t proc proc /proc
+		mount -t sysfs sysfs /sys
+		mount -t devtmpfs devtmpfs /dev
+		mkdir -p /dev/pts /dev/shm
+		mount -t devpts -o ptmxmode=666 devpts /dev/pts
+		mount -t tmpfs tmpfs /dev/shm
+		mount -t tmpfs tmpfs /tmp
+		mount -t tmpfs tmpfs /run
+		ln -s /proc/self/fd /dev/fd
+		for fd in 0:stdin 1:stdout 2:stderr; do ln -s "/proc/self/fd/${fd%:*}" "/dev/${fd#*:}"; done
+		for module in /modules/*.ko; do insmod "$module" || exit; done
+		[ -c /dev/kvm ] || exit
+		ip link set lo up
+		hostname lab
+		cd /root
+		stty -F /dev/ttyS1 raw
+		setsid sh /lab/command </dev/null >/dev/ttyS1 2>&1
+		code=$?
+		stty -F /dev/ttyS1 raw
+		echo "lab: exit $code" >/dev/ttyS0
+		reboot -f
+	END
+}
+
+# The part of the lab that is the same in every run. The modules' names carry the order they are loaded in.
+build_base() {
+	progress BUILD "lab host for $arch"
+	mkdir "$1/tree"
+	tree_busybox "$1/tree"
+	mkdir "$1/tree/modules"
+	n=10
+	for module in $modules; do
+		find "$kernel/modules" -name "$module.ko" -exec cp {} "$1/tree/modules/$n-$module.ko" \;
+		n=$((n + 1))
+	done
+	cp "$(dpkg -L bash-static | grep '/bin/bash-static$')" "$1/tree/bin/bash"
+	dpkg -L bats | grep -E '^/usr/(bin|lib|libexec)/' | cut -c2- | tar -C / -cf - --no-recursion -T - |
+		tar -xf - -C "$1/tree"
+	lab_init >"$1/tree/init"
+	chmod 755 "$1/tree/init"
+	tree_pack "$1/tree" "$1/base.cpio"
+	rm -r "$1/tree"
+}
+
+# Words for a shell, each in single quotes.
+quoted() {
+	for word in "$@"; do
+		printf "'%s' " "$(printf '%s\n' "$word" | sed "s/'/'\\\\''/g")"
+	done
+}
+
+# put HOSTPATH[:LABPATH]: a link on the command line is followed, those within a directory stay links.
+put() {
+	from=${1%%:*}
+	case $1 in *:*) to=${1#*:} ;; *) to=/${from##*/} ;; esac
+	[ -e "$from" ] || lab_fail "no such file: $from"
+	mkdir -p "$work/tree/$(dirname "$to")"
+	cp -aH "$from" "$work/tree/$to"
+}
+
+# The rate of the time-stamp counter, which TCG passes through, is half the BogoMIPS. Left to calibrate it against the
+# emulated PIT, the host gets it wrong now and then, and its guests hang.
+tsc_khz() { awk '/^bogomips/ { printf "%d", $3 * 500; exit }' /proc/cpuinfo; }
+
+# Runs in the background with the work directory's files as its only outputs; `wait` then lets a signal end this script.
+start_x86_64() {
+	timeout --foreground -k 2 "$seconds" qemu-system-x86_64 -M microvm,acpi=off,pit=on,pic=on,rtc=on \
+		-accel tcg,thread=multi -cpu max -smp "$cpus" -m "$mib" -nodefaults -no-user-config -display none -no-reboot \
+		-kernel "$kernel/vmlinuz" -initrd "$work/initrd" \
+		-append "console=ttyS0 quiet reboot=t panic=-1 mitigations=off tsc_early_khz=$(tsc_khz) tsc=reliable" \
+		-serial "file:$work/log" -chardev "file,id=out,path=$work/out" \
+		-device isa-serial,index=1,iobase=0x2f8,irq=3,chardev=out </dev/null >"$work/qemu.log" 2>&1 &
+}
+
+# The verdict is the log's last word; what stands there else is the kernel's.
+verdict() {
+	code=$(tr -d '\r' <"$work/log" | sed -n 's/^lab: exit \([0-9]*\)$/\1/p' | tail -n 1)
+	[ -z "$code" ] || exit "$code"
+	[ "$1" != 124 ] || { echo "lab.sh: still running after $seconds s" >&2 && exit 124; }
+	tail -q -n 40 "$work/qemu.log" "$work/log" >&2
+	lab_fail "the lab host ended without a verdict (qemu: $1)"
+}
+
+cleanup() {
+	[ -z "$vm" ] || kill "$vm" 2>/dev/null || :
+	[ -z "$reader" ] || kill "$reader" 2>/dev/null || :
+	rm -rf "$work"
+}
+
+arch=$(uname -m) seconds=120 mib=3000 cpus=2
+work=$(mktemp -d)
+vm='' reader=''
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+mkdir -p "$work/tree/lab"
+
+while getopts a:t:m:c:f: option; do
+	case $option in
+	a) arch=$OPTARG ;;
+	t) seconds=$OPTARG ;;
+	m) mib=$OPTARG ;;
+	c) cpus=$OPTARG ;;
+	f) put "$OPTARG" ;;
+	*) usage ;;
+	esac
+done
+shift $((OPTIND - 1))
+[ $# -gt 0 ] || usage
+
+case $arch in
+x86_64) modules='irqbypass kvm kvm-amd tun' ;;
+*) lab_fail "no recipe for architecture $arch" ;;
+esac
+
+kernel=$("$images/debian-kernel.sh" "$arch") || exit 125
+versions=$(installed busybox-static bash-static bats) || exit 125
+key=$(cache_key "$0" "$images/tree.sh" "$kernel" "$versions")
+base=$(cache_entry "lab-$arch" "$key" build_base)
+
+printf 'exec %s\n' "$(quoted "$@")" >"$work/tree/lab/command"
+tree_pack "$work/tree" "$work/files.cpio"
+cat "$base/base.cpio" "$work/files.cpio" >"$work/initrd" # archives in a row are one initramfs
+
+mkfifo "$work/out"
+: >"$work/log"
+sed -u 's/\r*$//' <"$work/out" &
+reader=$!
+"start_$arch"
+vm=$!
+code=0
+wait "$vm" || code=$?
+wait "$reader" || :
+reader='' vm=''
+verdict "$code"

@@ -1,0 +1,60 @@
+#!/bin/sh
+# lint.sh [CHECK]: rules that a compiler does not know. Without CHECK, all of them; `lint.sh list` names them.
+# Exit: 0 if the tree keeps the rules; else what breaks them is said.
+set -u
+
+cd "$(dirname "$0")/.." || exit 1
+sources='vmm/*.c vmm/*.h vmm/x86_64/*.c vmm/x86_64/*.h boot/*.c boot/*.h devices/*.c devices/*.h rootfs/*.c'
+
+# Nothing below may print; whatever prints is a breach.
+quiet() {
+	found=$("$@")
+	[ -z "$found" ] && return
+	printf '%s\n' "$found"
+	return 1
+}
+
+# boot/ and devices/ are pure: DESIGN §2.
+layers() {
+	quiet grep -nE '#include [<"](linux/kvm\.h|kvm\.h|vm\.h|vcpu\.h|stdio\.h|arch\.h)' boot/*.[ch] devices/*.[ch] || return
+	quiet grep -nwE 'malloc|calloc|realloc|exit|_exit|abort|die' boot/*.c devices/*.c || return
+	quiet grep -nE '#include "(vm|ioloop|lockdown|options|arch)\.h"' vmm/bus.* vmm/ram.* vmm/report.* vmm/sysfilter.* \
+		vmm/kvm.* || return
+	# Host addresses of guest memory stay in ram.c.
+	quiet grep -nE '(->|\.)host\b' vmm/[!r]*.c vmm/x86_64/*.c boot/*.c devices/*.c
+}
+
+# No #ifdef chooses an architecture: the Makefile does.
+arches() { quiet grep -nE '#.*(__x86_64__|__aarch64__)' vmm/*.[ch] boot/*.[ch] devices/*.[ch]; }
+
+# Functions of at most 60 lines, files of at most 350 (tests may be longer).
+sizes() {
+	# shellcheck disable=SC2086
+	quiet awk 'FNR == 1 { begin = 0 }
+		/^{/ { begin = FNR }
+		/^}/ { if (begin && FNR - begin > 60) print FILENAME ":" begin ": a function of " FNR - begin " lines"; begin = 0 }
+		FNR == 351 { if (FILENAME !~ /rootfs/) print FILENAME ": more than 350 lines" }' $sources
+}
+
+# shellcheck disable=SC2086
+format() { clang-format --dry-run -Werror $sources; }
+shell() { shellcheck -x images/*.sh rootfs/*.sh tests/*.sh tests/lab/*.sh .ci/run; }
+manual() { mandoc -Tlint -Wwarning docs/mayfly.1; }
+
+static() {
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr --suppress=missingInclude \
+		-Ivmm -Ivmm/x86_64 -Iboot -Idevices vmm boot devices rootfs
+}
+
+checks='layers arches sizes format shell manual static'
+case ${1:-all} in
+list) echo "$checks" ;;
+all)
+	code=0
+	for check in $checks; do
+		"$check" || { echo "lint: $check failed" >&2; code=1; }
+	done
+	exit $code
+	;;
+*) "$1" ;;
+esac

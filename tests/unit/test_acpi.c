@@ -1,0 +1,255 @@
+/* The ACPI tables. Section numbers are those of ACPI 6.4. */
+#include "acpi.h"
+
+#include "bytes.h"
+#include "unit.h"
+
+#define ADDRESS 0xe0000u
+
+static uint8_t tables[ACPI_SIZE_MAX + 16];
+static size_t size;
+
+static void build(unsigned cpus, unsigned uarts)
+{
+	const struct acpi fields = {
+		.address = ADDRESS,
+		.cpus = cpus,
+		.lapic = 0xfee00000,
+		.ioapic = 0xfec00000,
+		.reset_port = 0x600,
+		.reset_value = 0x01,
+		.sleep_control_port = 0x601,
+		.uart_count = uarts,
+		.uart = {{0x3f8, 4}, {0x2f8, 3}},
+	};
+
+	memset(tables, 0xee, sizeof(tables));
+	size = acpi_build(&fields, tables);
+	assert_true(size <= ACPI_SIZE_MAX);
+	for (unsigned i = ACPI_SIZE_MAX; i < sizeof(tables); i++)
+		assert_int_equal(tables[i], 0xee);
+}
+
+static uint8_t sum(const uint8_t *bytes, size_t count)
+{
+	uint8_t total = 0;
+
+	while (count--)
+		total = (uint8_t)(total + *bytes++);
+	return total;
+}
+
+/* The table at guest-physical ADDRESS, with a good header (§5.2.6). */
+static const uint8_t *table_at(uint64_t address, const char *signature)
+{
+	assert_each(address >= ADDRESS && address + 36 <= ADDRESS + size, signature, address);
+	const uint8_t *table = tables + (address - ADDRESS);
+	uint32_t length = get_le32(table + 4);
+
+	assert_memory_equal(table, signature, 4);
+	assert_each(length >= 36 && address - ADDRESS + length <= size, signature, length);
+	assert_each(sum(table, length) == 0, "checksum of the table at", address);
+	assert_memory_equal(table + 10, "MAYFLY", 6); /* OEMID */
+	return table;
+}
+
+static const uint8_t *xsdt(void)
+{
+	return table_at(get_le64(tables + 24), "XSDT");
+}
+
+static const uint8_t *listed(const char *signature)
+{
+	const uint8_t *list = xsdt();
+
+	for (uint32_t at = 36; at + 8 <= get_le32(list + 4); at += 8) {
+		uint64_t address = get_le64(list + at);
+
+		if (!memcmp(tables + (address - ADDRESS), signature, 4))
+			return table_at(address, signature);
+	}
+	fail_msg("no %s in the XSDT", signature);
+	return NULL;
+}
+
+/* §5.2.5.3 */
+static void the_root_pointer(void **state)
+{
+	(void)state;
+	build(1, 2);
+	assert_memory_equal(tables, "RSD PTR ", 8);
+	assert_int_equal(sum(tables, 20), 0);
+	assert_memory_equal(tables + 9, "MAYFLY", 6);
+	assert_int_equal(tables[15], 2);	    /* revision */
+	assert_int_equal(get_le32(tables + 16), 0); /* no RSDT */
+	assert_int_equal(get_le32(tables + 20), 36);
+	assert_int_equal(sum(tables, 36), 0);
+	assert_int_equal(tables[33] | tables[34] | tables[35], 0);
+}
+
+static void the_list_of_tables(void **state)
+{
+	(void)state;
+	build(1, 2);
+	assert_int_equal(xsdt()[8], 1);
+	assert_int_equal(get_le32(xsdt() + 4), 36 + 2 * 8);
+	listed("FACP");
+	listed("APIC");
+}
+
+static void assert_port(const uint8_t *gas, uint16_t port)
+{
+	/* §5.2.3.2: system I/O, 8 bits from bit 0, byte access */
+	const uint8_t golden[12] = {1, 8, 0, 1, (uint8_t)port, (uint8_t)(port >> 8)};
+
+	assert_memory_equal(gas, golden, 12);
+}
+
+/* §5.2.9; what a hardware-reduced machine does not have is 0 (§5.2.9, HW_REDUCED_ACPI). */
+static void the_fadt(void **state)
+{
+	(void)state;
+	build(1, 2);
+	const uint8_t *fadt = listed("FACP");
+	uint64_t dsdt = get_le64(fadt + 140);
+
+	assert_int_equal(get_le32(fadt + 4), 276);
+	assert_int_equal(fadt[8], 6);	  /* version 6.4 … */
+	assert_int_equal(fadt[131], 4);
+	assert_int_equal(get_le32(fadt + 40), dsdt); /* DSDT and X_DSDT */
+	table_at(dsdt, "DSDT");
+	/* IAPC_BOOT_ARCH: no VGA (bit 2), no CMOS clock (5); no 8042 (1 is clear) */
+	assert_int_equal(get_le16(fadt + 109), 0x24);
+	/* WBINVD (0), RESET_REG_SUP (10), HEADLESS (12), HW_REDUCED_ACPI (20) */
+	assert_int_equal(get_le32(fadt + 112), 0x101401);
+	assert_port(fadt + 116, 0x600);
+	assert_int_equal(fadt[128], 0x01);
+	assert_port(fadt + 244, 0x601);
+	assert_port(fadt + 256, 0x602);
+	assert_memory_equal(fadt + 268, "MAYFLY\0\0", 8);
+	/* FIRMWARE_CTRL, PM1 … GPE1 blocks, X_FIRMWARE_CTRL, X_PM1 … X_GPE1 blocks */
+	for (unsigned i = 36; i < 244; i++)
+		if (!((i >= 40 && i < 44) || (i >= 109 && i < 129) || i == 131 || (i >= 140 && i < 148)))
+			assert_each(fadt[i] == 0, "FADT is not 0 at", i);
+}
+
+/* §5.2.12.2 and .3: entries of a type, a length and fields. */
+static void check_madt(unsigned cpus)
+{
+	build(cpus, 2);
+	const uint8_t *madt = listed("APIC");
+
+	assert_int_equal(get_le32(madt + 4), 44 + cpus * 8 + 12);
+	assert_int_equal(madt[8], 5);
+	assert_int_equal(get_le32(madt + 36), 0xfee00000);
+	assert_int_equal(get_le32(madt + 40), 0); /* no PC-AT interrupt controllers */
+	for (unsigned id = 0; id < cpus; id++) {
+		/* Processor Local APIC: UID, APIC id, enabled */
+		const uint8_t golden[8] = {0, 8, (uint8_t)id, (uint8_t)id, 1, 0, 0, 0};
+
+		assert_memory_equal(madt + 44 + id * 8, golden, 8);
+	}
+	/* I/O APIC: id, address, first interrupt 0 */
+	const uint8_t *ioapic = madt + 44 + cpus * 8;
+	assert_int_equal(ioapic[0], 1);
+	assert_int_equal(ioapic[1], 12);
+	assert_int_equal(ioapic[3], 0);
+	assert_int_equal(get_le32(ioapic + 4), 0xfec00000);
+	assert_int_equal(get_le32(ioapic + 8), 0);
+}
+
+static void the_madt(void **state)
+{
+	static const unsigned counts[] = {1, 2, 3, 32};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(counts); i++)
+		check_madt(counts[i]);
+}
+
+/* Written by hand from §20.2; iasl -d shows just the ASL in the comments. Every PkgLength (§20.2.4)
+ * has two bytes, 0x40 | low nibble and the rest, and counts itself and what follows. */
+static const uint8_t dsdt_golden[] = {
+	/* Name (_S5, Package () {5, Zero}) */
+	0x08, '_', 'S', '5', '_', 0x12, 0x46, 0x00, 0x02, 0x0a, 0x05, 0x00,
+	/* Scope (_SB) of 2 + 4 + 2 × 54 = 114 bytes */
+	0x10, 0x42, 0x07, '_', 'S', 'B', '_',
+	/* Device (COM1) of 2 + 50 = 52 bytes */
+	0x5b, 0x82, 0x44, 0x03, 'C', 'O', 'M', '1',
+	/* Name (_HID, EisaId ("PNP0501")), §19.3.4 */
+	0x08, '_', 'H', 'I', 'D', 0x0c, 0x41, 0xd0, 0x05, 0x01,
+	/* Name (_UID, 1) */
+	0x08, '_', 'U', 'I', 'D', 0x0a, 0x01,
+	/* Name (_CRS, Buffer (19) …) */
+	0x08, '_', 'C', 'R', 'S', 0x11, 0x47, 0x01, 0x0a, 0x13,
+	/* IO (Decode16, 0x3f8, 0x3f8, 1, 8), §6.4.2.5 */
+	0x47, 0x01, 0xf8, 0x03, 0xf8, 0x03, 0x01, 0x08,
+	/* Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive) {4}, §6.4.3.6 */
+	0x89, 0x06, 0x00, 0x03, 0x01, 0x04, 0x00, 0x00, 0x00,
+	/* end tag, §6.4.2.9 */
+	0x79, 0x00,
+	/* the same for COM2: _UID 2, ports 0x2f8, interrupt 3 */
+	0x5b, 0x82, 0x44, 0x03, 'C', 'O', 'M', '2',
+	0x08, '_', 'H', 'I', 'D', 0x0c, 0x41, 0xd0, 0x05, 0x01,
+	0x08, '_', 'U', 'I', 'D', 0x0a, 0x02,
+	0x08, '_', 'C', 'R', 'S', 0x11, 0x47, 0x01, 0x0a, 0x13,
+	0x47, 0x01, 0xf8, 0x02, 0xf8, 0x02, 0x01, 0x08,
+	0x89, 0x06, 0x00, 0x03, 0x01, 0x03, 0x00, 0x00, 0x00,
+	0x79, 0x00,
+};
+
+static void the_dsdt_golden(void **state)
+{
+	(void)state;
+	build(1, 2);
+	const uint8_t *dsdt = table_at(get_le64(listed("FACP") + 140), "DSDT");
+
+	assert_true(dsdt[8] >= 2); /* integers have 64 bits */
+	assert_int_equal(get_le32(dsdt + 4), 36 + sizeof(dsdt_golden));
+	assert_memory_equal(dsdt + 36, dsdt_golden, sizeof(dsdt_golden));
+}
+
+static void a_dsdt_without_uarts(void **state)
+{
+	/* Scope (_SB) {}: 2 + 4 bytes */
+	static const uint8_t scope[] = {0x10, 0x46, 0x00, '_', 'S', 'B', '_'};
+
+	(void)state;
+	build(1, 0);
+	const uint8_t *dsdt = table_at(get_le64(listed("FACP") + 140), "DSDT");
+
+	assert_int_equal(get_le32(dsdt + 4), 36 + 12 + sizeof(scope));
+	assert_memory_equal(dsdt + 36, dsdt_golden, 12);
+	assert_memory_equal(dsdt + 48, scope, sizeof(scope));
+}
+
+/* The root pointer is found on a 16-byte boundary; tables do not overlap. */
+static void tables_lie_apart(void **state)
+{
+	(void)state;
+	build(32, 2);
+	const uint8_t *all[] = {xsdt(), listed("FACP"), listed("APIC"),
+				table_at(get_le64(listed("FACP") + 140), "DSDT")};
+
+	for (unsigned i = 0; i < COUNT(all); i++) {
+		assert_true(all[i] >= tables + 36);
+		for (unsigned j = 0; j < COUNT(all); j++)
+			assert_true(i == j || all[i] + get_le32(all[i] + 4) <= all[j] ||
+				    all[j] + get_le32(all[j] + 4) <= all[i]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_root_pointer),
+		cmocka_unit_test(the_list_of_tables),
+		cmocka_unit_test(the_fadt),
+		cmocka_unit_test(the_madt),
+		cmocka_unit_test(the_dsdt_golden),
+		cmocka_unit_test(a_dsdt_without_uarts),
+		cmocka_unit_test(tables_lie_apart),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

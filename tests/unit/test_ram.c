@@ -1,0 +1,291 @@
+/* Guest memory: its two ranges, and the one bounds check that everybody relies on. */
+#define _GNU_SOURCE
+#include "ram.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "unit.h"
+
+#define HOLE_START (3 * GIB)
+#define HOLE_END (4 * GIB)
+
+static struct ram reserve(uint64_t size)
+{
+	struct ram ram;
+	struct problem problem = {""};
+
+	if (!ram_reserve(&ram, size, HOLE_START, HOLE_END, &problem))
+		fail_msg("%s", problem.text);
+	return ram;
+}
+
+static bool can_access(const struct ram *ram, uint64_t address, size_t length)
+{
+	uint8_t *buffer = calloc(1, length + 1); /* never NULL, never too long for the sanitizer */
+
+	assert_non_null(buffer);
+	bool can = ram_read(ram, GPA(address), buffer, length);
+	assert_each(ram_write(ram, GPA(address), buffer, length) == can,
+		    "ram_read and ram_write disagree at", address);
+	free(buffer);
+	return can;
+}
+
+static void small_memory_has_one_range(void **state)
+{
+	struct ram ram = reserve(16 * MIB);
+
+	(void)state;
+	assert_true(ram.range[0].base == 0);
+	assert_true(ram.range[0].size == 16 * MIB);
+	assert_true(ram.range[1].size == 0);
+	ram_release(&ram);
+}
+
+static void memory_up_to_the_hole_has_one_range(void **state)
+{
+	struct ram ram = reserve(HOLE_START);
+
+	(void)state;
+	assert_true(ram.range[0].size == HOLE_START);
+	assert_true(ram.range[1].size == 0);
+	ram_release(&ram);
+}
+
+static void memory_goes_on_above_the_hole(void **state)
+{
+	struct ram ram = reserve(HOLE_START + PAGE);
+
+	(void)state;
+	assert_true(ram.range[0].base == 0);
+	assert_true(ram.range[0].size == HOLE_START);
+	assert_true(ram.range[1].base == HOLE_END);
+	assert_true(ram.range[1].size == PAGE);
+	ram_release(&ram);
+}
+
+static void memory_is_zero_at_first(void **state)
+{
+	struct ram ram = reserve(16 * MIB);
+	uint8_t page[PAGE], zero[PAGE] = {0};
+
+	(void)state;
+	memset(page, 0xff, sizeof(page));
+	assert_true(ram_read(&ram, GPA(16 * MIB - PAGE), page, PAGE));
+	assert_memory_equal(page, zero, PAGE);
+	ram_release(&ram);
+}
+
+static void what_is_written_is_read(void **state)
+{
+	struct ram ram = reserve(HOLE_START + PAGE);
+	const uint8_t low[4] = "low", high[5] = "high";
+	uint8_t out[5];
+
+	(void)state;
+	assert_true(ram_write(&ram, GPA(HOLE_START - 4), low, 4));
+	assert_true(ram_write(&ram, GPA(HOLE_END + PAGE - 5), high, 5));
+	assert_true(ram_read(&ram, GPA(HOLE_START - 4), out, 4));
+	assert_memory_equal(out, low, 4);
+	assert_true(ram_read(&ram, GPA(HOLE_END + PAGE - 5), out, 5));
+	assert_memory_equal(out, high, 5);
+	ram_release(&ram);
+}
+
+static void host_addresses_are_where_the_bytes_are(void **state)
+{
+	struct ram ram = reserve(HOLE_START + PAGE);
+	const uint8_t byte = 0x5a;
+
+	(void)state;
+	assert_true(ram_write(&ram, GPA(7), &byte, 1));
+	assert_true(ram_write(&ram, GPA(HOLE_END + 9), &byte, 1));
+	assert_int_equal(((uint8_t *)(uintptr_t)ram_host(&ram, 0))[7], byte);
+	assert_int_equal(((uint8_t *)(uintptr_t)ram_host(&ram, 1))[9], byte);
+	ram_release(&ram);
+}
+
+/* CVE class "addr + len wrapping; rings that cross the end of RAM or the hole". */
+static void accesses_end_at_the_end(void **state)
+{
+	static const struct {
+		uint64_t address;
+		size_t length;
+		bool inside;
+	} cases[] = {
+		{0, 1, true},
+		{0, PAGE, true},
+		{HOLE_START - 8, 8, true}, /* ends exactly at the end */
+		{HOLE_START - 8, 9, false},
+		{HOLE_START - 1, 2, false},
+		{HOLE_START, 1, false},
+		{HOLE_END - 1, 1, false},
+		{HOLE_END - 1, 2, false}, /* from the hole into the second range */
+		{HOLE_END, 2 * PAGE, true},
+		{HOLE_END, 2 * PAGE + 1, false},
+		{HOLE_END + 2 * PAGE - 1, 1, true},
+		{HOLE_END + 2 * PAGE - 1, 2, false},
+		{HOLE_END + 2 * PAGE, 1, false},
+		{UINT64_MAX, 1, false},
+		{UINT64_MAX, 2, false}, /* wraps to 0 */
+		{UINT64_MAX - 7, 16, false},
+		{(uint64_t)1 << 63, 1, false},
+	};
+	struct ram ram = reserve(HOLE_START + 2 * PAGE);
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(cases); i++)
+		assert_each(can_access(&ram, cases[i].address, cases[i].length) == cases[i].inside,
+			    "wrong answer at", cases[i].address);
+	ram_release(&ram);
+}
+
+/* Lengths that no buffer can have: the check must refuse them before it copies. */
+static void lengths_near_the_limit_are_refused(void **state)
+{
+	struct ram ram = reserve(HOLE_START + PAGE);
+	const size_t lengths[] = {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - PAGE, (size_t)1 << 63,
+				  (size_t)HOLE_START + 1, (size_t)(HOLE_START + PAGE),
+				  (size_t)(HOLE_END + PAGE)};
+	const uint64_t addresses[] = {0, 1, PAGE, HOLE_START, HOLE_END, UINT64_MAX};
+	uint8_t byte = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(lengths); i++)
+		for (unsigned j = 0; j < COUNT(addresses); j++) {
+			/* Volatile: the compiler knows how large BYTE is and would complain. */
+			volatile size_t length = lengths[i];
+
+			assert_each(!ram_read(&ram, GPA(addresses[j]), &byte, length),
+				    "reads length", length);
+			assert_each(!ram_write(&ram, GPA(addresses[j]), &byte, length),
+				    "writes length", length);
+		}
+	ram_release(&ram);
+}
+
+static void nothing_is_copied_when_refused(void **state)
+{
+	struct ram ram = reserve(16 * MIB);
+	uint8_t buffer[16], before[16];
+
+	(void)state;
+	memset(buffer, 0x77, sizeof(buffer));
+	memcpy(before, buffer, sizeof(before));
+	assert_false(ram_write(&ram, GPA(16 * MIB - 8), buffer, 16));
+	assert_false(ram_read(&ram, GPA(16 * MIB - 8), buffer, 16));
+	assert_memory_equal(buffer, before, 16);
+	assert_true(ram_read(&ram, GPA(16 * MIB - 8), buffer, 8));
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(buffer[i], 0);
+	ram_release(&ram);
+}
+
+/* Of no bytes, all lie in a range if the address does, its end included. */
+static void nothing_can_be_copied_everywhere_in_a_range(void **state)
+{
+	struct ram ram = reserve(HOLE_START + PAGE);
+
+	(void)state;
+	assert_true(can_access(&ram, 0, 0));
+	assert_true(can_access(&ram, HOLE_START, 0));
+	assert_true(can_access(&ram, HOLE_END, 0));
+	assert_true(can_access(&ram, HOLE_END + PAGE, 0));
+	assert_false(can_access(&ram, HOLE_START + 1, 0));
+	assert_false(can_access(&ram, HOLE_END - 1, 0));
+	assert_false(can_access(&ram, UINT64_MAX, 0));
+	ram_release(&ram);
+}
+
+/* A segment without bytes and an initrd that is absent come as {NULL, 0}; memcpy(…, NULL, 0) is
+ * undefined (C11 7.24.1p2). */
+static void no_bytes_need_no_buffer(void **state)
+{
+	struct ram ram = reserve(16 * MIB);
+
+	(void)state;
+	assert_true(ram_write(&ram, GPA(PAGE), NULL, 0));
+	assert_true(ram_read(&ram, GPA(PAGE), NULL, 0));
+	ram_release(&ram);
+}
+
+static void an_absent_range_takes_nothing(void **state)
+{
+	struct ram ram = reserve(16 * MIB);
+
+	(void)state;
+	assert_false(can_access(&ram, HOLE_END, 1));
+	assert_false(can_access(&ram, HOLE_END, 0));
+	ram_release(&ram);
+}
+
+static void the_host_may_refuse(void **state)
+{
+	struct problem problem = {""};
+	struct ram ram;
+
+	(void)state;
+	assert_false(ram_reserve(&ram, (uint64_t)1 << 62, (uint64_t)1 << 62, UINT64_MAX, &problem));
+	assert_mends(problem.text, "4398046511104 MiB of guest memory");
+	assert_says(problem.text, "-m");
+	/* The second range is refused: the first is given back. */
+	assert_false(ram_reserve(&ram, (uint64_t)1 << 62, PAGE, HOLE_END, &problem));
+	assert_mends(problem.text, "guest memory");
+	for (unsigned i = 0; i < RAM_RANGES_MAX; i++)
+		assert_true(ram.range[i].size == 0);
+}
+
+static void releasing_twice_is_harmless(void **state)
+{
+	struct ram ram = reserve(16 * MIB);
+	uint64_t host = ram_host(&ram, 0);
+	unsigned char resident;
+
+	(void)state;
+	ram_release(&ram);
+	assert_true(ram.range[0].size == 0);
+	ram_release(&ram);
+	/* Not mapped any more: mincore says ENOMEM. */
+	assert_int_equal(mincore((void *)(uintptr_t)host, PAGE, &resident), -1);
+}
+
+/* "The memory is left out of core dumps and children." */
+static void children_do_not_see_it(void **state)
+{
+	struct ram ram = reserve(16 * MIB);
+	unsigned char resident;
+	int status = 0;
+	pid_t child = fork();
+
+	(void)state;
+	if (child == 0)
+		_exit(mincore((void *)(uintptr_t)ram_host(&ram, 0), PAGE, &resident) == -1 ? 0 : 1);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	ram_release(&ram);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(small_memory_has_one_range),
+		cmocka_unit_test(memory_up_to_the_hole_has_one_range),
+		cmocka_unit_test(memory_goes_on_above_the_hole),
+		cmocka_unit_test(memory_is_zero_at_first),
+		cmocka_unit_test(what_is_written_is_read),
+		cmocka_unit_test(host_addresses_are_where_the_bytes_are),
+		cmocka_unit_test(accesses_end_at_the_end),
+		cmocka_unit_test(lengths_near_the_limit_are_refused),
+		cmocka_unit_test(nothing_is_copied_when_refused),
+		cmocka_unit_test(nothing_can_be_copied_everywhere_in_a_range),
+		cmocka_unit_test(an_absent_range_takes_nothing),
+		cmocka_unit_test(the_host_may_refuse),
+		cmocka_unit_test(releasing_twice_is_harmless),
+		cmocka_unit_test(children_do_not_see_it),
+		cmocka_unit_test(no_bytes_need_no_buffer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
