@@ -15,17 +15,17 @@ struct acpi_uart {
 
 struct acpi {
 	uint64_t address; /* where the tables will be put, guest-physical; the RSDP comes first */
-	unsigned cpus;	  /* 1–32; APIC ids 0 … cpus-1 */
+	unsigned cpus;    /* 1–32; APIC ids 0 … cpus-1 */
 	uint32_t lapic, ioapic;
-	uint16_t reset_port;	     /* a write of RESET_VALUE resets */
+	uint16_t reset_port; /* a write of RESET_VALUE resets */
 	uint8_t reset_value;
 	uint16_t sleep_control_port; /* §4.8.3.7; the status register is the port after it */
 	unsigned uart_count;
 	struct acpi_uart uart[ACPI_UARTS_MAX];
 };
 
-#define ACPI_S5_TYPE 5		/* what \_S5 says */
-#define ACPI_SLEEP_ENABLE 0x20	/* SLP_EN of the sleep control register, §4.8.3.7 */
+#define ACPI_S5_TYPE 5         /* what \_S5 says */
+#define ACPI_SLEEP_ENABLE 0x20 /* SLP_EN of the sleep control register, §4.8.3.7 */
 
 /* Fills OUT and returns the size of all tables. */
 size_t acpi_build(const struct acpi *fields, uint8_t out[ACPI_SIZE_MAX]);

@@ -4,7 +4,7 @@
 
 #define SECTOR 512
 #define LOAD_ADDRESS 0x100000 /* where a bzImage's protected-mode code is loaded */
-#define ENTRY_64 0x200	      /* the 64-bit entry's offset in it */
+#define ENTRY_64 0x200        /* the 64-bit entry's offset in it */
 
 /* Offsets of setup_header fields, the same in the file and in the zero page. */
 enum {
@@ -51,13 +51,14 @@ static bool check_protocol(struct bytes file, struct problem *problem)
 	if (!bytes_have(file, 0, HEADER_MIN_END))
 		return problem_set(problem, "is cut short in its setup header (copy it again)");
 	if (get_le16(header + VERSION) < PROTOCOL_2_12)
-		return problem_set(problem,
-				   "uses boot protocol %u.%02u (2.12 or newer is needed: Linux 3.8)",
-				   header[VERSION + 1], header[VERSION]);
+		return problem_set(
+			problem, "uses boot protocol %u.%02u (2.12 or newer is needed: Linux 3.8)",
+			header[VERSION + 1], header[VERSION]);
 	if (!(header[LOADFLAGS] & LOADED_HIGH))
 		return problem_set(problem, "is a zImage (build a bzImage)");
 	if (!(get_le16(header + XLOADFLAGS) & XLF_KERNEL_64))
-		return problem_set(problem, "has no 64-bit entry (build the kernel with CONFIG_64BIT=y)");
+		return problem_set(problem,
+				   "has no 64-bit entry (build the kernel with CONFIG_64BIT=y)");
 	return true;
 }
 
@@ -73,11 +74,12 @@ static bool place(struct bytes file, struct image_space space, struct image *ima
 	uint64_t init_size = get_le32(file.data + INIT_SIZE);
 
 	if (size <= ENTRY_64 || offset >= file.size || file.size - offset <= ENTRY_64)
-		return problem_set(problem, "is cut short before its protected-mode code (copy it again)");
+		return problem_set(problem,
+				   "is cut short before its protected-mode code (copy it again)");
 	/* syssize counts paragraphs: the last one may be partly filled. */
 	if (size > file.size - offset + 15)
-		return problem_set(problem, "is cut short: %zu bytes of %llu (copy it again)", file.size,
-				   (unsigned long long)(offset + size));
+		return problem_set(problem, "is cut short: %zu bytes of %llu (copy it again)",
+				   file.size, (unsigned long long)(offset + size));
 	if (size > file.size - offset)
 		size = file.size - offset;
 	if (preferred < LOAD_ADDRESS)

@@ -9,11 +9,11 @@
 #define BZIMAGE_SEED_SIZE 32
 
 struct zero_page {
-	uint64_t cmdline;	  /* guest-physical address of the NUL-terminated text */
-	uint64_t initrd;	  /* 0: none */
+	uint64_t cmdline; /* guest-physical address of the NUL-terminated text */
+	uint64_t initrd;  /* 0: none */
 	uint64_t initrd_size;
-	uint64_t rsdp;		  /* ACPI root pointer */
-	uint64_t setup_data;	  /* head of the setup_data list, 0: none */
+	uint64_t rsdp;            /* ACPI root pointer */
+	uint64_t setup_data;      /* head of the setup_data list, 0: none */
 	const struct memmap *map; /* becomes the e820 table */
 };
 

@@ -9,7 +9,7 @@
 #define CMDLINE_CAPACITY 4096
 
 struct cmdline {
-	size_t length;	   /* without the NUL; counts on when the text no longer fits */
+	size_t length;               /* without the NUL; counts on when the text no longer fits */
 	char text[CMDLINE_CAPACITY]; /* always NUL-terminated */
 };
 

@@ -41,19 +41,23 @@ bool cpio_check(struct bytes file, struct problem *problem)
 		uint32_t name_size, file_size;
 
 		if (!bytes_have(file, offset, HEADER_SIZE))
-			return problem_set(problem, "is cut short: no cpio trailer in its %zu bytes (copy "
-						    "it again)", file.size);
+			return problem_set(problem,
+					   "is cut short: no cpio trailer in its %zu bytes (copy "
+					   "it again)",
+					   file.size);
 		const uint8_t *header = file.data + offset;
 		if (memcmp(header, "07070", 5) || (header[5] != '1' && header[5] != '2') ||
 		    !get_field(header, FIELD_NAME_SIZE, &name_size) ||
 		    !get_field(header, FIELD_FILE_SIZE, &file_size))
-			return problem_set(problem, "is a damaged cpio archive (bad header at byte %llu)",
+			return problem_set(problem,
+					   "is a damaged cpio archive (bad header at byte %llu)",
 					   (unsigned long long)offset);
 		uint64_t name = offset + HEADER_SIZE;
 		uint64_t data = align_up(name + name_size, 4);
 		if (!bytes_have(file, name, name_size) || !bytes_have(file, data, file_size))
-			return problem_set(problem, "is cut short: a member at byte %llu ends beyond the "
-						    "file's %zu bytes (copy it again)",
+			return problem_set(problem,
+					   "is cut short: a member at byte %llu ends beyond the "
+					   "file's %zu bytes (copy it again)",
 					   (unsigned long long)offset, file.size);
 		if (name_size == sizeof(TRAILER) && !memcmp(file.data + name, TRAILER, name_size))
 			return true;
@@ -78,7 +82,7 @@ static void put_field(uint8_t *header, unsigned field, uint32_t value)
 	uint8_t *digits = header + 6 + field * 8;
 
 	for (unsigned i = 0; i < 8; i++)
-		digits[i] = (uint8_t)"0123456789abcdef"[value >> (28 - 4 * i) & 15];
+		digits[i] = (uint8_t) "0123456789abcdef"[value >> (28 - 4 * i) & 15];
 }
 
 void cpio_add(struct cpio *cpio, const char *name, uint32_t mode, struct bytes data)

@@ -14,7 +14,7 @@ bool cpio_check(struct bytes file, struct problem *problem);
 struct cpio {
 	uint8_t *buffer;
 	size_t capacity;
-	size_t size;	/* counts on when the buffer is full: the size that would be needed */
+	size_t size; /* counts on when the buffer is full: the size that would be needed */
 	uint32_t inode;
 };
 

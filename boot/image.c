@@ -15,7 +15,10 @@ struct signature {
 
 static const struct signature compressors[] = {
 	{0, 2, "\x1f\x8b", "gzip", "gunzip -c"},
-	{0, 6, "\xfd" "7zXZ", "xz", "xz -dc"},
+	{0, 6,
+	 "\xfd"
+	 "7zXZ",
+	 "xz", "xz -dc"},
 	{0, 4, "\x28\xb5\x2f\xfd", "zstd", "zstd -dc"},
 	{0, 4, "\x02\x21\x4c\x18", "lz4", "lz4 -dc"},
 	{0, 3, "BZh", "bzip2", "bzip2 -dc"},
@@ -62,12 +65,14 @@ bool image_parse(struct bytes file, struct image_space space, struct image *imag
 		return bzimage_parse(file, space, image, problem);
 	seen = FIND(file, compressors);
 	if (seen)
-		return problem_set(problem, "is compressed with %s (unpack it first: %s FILE >vmlinux)",
+		return problem_set(problem,
+				   "is compressed with %s (unpack it first: %s FILE >vmlinux)",
 				   seen->name, seen->unpack);
 	seen = FIND(file, strangers);
 	if (seen)
 		return problem_set(problem, "is %s (give a PVH vmlinux or a bzImage)", seen->name);
-	return problem_set(problem, "is no kernel that mayfly knows (give a PVH vmlinux or a bzImage)");
+	return problem_set(problem,
+			   "is no kernel that mayfly knows (give a PVH vmlinux or a bzImage)");
 }
 
 bool image_load(struct bytes file, const struct image *image, const struct ram *ram)

@@ -25,7 +25,7 @@ struct image_segment {
 struct image {
 	enum image_format format;
 	uint64_t entry;
-	uint64_t end;	      /* the first address above what the kernel occupies before it can
+	uint64_t end;         /* the first address above what the kernel occupies before it can
 				 look at the memory map */
 	uint64_t initrd_max;  /* the last byte an initrd may occupy */
 	uint32_t cmdline_max; /* bytes, the final NUL not counted */

@@ -7,8 +7,8 @@
 
 struct mptable {
 	uint32_t address; /* where the result will be put, guest-physical, 16-byte aligned */
-	unsigned cpus;	  /* 1–32; APIC ids 0 … cpus-1 */
-	unsigned gsis;	  /* interrupt inputs of the I/O APIC, wired one to one */
+	unsigned cpus;    /* 1–32; APIC ids 0 … cpus-1 */
+	unsigned gsis;    /* interrupt inputs of the I/O APIC, wired one to one */
 	uint32_t lapic, ioapic;
 };
 

@@ -17,8 +17,9 @@ static bool check_header(struct bytes file, Elf64_Ehdr *header, struct problem *
 				   "an x86-64 kernel)",
 				   header->e_ident[EI_CLASS], header->e_machine);
 	if (header->e_phnum == 0 || header->e_phentsize != sizeof(Elf64_Phdr))
-		return problem_set(problem, "has no ELF program headers (give the linked vmlinux, not "
-					    "an object file)");
+		return problem_set(problem,
+				   "has no ELF program headers (give the linked vmlinux, not "
+				   "an object file)");
 	if (!bytes_have(file, header->e_phoff, (uint64_t)header->e_phnum * sizeof(Elf64_Phdr)))
 		return problem_set(problem, "is cut short in its program headers (copy it again)");
 	return true;
@@ -35,21 +36,23 @@ static bool add_segment(struct bytes file, struct image_space space, const Elf64
 		return problem_set(problem, "has an ELF segment whose file part is larger than its "
 					    "memory (the file is damaged)");
 	if (!bytes_have(file, program->p_offset, program->p_filesz))
-		return problem_set(problem, "is cut short: a segment ends beyond the file's %zu bytes "
-					    "(copy it again)", file.size);
+		return problem_set(problem,
+				   "is cut short: a segment ends beyond the file's %zu bytes "
+				   "(copy it again)",
+				   file.size);
 	if (program->p_paddr < space.start)
-		return problem_set(problem,
-				   "wants to be loaded at 0x%llx, where mayfly keeps boot data (link it "
-				   "at 0x%llx or above)",
-				   (unsigned long long)program->p_paddr,
-				   (unsigned long long)space.start);
+		return problem_set(
+			problem,
+			"wants to be loaded at 0x%llx, where mayfly keeps boot data (link it "
+			"at 0x%llx or above)",
+			(unsigned long long)program->p_paddr, (unsigned long long)space.start);
 	if (size > space.end || program->p_paddr > space.end - size)
-		return problem_set(problem,
-				   "needs memory from 0x%llx on for %llu KiB and the guest's ends at "
-				   "0x%llx (give it more with -m)",
-				   (unsigned long long)program->p_paddr,
-				   (unsigned long long)(size + 1023) >> 10,
-				   (unsigned long long)space.end);
+		return problem_set(
+			problem,
+			"needs memory from 0x%llx on for %llu KiB and the guest's ends at "
+			"0x%llx (give it more with -m)",
+			(unsigned long long)program->p_paddr,
+			(unsigned long long)(size + 1023) >> 10, (unsigned long long)space.end);
 	if (image->segment_count == IMAGE_SEGMENTS_MAX)
 		return problem_set(problem, "has more than %d ELF segments (link it with fewer)",
 				   IMAGE_SEGMENTS_MAX);
@@ -98,7 +101,8 @@ static bool check_entry(const struct image *image, struct problem *problem)
 		    image->entry - segment->address < segment->file_size)
 			return true;
 	}
-	return problem_set(problem, "has its PVH entry 0x%llx outside every segment (the file is damaged)",
+	return problem_set(problem,
+			   "has its PVH entry 0x%llx outside every segment (the file is damaged)",
 			   (unsigned long long)image->entry);
 }
 
@@ -114,17 +118,19 @@ bool pvh_parse(struct bytes file, struct image_space space, struct image *image,
 		Elf64_Phdr program;
 
 		memcpy(&program, file.data + header.e_phoff + i * sizeof(program), sizeof(program));
-		if (program.p_type == PT_LOAD && !add_segment(file, space, &program, image, problem))
+		if (program.p_type == PT_LOAD &&
+		    !add_segment(file, space, &program, image, problem))
 			return false;
 		if (program.p_type == PT_NOTE && !found &&
 		    bytes_have(file, program.p_offset, program.p_filesz))
-			found = find_entry((struct bytes){file.data + program.p_offset,
-							  program.p_filesz},
-					   &image->entry);
+			found = find_entry(
+				(struct bytes){file.data + program.p_offset, program.p_filesz},
+				&image->entry);
 	}
 	if (!found)
-		return problem_set(problem, "has no PVH entry note (build the kernel with CONFIG_PVH=y, or "
-					    "give its bzImage)");
+		return problem_set(problem,
+				   "has no PVH entry note (build the kernel with CONFIG_PVH=y, or "
+				   "give its bzImage)");
 	image->format = IMAGE_PVH;
 	image->initrd_max = UINT32_MAX;
 	image->cmdline_max = 2047; /* COMMAND_LINE_SIZE of Linux/x86; PVH has no field for it */

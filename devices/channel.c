@@ -123,7 +123,8 @@ static bool receive_byte(struct channel *channel, uint8_t byte, struct problem *
 	if (in_window) {
 		type &= ~(unsigned)CHANNEL_IN_WINDOW;
 		if (size > CHANNEL_CHUNK_MAX || (type != CHANNEL_STDOUT && type != CHANNEL_STDERR))
-			return problem_set(problem, "the guest sent a damaged frame of type %u", type);
+			return problem_set(problem, "the guest sent a damaged frame of type %u",
+					   type);
 	} else {
 		if (size > CHANNEL_INLINE_MAX)
 			return problem_set(problem, "the guest sent a frame of %zu bytes", size);

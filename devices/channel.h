@@ -20,16 +20,16 @@ struct channel {
 	size_t frame_size;
 
 	uint8_t out[CHANNEL_CHUNK_MAX]; /* data of the guest's last data frame … */
-	size_t out_size, out_done;	/* … and how much of it has been written */
+	size_t out_size, out_done;      /* … and how much of it has been written */
 	enum channel_frame out_stream;
-	bool out_busy;			/* the guest has not been told TAKEN yet */
+	bool out_busy; /* the guest has not been told TAKEN yet */
 
 	uint8_t queue[CHANNEL_HEADER + CHANNEL_INLINE_MAX + 32]; /* for the guest */
 	size_t queue_size, queue_done;
 
 	bool ready, windowed; /* the guest said READY; it can see the window */
-	bool in_busy;	      /* the guest has not said TAKEN yet */
-	bool in_ended;	      /* STDIN_END was queued */
+	bool in_busy;         /* the guest has not said TAKEN yet */
+	bool in_ended;        /* STDIN_END was queued */
 	bool exited;
 	uint8_t exit_kind, exit_value;
 };

@@ -13,22 +13,22 @@
 #define MAYFLY_CHANNEL_WIRE_H
 
 enum channel_frame {
-	CHANNEL_READY = 1,    /* guest: payload is version, 1 if it can see the window */
-	CHANNEL_STDIN = 2,    /* host: data */
-	CHANNEL_STDIN_END = 3,/* host: no more data */
-	CHANNEL_STDOUT = 4,   /* guest: data */
-	CHANNEL_STDERR = 5,   /* guest: data */
-	CHANNEL_TAKEN = 6,    /* both: the last data frame was taken */
-	CHANNEL_CLOSED = 7,   /* host: nobody reads this stream any more; payload is its type */
-	CHANNEL_EXIT = 8,     /* guest: the workload ended; payload is an exit kind and a value */
+	CHANNEL_READY = 1,     /* guest: payload is version, 1 if it can see the window */
+	CHANNEL_STDIN = 2,     /* host: data */
+	CHANNEL_STDIN_END = 3, /* host: no more data */
+	CHANNEL_STDOUT = 4,    /* guest: data */
+	CHANNEL_STDERR = 5,    /* guest: data */
+	CHANNEL_TAKEN = 6,     /* both: the last data frame was taken */
+	CHANNEL_CLOSED = 7,    /* host: nobody reads this stream any more; payload is its type */
+	CHANNEL_EXIT = 8,      /* guest: the workload ended; payload is an exit kind and a value */
 	CHANNEL_IN_WINDOW = 0x80,
 };
 
 enum channel_exit {
-	CHANNEL_EXITED = 0,	/* value: the exit status */
-	CHANNEL_KILLED = 1,	/* value: the signal */
-	CHANNEL_NOT_STARTED = 2,/* value: errno of execve */
-	CHANNEL_SETUP_FAILED = 3,/* value: errno of something before it */
+	CHANNEL_EXITED = 0,       /* value: the exit status */
+	CHANNEL_KILLED = 1,       /* value: the signal */
+	CHANNEL_NOT_STARTED = 2,  /* value: errno of execve */
+	CHANNEL_SETUP_FAILED = 3, /* value: errno of something before it */
 };
 
 /* What the host writes at the window's start before the guest runs, so that init can tell that it

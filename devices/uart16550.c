@@ -211,7 +211,8 @@ static uint8_t read_msr(const struct uart *uart)
 	if (!(uart->mcr & MCR_LOOP))
 		return MSR_CTS | MSR_DSR | MSR_DCD;
 	return (uint8_t)((uart->mcr & MCR_RTS ? MSR_CTS : 0) | (uart->mcr & MCR_DTR ? MSR_DSR : 0) |
-			 (uart->mcr & MCR_OUT1 ? MSR_RI : 0) | (uart->mcr & MCR_OUT2 ? MSR_DCD : 0));
+			 (uart->mcr & MCR_OUT1 ? MSR_RI : 0) |
+			 (uart->mcr & MCR_OUT2 ? MSR_DCD : 0));
 }
 
 static uint8_t read_register(struct uart *uart, unsigned offset)
@@ -308,5 +309,5 @@ void uart_allow(const struct uart *uart, struct sysfilter *filter)
 {
 	sysfilter_allow_fd(filter, SYS_write, uart->irq_fd);  /* raise the interrupt */
 	sysfilter_allow_fd(filter, SYS_write, uart->kick_fd); /* wake the main loop */
-	sysfilter_allow(filter, SYS_futex);		      /* the lock, and waiting for room */
+	sysfilter_allow(filter, SYS_futex);                   /* the lock, and waiting for room */
 }

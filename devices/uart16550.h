@@ -24,10 +24,10 @@ struct uart {
 	int kick_fd; /* eventfd: the main loop has something to do here */
 
 	uint8_t ier, iir_fifo, lcr, mcr, scr, divisor[2];
-	bool thre_pending;  /* "transmitter empty" not yet seen by the guest */
-	bool irq_high;	    /* level of the interrupt line */
-	bool closed;	    /* the host takes no more output */
-	bool rx_wanted;	    /* the host has more input than there was room for */
+	bool thre_pending; /* "transmitter empty" not yet seen by the guest */
+	bool irq_high;     /* level of the interrupt line */
+	bool closed;       /* the host takes no more output */
+	bool rx_wanted;    /* the host has more input than there was room for */
 	uint8_t rx[UART_FIFO_SIZE];
 	unsigned rx_head, rx_count;
 	uint8_t tx[UART_TX_SIZE];

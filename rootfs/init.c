@@ -41,8 +41,8 @@ static struct {
 	size_t argument_count;
 } job;
 
-static int channel;	    /* the UART */
-static uint8_t *window;	    /* NULL: data goes in frames */
+static int channel;     /* the UART */
+static uint8_t *window; /* NULL: data goes in frames */
 
 /* The workload and our ends of its pipes; -1: closed. */
 static struct {
@@ -101,8 +101,8 @@ static void send_all(const uint8_t *data, size_t size)
 /* PAYLOAD NULL: the data is in the window. */
 static void send_frame(unsigned type, const uint8_t *payload, size_t size)
 {
-	uint8_t frame[CHANNEL_HEADER + CHANNEL_INLINE_MAX] = {
-		(uint8_t)type, (uint8_t)size, (uint8_t)(size >> 8)};
+	uint8_t frame[CHANNEL_HEADER + CHANNEL_INLINE_MAX] = {(uint8_t)type, (uint8_t)size,
+							      (uint8_t)(size >> 8)};
 	size_t carried = payload ? size : 0;
 
 	if (carried)
@@ -128,11 +128,12 @@ static void open_channel(void)
 	struct termios modes;
 
 	channel = open(CHANNEL_DEVICE, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (channel < 0 && errno == ENOENT && mknod(CHANNEL_DEVICE, S_IFCHR | 0600,
-						     CHANNEL_DEVICE_NUMBER) == 0)
+	if (channel < 0 && errno == ENOENT &&
+	    mknod(CHANNEL_DEVICE, S_IFCHR | 0600, CHANNEL_DEVICE_NUMBER) == 0)
 		channel = open(CHANNEL_DEVICE, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (channel < 0 || tcgetattr(channel, &modes) < 0)
-		give_up("cannot open " CHANNEL_DEVICE " (the kernel needs SERIAL_8250 with two ports)");
+		give_up("cannot open " CHANNEL_DEVICE
+			" (the kernel needs SERIAL_8250 with two ports)");
 	cfmakeraw(&modes);
 	modes.c_cflag |= CLOCAL;
 	/* The baud rate means nothing here but for the kernel's waits, which are scaled by it. */
@@ -149,8 +150,8 @@ static void open_window(void)
 
 	if (memory < 0)
 		return;
-	uint8_t *mapped = mmap(NULL, 2 * CHANNEL_WINDOW_HALF, PROT_READ | PROT_WRITE, MAP_SHARED, memory,
-			       (off_t)job.window);
+	uint8_t *mapped = mmap(NULL, 2 * CHANNEL_WINDOW_HALF, PROT_READ | PROT_WRITE, MAP_SHARED,
+			       memory, (off_t)job.window);
 	close(memory);
 	if (mapped == MAP_FAILED)
 		return;
@@ -192,7 +193,8 @@ static void read_job(void)
 	if (fd < 0 || fstat(fd, &stat) < 0)
 		give_up("cannot read " JOB_FILE_PATH);
 	size_t size = (size_t)stat.st_size;
-	char *text = mmap(NULL, size + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *text =
+		mmap(NULL, size + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (text == MAP_FAILED || read(fd, text, size) != (ssize_t)size)
 		give_up("cannot read " JOB_FILE_PATH);
 	close(fd);
@@ -216,7 +218,8 @@ static void mount_all(void)
 		{"proc", "/proc", "", MS_NOSUID | MS_NODEV | MS_NOEXEC, 0555},
 		{"sysfs", "/sys", "", MS_NOSUID | MS_NODEV | MS_NOEXEC, 0555},
 		{"cgroup2", "/sys/fs/cgroup", "", MS_NOSUID | MS_NODEV | MS_NOEXEC, 0755},
-		{"devpts", "/dev/pts", "mode=0620,gid=5,ptmxmode=0666", MS_NOSUID | MS_NOEXEC, 0755},
+		{"devpts", "/dev/pts", "mode=0620,gid=5,ptmxmode=0666", MS_NOSUID | MS_NOEXEC,
+		 0755},
 		{"tmpfs", "/dev/shm", "mode=1777", MS_NOSUID | MS_NODEV, 01777},
 		{"mqueue", "/dev/mqueue", "", MS_NOSUID | MS_NODEV | MS_NOEXEC, 01777},
 		{"tmpfs", "/run", "mode=0755", MS_NOSUID | MS_NODEV, 0755},
@@ -226,7 +229,8 @@ static void mount_all(void)
 	/* A kernel without one of these still runs what does not need it. */
 	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
 		mkdir(mounts[i].target, mounts[i].mode);
-		mount(mounts[i].type, mounts[i].target, mounts[i].type, mounts[i].flags, mounts[i].data);
+		mount(mounts[i].type, mounts[i].target, mounts[i].type, mounts[i].flags,
+		      mounts[i].data);
 	}
 }
 

@@ -6,6 +6,7 @@ set -eu
 arch=${1:?usage: run.sh ARCH}
 here=$(dirname "$0")
 files=build/$arch
+# shellcheck disable=SC2016 # expanded in the guest
 command='echo "Hello from $(uname -sr) on $(nproc) CPU"; echo "This went to standard error." >&2; exit 42'
 
 # shellcheck disable=SC2016 # expanded in the guest

@@ -23,11 +23,11 @@ struct kvm_run;
 /* What the guest starts with. */
 struct boot_request {
 	const char *kernel_name, *initrd_name; /* for messages */
-	struct bytes kernel, initrd;	       /* initrd.size 0: none */
-	const struct job *job;		       /* NULL: a plain boot */
-	struct cmdline *cmdline;	       /* the architecture adds what it needs */
-	const char *append;		       /* the user's words, which come last; NULL: none */
-	const uint8_t *seed;		       /* SEED_SIZE random bytes for the kernel */
+	struct bytes kernel, initrd;           /* initrd.size 0: none */
+	const struct job *job;                 /* NULL: a plain boot */
+	struct cmdline *cmdline;               /* the architecture adds what it needs */
+	const char *append;                    /* the user's words, which come last; NULL: none */
+	const uint8_t *seed;                   /* SEED_SIZE random bytes for the kernel */
 	unsigned cpus;
 };
 
@@ -35,9 +35,9 @@ struct boot_request {
 
 /* How a vCPU enters the kernel. */
 struct boot_entry {
-	uint64_t entry;	   /* address of the first instruction */
+	uint64_t entry;    /* address of the first instruction */
 	uint64_t argument; /* what the protocol passes in a register */
-	unsigned mode;	   /* enum image_format */
+	unsigned mode;     /* enum image_format */
 };
 
 /* State of the architecture's own devices. */

@@ -34,10 +34,12 @@ static const struct {
 	int plain, workload;
 	const char *line; /* said when the code is CODE_GUEST_FAILED; NULL: the ending's own text */
 } meanings[] = {
-	[END_POWER_OFF] = {CODE_OK, CODE_GUEST_FAILED,
-			   "the guest powered off without saying how its workload ended (-v shows its log)"},
-	[END_RESET] = {CODE_OK, CODE_GUEST_FAILED,
-		       "the guest reset itself without saying how its workload ended (-v shows its log)"},
+	[END_POWER_OFF] =
+		{CODE_OK, CODE_GUEST_FAILED,
+		 "the guest powered off without saying how its workload ended (-v shows its log)"},
+	[END_RESET] =
+		{CODE_OK, CODE_GUEST_FAILED,
+		 "the guest reset itself without saying how its workload ended (-v shows its log)"},
 	[END_PANIC] = {CODE_GUEST_FAILED, CODE_GUEST_FAILED,
 		       "the guest's kernel panicked (-v shows its log)"},
 	[END_CRASH] = {CODE_GUEST_FAILED, CODE_GUEST_FAILED, NULL},
@@ -61,7 +63,8 @@ static int not_started(int error, const char *command)
 {
 	if (error == ENOENT) {
 		report("cannot run '%s': not found in the guest (put it into the initramfs given with -i; "
-		       "a dynamically linked program needs its loader there too)", command);
+		       "a dynamically linked program needs its loader there too)",
+		       command);
 		return CODE_NOT_FOUND;
 	}
 	report("cannot run '%s': %s (it must be an executable file for the guest's architecture)",

@@ -10,13 +10,13 @@
 
 enum end_cause {
 	END_NONE,
-	END_POWER_OFF,	  /* ACPI S5 */
-	END_RESET,	  /* the guest asked for a reboot */
-	END_PANIC,	  /* the guest's kernel panicked */
-	END_CRASH,	  /* triple fault, emulation failure, an exit nobody knows: TEXT says it */
-	END_WORKLOAD,	  /* the workload's result has arrived */
-	END_SIGNAL,	  /* somebody wants mayfly to end: NUMBER is the signal */
-	END_ESCAPE,	  /* the user typed Ctrl-A x */
+	END_POWER_OFF,    /* ACPI S5 */
+	END_RESET,        /* the guest asked for a reboot */
+	END_PANIC,        /* the guest's kernel panicked */
+	END_CRASH,        /* triple fault, emulation failure, an exit nobody knows: TEXT says it */
+	END_WORKLOAD,     /* the workload's result has arrived */
+	END_SIGNAL,       /* somebody wants mayfly to end: NUMBER is the signal */
+	END_ESCAPE,       /* the user typed Ctrl-A x */
 	END_HOST_FAILURE, /* our own plumbing failed: TEXT says it */
 };
 

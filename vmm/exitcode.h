@@ -8,8 +8,8 @@ enum {
 	CODE_GUEST_FAILED = 122,   /* crashed, or ended without saying how its workload ended */
 	CODE_MAYFLY_FAILED = 125,  /* mayfly or the host, bad usage included */
 	CODE_NOT_EXECUTABLE = 126, /* the workload cannot be executed */
-	CODE_NOT_FOUND = 127,	   /* the workload was not found */
-	CODE_SIGNAL = 128,	   /* + the number of the signal */
+	CODE_NOT_FOUND = 127,      /* the workload was not found */
+	CODE_SIGNAL = 128,         /* + the number of the signal */
 };
 
 #endif

@@ -19,8 +19,10 @@ bool fd_place(int fd, int place, const char *what, struct problem *problem)
 		error = errno;
 		close(fd);
 	}
-	return problem_set(problem, "cannot open %s: %s (raise the limit on open files to 256: "
-				    "ulimit -n 256)", what, strerror(error));
+	return problem_set(problem,
+			   "cannot open %s: %s (raise the limit on open files to 256: "
+			   "ulimit -n 256)",
+			   what, strerror(error));
 }
 
 bool fd_event(int place, struct problem *problem)

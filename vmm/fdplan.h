@@ -10,22 +10,22 @@
 #define VCPUS_MAX 32
 
 enum fd_plan {
-	FD_SIGNALS = 32,     /* signalfd */
-	FD_PARENT = 33,	     /* pidfd of the process that started us */
-	FD_ENDING = 34,	     /* eventfd: a vCPU saw the guest end */
-	FD_IN = 35,	     /* standard input, not blocking where that can be had */
-	FD_OUT = 36,	     /* standard output */
-	FD_ERR = 37,	     /* standard error, as the workload's stream */
-	FD_LOG = 38,	     /* the console, if it goes to a file */
-	FD_TERMINAL = 39,    /* the terminal whose modes are to be restored */
-	FD_GUARDIAN = 40,    /* pipe to the process that restores it if we cannot */
+	FD_SIGNALS = 32,  /* signalfd */
+	FD_PARENT = 33,   /* pidfd of the process that started us */
+	FD_ENDING = 34,   /* eventfd: a vCPU saw the guest end */
+	FD_IN = 35,       /* standard input, not blocking where that can be had */
+	FD_OUT = 36,      /* standard output */
+	FD_ERR = 37,      /* standard error, as the workload's stream */
+	FD_LOG = 38,      /* the console, if it goes to a file */
+	FD_TERMINAL = 39, /* the terminal whose modes are to be restored */
+	FD_GUARDIAN = 40, /* pipe to the process that restores it if we cannot */
 	FD_CONSOLE_KICK = 41,
 	FD_CONSOLE_IRQ = 42,
 	FD_CHANNEL_KICK = 43,
 	FD_CHANNEL_IRQ = 44,
 	FD_VM = 45,
-	FD_STATUS = 64,	     /* /proc/self/task/…/status, one a thread, up to 64 */
-	FD_VCPU = 128,	     /* one a vCPU, VCPUS_MAX of them */
+	FD_STATUS = 64, /* /proc/self/task/…/status, one a thread, up to 64 */
+	FD_VCPU = 128,  /* one a vCPU, VCPUS_MAX of them */
 };
 
 enum { FD_STATUS_COUNT = 64 };

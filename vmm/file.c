@@ -24,7 +24,8 @@ static bool map_open_file(int fd, const char *path, struct bytes *file, struct p
 	struct stat stat;
 
 	if (fstat(fd, &stat) < 0 || !S_ISREG(stat.st_mode))
-		return problem_set(problem, "cannot use %s: it is not a regular file (give a regular file)",
+		return problem_set(problem,
+				   "cannot use %s: it is not a regular file (give a regular file)",
 				   path);
 	*file = (struct bytes){.size = (size_t)stat.st_size};
 	if (file->size == 0)

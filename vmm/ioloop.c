@@ -9,9 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "console.h"
 #include "fdplan.h"
-
-enum { CTRL_A = 1 };
 
 /* These end mayfly in order. SIGPIPE is an error code of write to us. */
 static const int ending_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
@@ -23,7 +22,8 @@ static bool open_signals(struct problem *problem)
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(ending_signals) / sizeof(ending_signals[0]); i++)
 		sigaddset(&set, ending_signals[i]);
-	if (!fd_place(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), FD_SIGNALS, "a signalfd", problem))
+	if (!fd_place(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), FD_SIGNALS, "a signalfd",
+		      problem))
 		return false;
 	sigaddset(&set, SIGPIPE);
 	sigprocmask(SIG_BLOCK, &set, NULL);
@@ -67,116 +67,14 @@ bool ioloop_open(struct ioloop *loop, enum console_place place, int log_fd, stru
 	return open_signals(problem) && open_parent(loop, problem);
 }
 
-/* An error of our own output that is not just a reader who left. It counts even if the VM ended
- * before it came: what was lost must not look like success. */
-static void fail_output(struct ioloop *loop, const char *what)
+void ioloop_fail_output(struct ioloop *loop, const char *what)
 {
 	if (errno == EPIPE)
 		return;
 	loop->failed = true;
-	problem_set(&loop->failure, "cannot write %s: %s (make room there, or send it elsewhere)", what,
-		    strerror(errno));
+	problem_set(&loop->failure, "cannot write %s: %s (make room there, or send it elsewhere)",
+		    what, strerror(errno));
 	ending_set(loop->ending, END_HOST_FAILURE, 0, &loop->failure);
-}
-
-/* --- the console --- */
-
-static bool console_pending(const struct ioloop *loop)
-{
-	return loop->shown_done < loop->shown_size;
-}
-
-/* Moves one chunk; false if there was none. What remains is announced by another kick, so that a
- * flood cannot keep the loop from its other work. */
-static bool show_console(struct ioloop *loop)
-{
-	if (!console_pending(loop)) {
-		loop->shown_done = 0;
-		loop->shown_size = uart_take(loop->console, loop->shown, sizeof(loop->shown));
-		if (loop->shown_size == 0)
-			return false;
-	}
-	if (!loop->console_out || loop->console_out->ended) {
-		loop->shown_done = loop->shown_size;
-		return true;
-	}
-	ssize_t count = stream_write(loop->console_out, loop->shown + loop->shown_done,
-				     loop->shown_size - loop->shown_done);
-	if (count < 0) {
-		/* Who reads the console is the user: without one the VM ends, as any program would. A
-		 * reader of the log alone may leave. */
-		if (errno == EPIPE && loop->console_out == &loop->out)
-			ending_set(loop->ending, END_SIGNAL, SIGPIPE, NULL);
-		fail_output(loop, "the console");
-		loop->shown_done = loop->shown_size;
-	}
-	if (count > 0)
-		loop->shown_done += (size_t)count;
-	return true;
-}
-
-static void show_help(struct ioloop *loop)
-{
-	static const uint8_t help[] = "\r\nCtrl-A x       ends the VM\r\n"
-				      "Ctrl-A h       shows this help\r\n"
-				      "Ctrl-A Ctrl-A  sends a Ctrl-A\r\n";
-
-	/* On a terminal that takes nothing now, help is not worth waiting for. */
-	loop->out.ready = true;
-	if (stream_write(&loop->out, help, sizeof(help) - 1) < 0)
-		fail_output(loop, "standard output");
-}
-
-/* What the byte typed after a Ctrl-A means. Returns what goes to the guest, or -1. */
-static int typed_escape(struct ioloop *loop, uint8_t byte)
-{
-	loop->escape = false;
-	if (byte == 'x' || byte == 'X')
-		ending_set(loop->ending, END_ESCAPE, 0, NULL);
-	else if (byte == 'h' || byte == 'H' || byte == '?')
-		show_help(loop);
-	return byte == CTRL_A ? CTRL_A : -1;
-}
-
-/* Takes the escapes out of what was typed; pipes have none. */
-static size_t filter_typed(struct ioloop *loop, uint8_t *data, size_t size)
-{
-	size_t kept = 0;
-
-	if (!loop->terminal->raw)
-		return size;
-	for (size_t i = 0; i < size; i++) {
-		int byte = data[i];
-
-		if (loop->escape)
-			byte = typed_escape(loop, data[i]);
-		else if (byte == CTRL_A) {
-			loop->escape = true;
-			byte = -1;
-		}
-		if (byte >= 0)
-			data[kept++] = (uint8_t)byte;
-	}
-	return kept;
-}
-
-static void feed_console(struct ioloop *loop)
-{
-	if (loop->typed_done == loop->typed_size) {
-		ssize_t count = stream_read(&loop->in, loop->typed, sizeof(loop->typed));
-
-		loop->typed_done = 0;
-		loop->typed_size = count > 0 ? filter_typed(loop, loop->typed, (size_t)count) : 0;
-	}
-	loop->typed_done += uart_give(loop->console, loop->typed + loop->typed_done,
-				      loop->typed_size - loop->typed_done);
-}
-
-/* With a terminal we always listen: Ctrl-A x must work while the guest takes nothing. */
-static bool console_wants_input(struct ioloop *loop)
-{
-	return loop->typed_done == loop->typed_size &&
-	       (loop->terminal->raw || uart_has_room(loop->console));
 }
 
 /* --- the channel --- */
@@ -220,7 +118,7 @@ static void write_output(struct ioloop *loop)
 	ssize_t count = was_ended ? (ssize_t)size : stream_write(stream, bytes, size);
 	if (count < 0) {
 		/* The workload learns of it as it would from a pipe. */
-		fail_output(loop, name);
+		ioloop_fail_output(loop, name);
 		channel_output_closed(loop->channel, which);
 		count = (ssize_t)size;
 	}
@@ -350,7 +248,7 @@ static void drain_output(struct ioloop *loop)
 	uart_close(loop->console);
 	uart_close(loop->channel_uart);
 	while (moved || output_pending(loop)) {
-		moved = show_console(loop);
+		moved = console_show(loop);
 		if (loop->channel) {
 			moved |= receive_from_guest(loop);
 			write_output(loop);
@@ -369,18 +267,19 @@ void ioloop_run(struct ioloop *loop)
 
 		if (signal)
 			ending_set(loop->ending, END_SIGNAL, signal, NULL);
-		show_console(loop);
+		console_show(loop);
 		if (loop->channel)
 			pump_channel(loop);
 		else
-			feed_console(loop);
+			console_feed(loop);
 	}
 	drain_output(loop);
 }
 
 void ioloop_allow(const struct ioloop *loop, struct sysfilter *filter)
 {
-	static const int read_from[] = {FD_SIGNALS, FD_ENDING, FD_CONSOLE_KICK, FD_CHANNEL_KICK, FD_IN};
+	static const int read_from[] = {FD_SIGNALS, FD_ENDING, FD_CONSOLE_KICK, FD_CHANNEL_KICK,
+					FD_IN};
 	static const int write_to[] = {FD_OUT, FD_ERR, FD_LOG};
 
 	(void)loop;

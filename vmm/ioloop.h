@@ -26,23 +26,28 @@ struct ioloop {
 	struct stream in, out, err, log;
 	struct stream *console_out; /* one of the above, or NULL */
 	bool has_parent;
-	bool broken;		    /* the guest broke the channel's protocol */
-	bool failed;		    /* our own output failed: … */
-	struct problem failure;	    /* … why */
-	bool escape;		    /* Ctrl-A was typed */
-	uint8_t typed[64];	    /* for the console, not yet taken by the guest */
+	bool broken;            /* the guest broke the channel's protocol */
+	bool failed;            /* our own output failed: … */
+	struct problem failure; /* … why */
+	bool escape;            /* Ctrl-A was typed */
+	uint8_t typed[64];      /* for the console, not yet taken by the guest */
 	size_t typed_size, typed_done;
-	uint8_t shown[4096];	    /* from the console, not yet written */
+	uint8_t shown[4096]; /* from the console, not yet written */
 	size_t shown_size, shown_done;
 	uint8_t input[CHANNEL_CHUNK_MAX];
 };
 
 /* Opens streams, signals and the parent's descriptor. LOG_FD is the console's file or -1. The signals
  * that end mayfly are blocked from here on, in the threads made later too. */
-bool ioloop_open(struct ioloop *loop, enum console_place place, int log_fd, struct problem *problem);
+bool ioloop_open(struct ioloop *loop, enum console_place place, int log_fd,
+		 struct problem *problem);
 
 /* Runs until the VM ends and everything that it wrote has been written. */
 void ioloop_run(struct ioloop *loop);
+
+/* An error of our own output that is not just a reader who left. It counts even if the VM ended
+ * before it came: what was lost must not look like success. */
+void ioloop_fail_output(struct ioloop *loop, const char *what);
 
 void ioloop_allow(const struct ioloop *loop, struct sysfilter *filter);
 

@@ -15,11 +15,13 @@ static const struct {
 	int error;
 	const char *mend;
 } mends[] = {
-	{ENOENT, "load KVM: modprobe kvm_intel or kvm_amd; in a VM or container, have its host offer it"},
+	{ENOENT,
+	 "load KVM: modprobe kvm_intel or kvm_amd; in a VM or container, have its host offer it"},
 	{ENXIO, "load KVM: modprobe kvm_intel or kvm_amd"},
 	{ENODEV, "this CPU or its firmware offers no virtualisation: enable VT-x or AMD-V"},
 	{EACCES, "add your user to the kvm group: usermod -aG kvm $USER, then log in again"},
-	{EPERM, "the container or its policy forbids it: pass the device in, docker: --device /dev/kvm"},
+	{EPERM,
+	 "the container or its policy forbids it: pass the device in, docker: --device /dev/kvm"},
 	{EBUSY, "another hypervisor holds the CPU: stop VirtualBox or VMware"},
 	{ENOMEM, "free some memory"},
 	{EMFILE, "raise the limit on open files: ulimit -n"},
@@ -52,12 +54,14 @@ static bool check(struct kvm *kvm, const char *path, struct problem *problem)
 	int size = ioctl(kvm->system, KVM_GET_VCPU_MMAP_SIZE, 0);
 
 	if (version != KVM_API_VERSION || size < (int)sizeof(struct kvm_run))
-		return problem_set(problem, "%s is not KVM, or of another version (%d instead of %d; "
-					    "a Linux host with KVM is needed)", path, version,
-				   KVM_API_VERSION);
+		return problem_set(problem,
+				   "%s is not KVM, or of another version (%d instead of %d; "
+				   "a Linux host with KVM is needed)",
+				   path, version, KVM_API_VERSION);
 	for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++)
 		if (ioctl(kvm->system, KVM_CHECK_EXTENSION, capabilities[i].number) <= 0)
-			return problem_set(problem, "%s lacks KVM_CAP_%s (a newer host kernel is needed)",
+			return problem_set(problem,
+					   "%s lacks KVM_CAP_%s (a newer host kernel is needed)",
 					   path, capabilities[i].name);
 	kvm->run_size = (size_t)size;
 	return true;
@@ -76,8 +80,8 @@ bool kvm_open(struct kvm *kvm, const char *path, struct problem *problem)
 		kvm->vm = ioctl(kvm->system, KVM_CREATE_VM, 0);
 	while (kvm->vm < 0 && errno == EINTR);
 	if (kvm->vm < 0)
-		return problem_set(problem, "cannot make a VM with %s: %s (%s)", path, strerror(errno),
-				   mend_for(errno));
+		return problem_set(problem, "cannot make a VM with %s: %s (%s)", path,
+				   strerror(errno), mend_for(errno));
 	int vm = kvm->vm;
 	kvm->vm = FD_VM;
 	return fd_place(vm, FD_VM, "a VM", problem);
@@ -100,8 +104,9 @@ bool kvm_set_memory(const struct kvm *kvm, const struct ram *ram, struct problem
 		};
 
 		if (range->size && ioctl(kvm->vm, KVM_SET_USER_MEMORY_REGION, &region) < 0)
-			return problem_set(problem, "KVM refuses %llu MiB of guest memory: %s (give the "
-						    "guest less with -m)",
+			return problem_set(problem,
+					   "KVM refuses %llu MiB of guest memory: %s (give the "
+					   "guest less with -m)",
 					   (unsigned long long)range->size >> 20, strerror(errno));
 	}
 	return true;
@@ -113,6 +118,6 @@ bool kvm_add_irqfd(const struct kvm *kvm, int eventfd, unsigned gsi, struct prob
 
 	if (ioctl(kvm->vm, KVM_IRQFD, &irqfd) == 0)
 		return true;
-	return problem_set(problem, "KVM refuses interrupt %u: %s (a newer host kernel is needed)", gsi,
-			   strerror(errno));
+	return problem_set(problem, "KVM refuses interrupt %u: %s (a newer host kernel is needed)",
+			   gsi, strerror(errno));
 }

@@ -9,8 +9,8 @@
 #include "report.h"
 
 struct kvm {
-	int system; /* /dev/kvm */
-	int vm;	    /* FD_VM */
+	int system;      /* /dev/kvm */
+	int vm;          /* FD_VM */
 	size_t run_size; /* bytes of the area that a vCPU shares with us */
 };
 

@@ -26,8 +26,8 @@ static bool open_statuses(unsigned threads, unsigned *found, struct problem *pro
 		if (entry->d_name[0] == '.' || *found == FD_STATUS_COUNT)
 			continue;
 		problem_set(&path, "/proc/self/task/%s/status", entry->d_name);
-		if (!fd_place(open(path.text, O_RDONLY | O_CLOEXEC), FD_STATUS + (int)*found, path.text,
-			      problem)) {
+		if (!fd_place(open(path.text, O_RDONLY | O_CLOEXEC), FD_STATUS + (int)*found,
+			      path.text, problem)) {
 			closedir(tasks);
 			return false;
 		}
@@ -35,8 +35,10 @@ static bool open_statuses(unsigned threads, unsigned *found, struct problem *pro
 	}
 	closedir(tasks);
 	if (*found < threads)
-		return problem_set(problem, "found %u threads of %u before lockdown (this is a bug of "
-					    "mayfly's: please report it)", *found, threads);
+		return problem_set(problem,
+				   "found %u threads of %u before lockdown (this is a bug of "
+				   "mayfly's: please report it)",
+				   *found, threads);
 	return true;
 }
 
@@ -59,14 +61,15 @@ bool lockdown_install(struct sysfilter *filter, unsigned threads, lockdown_t *lo
 	if (!open_statuses(threads, &found, problem))
 		return false;
 	sysfilter_allow_fds(filter, SYS_read, FD_STATUS, FD_STATUS_COUNT); /* the proof below */
-	sysfilter_allow(filter, SYS_exit_group);			   /* the way out */
-	sysfilter_allow_fd(filter, SYS_write, STDERR_FILENO);		   /* report() */
+	sysfilter_allow(filter, SYS_exit_group);                           /* the way out */
+	sysfilter_allow_fd(filter, SYS_write, STDERR_FILENO);              /* report() */
 	if (!sysfilter_install(filter, problem))
 		return false;
 	for (unsigned i = 0; i < found; i++)
 		if (!status_is_sealed(FD_STATUS + (int)i))
-			return problem_set(problem, "a thread is not under the seccomp filter (the kernel's "
-						    "/proc/self/status says so; the VM is not started)");
+			return problem_set(problem,
+					   "a thread is not under the seccomp filter (the kernel's "
+					   "/proc/self/status says so; the VM is not started)");
 	*lockdown = (lockdown_t){.in_force = true};
 	return true;
 }

@@ -27,12 +27,16 @@ struct option {
 #define MEMBER(name) offsetof(struct options, name)
 
 static const struct option table[] = {
-	{'k', "kernel", "FILE", TEXT, MEMBER(kernel), "kernel: a PVH vmlinux or a bzImage (needed)"},
-	{'i', "initrd", "FILE", TEXT, MEMBER(initrd), "initial file system: a cpio archive, compressed or not"},
+	{'k', "kernel", "FILE", TEXT, MEMBER(kernel),
+	 "kernel: a PVH vmlinux or a bzImage (needed)"},
+	{'i', "initrd", "FILE", TEXT, MEMBER(initrd),
+	 "initial file system: a cpio archive, compressed or not"},
 	{'c', "cpus", "N", CPUS, MEMBER(cpus), "number of CPUs, 1 to 32 (1)"},
-	{'m', "memory", "SIZE", MEMORY, MEMBER(memory), "memory, 16M to 64G; a plain number is in MiB (256M)"},
+	{'m', "memory", "SIZE", MEMORY, MEMBER(memory),
+	 "memory, 16M to 64G; a plain number is in MiB (256M)"},
 	{'a', "append", "WORDS", TEXT, MEMBER(append), "words to add to the kernel's command line"},
-	{0, "console", "FILE", TEXT, MEMBER(console), "write the guest's console, the kernel's log, to FILE"},
+	{0, "console", "FILE", TEXT, MEMBER(console),
+	 "write the guest's console, the kernel's log, to FILE"},
 	{'v', "verbose", NULL, FLAG, MEMBER(verbose), "show the kernel's log on standard error"},
 	{'h', "help", NULL, FLAG, MEMBER(help), "show this help"},
 };
@@ -53,8 +57,8 @@ static bool set_cpus(const char *text, unsigned long *cpus, struct problem *prob
 	char *end;
 
 	if (!parse_number(text, &end, &value) || *end || value < 1 || value > VCPUS_MAX)
-		return problem_set(problem, "cannot give the guest '%s' CPUs (-c takes 1 to %d)", text,
-				   VCPUS_MAX);
+		return problem_set(problem, "cannot give the guest '%s' CPUs (-c takes 1 to %d)",
+				   text, VCPUS_MAX);
 	*cpus = (unsigned long)value;
 	return true;
 }
@@ -69,8 +73,8 @@ static int unit_shift(const char *unit)
 	char upper = (char)(unit[0] & ~0x20);
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (upper == units[i].name[0] && (!unit[0] || !unit[1] || !strcmp(unit + 1, "iB") ||
-						  !strcmp(unit + 1, "B")))
+		if (upper == units[i].name[0] &&
+		    (!unit[0] || !unit[1] || !strcmp(unit + 1, "iB") || !strcmp(unit + 1, "B")))
 			return units[i].shift;
 	return -1;
 }
@@ -88,7 +92,8 @@ static bool set_memory(const char *text, uint64_t *memory, struct problem *probl
 			return true;
 		}
 	}
-	return problem_set(problem, "cannot give the guest '%s' of memory (-m takes 16M to 64G)", text);
+	return problem_set(problem, "cannot give the guest '%s' of memory (-m takes 16M to 64G)",
+			   text);
 }
 
 static bool set_option(struct options *options, const struct option *option, const char *value,
@@ -149,9 +154,11 @@ static bool take_option(char ***arguments, struct options *options, struct probl
 	const struct option *option = find_option(word, &value);
 
 	if (!option)
-		return problem_set(problem, "unknown option '%s' ('mayfly run --help' lists them)", word);
+		return problem_set(problem, "unknown option '%s' ('mayfly run --help' lists them)",
+				   word);
 	if (!option->argument && value)
-		return problem_set(problem, "option '%s' takes no value (leave out '%s')", word, value);
+		return problem_set(problem, "option '%s' takes no value (leave out '%s')", word,
+				   value);
 	if (option->argument && !value) {
 		value = (*arguments)[1];
 		if (!value)
@@ -160,8 +167,8 @@ static bool take_option(char ***arguments, struct options *options, struct probl
 		++*arguments;
 	}
 	if (option->argument && !*value)
-		return problem_set(problem, "option '%s' needs a value that is not empty (%s)", word,
-				   option->argument);
+		return problem_set(problem, "option '%s' needs a value that is not empty (%s)",
+				   word, option->argument);
 	return set_option(options, option, value, problem);
 }
 
@@ -172,12 +179,14 @@ static bool check(const struct options *options, struct problem *problem)
 	if (!options->kernel)
 		return problem_set(problem, "no kernel is given (say which with -k FILE)");
 	if (options->command && !options->command[0])
-		return problem_set(problem, "no command after '--' (name one, or leave out '--' for a plain "
-					    "boot)");
+		return problem_set(problem,
+				   "no command after '--' (name one, or leave out '--' for a plain "
+				   "boot)");
 	if (options->command && !options->command[0][0])
 		return problem_set(problem, "the command after '--' is empty (name a program)");
 	if (options->verbose && options->console)
-		return problem_set(problem, "--console and -v both say where the log goes (give one)");
+		return problem_set(problem,
+				   "--console and -v both say where the log goes (give one)");
 	return true;
 }
 
@@ -190,7 +199,8 @@ bool options_parse(char **arguments, struct options *options, struct problem *pr
 			break;
 		}
 		if (**arguments != '-' || !(*arguments)[1])
-			return problem_set(problem, "unexpected word '%s' (a command goes after '--')",
+			return problem_set(problem,
+					   "unexpected word '%s' (a command goes after '--')",
 					   *arguments);
 		if (!take_option(&arguments, options, problem))
 			return false;

@@ -12,10 +12,10 @@ struct options {
 	const char *append;  /* for the kernel's command line */
 	const char *console; /* file for the console's output */
 	unsigned long cpus;
-	uint64_t memory;     /* bytes */
+	uint64_t memory; /* bytes */
 	bool verbose;
 	bool help;
-	char **command;	     /* NULL-terminated; NULL: a plain boot */
+	char **command; /* NULL-terminated; NULL: a plain boot */
 };
 
 /* Parses what follows "mayfly run". ARGUMENTS is NULL-terminated and outlives OPTIONS. */

@@ -14,10 +14,11 @@ static bool map_range(struct ram_range *range, uint64_t base, uint64_t size,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (host == MAP_FAILED)
-		return problem_set(problem,
-				   "cannot reserve %llu MiB of guest memory: %s (give the guest less "
-				   "with -m, or raise the limit on address space: ulimit -v)",
-				   (unsigned long long)size >> 20, strerror(errno));
+		return problem_set(
+			problem,
+			"cannot reserve %llu MiB of guest memory: %s (give the guest less "
+			"with -m, or raise the limit on address space: ulimit -v)",
+			(unsigned long long)size >> 20, strerror(errno));
 	/* Advice: a kernel that does not know one of them still runs the VM. */
 	madvise(host, size, MADV_DONTDUMP);
 	madvise(host, size, MADV_DONTFORK);

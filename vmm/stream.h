@@ -15,8 +15,8 @@ bool streams_fill(struct problem *problem);
 struct stream {
 	int fd;
 	bool may_block; /* then it is used only after poll said that it is ready */
-	bool ready;	/* what poll said; the user of the loop sets it */
-	bool ended;	/* end of input, or nobody reads the output */
+	bool ready;     /* what poll said; the user of the loop sets it */
+	bool ended;     /* end of input, or nobody reads the output */
 };
 
 /* Makes a stream at descriptor PLACE out of FD, which stays as it is. A pipe or a terminal is opened

@@ -17,11 +17,12 @@ bool sysfilter_open(struct sysfilter *filter, struct problem *problem)
 {
 	*filter = (struct sysfilter){.context = seccomp_init(SCMP_ACT_KILL_PROCESS)};
 	if (!filter->context)
-		return problem_set(problem, "cannot make a seccomp filter (Linux 4.14 or newer with "
-					    "CONFIG_SECCOMP_FILTER=y is needed)");
+		return problem_set(problem,
+				   "cannot make a seccomp filter (Linux 4.14 or newer with "
+				   "CONFIG_SECCOMP_FILTER=y is needed)");
 	/* Wrong-architecture calls (x32, i386) die like every other call. */
-	filter->error = seccomp_attr_set(filter->context, SCMP_FLTATR_ACT_BADARCH,
-					 SCMP_ACT_KILL_PROCESS);
+	filter->error =
+		seccomp_attr_set(filter->context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	return true;
 }
 
@@ -91,16 +92,20 @@ bool sysfilter_install(struct sysfilter *filter, struct problem *problem)
 	struct sock_fprog program = {.len = (unsigned short)length, .filter = code};
 
 	if (length < 0)
-		return problem_set(problem, "cannot make the seccomp filter: %s (this is a bug of mayfly's: "
-					    "please report it)", strerror(-length));
+		return problem_set(problem,
+				   "cannot make the seccomp filter: %s (this is a bug of mayfly's: "
+				   "please report it)",
+				   strerror(-length));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return problem_set(problem, "cannot set no_new_privs: %s (allow prctl(2))",
 				   strerror(errno));
-	long refused = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
+	long refused =
+		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
 	if (refused == 0)
 		return true;
 	/* Positive: the thread that could not be brought under the filter. */
-	return problem_set(problem, "cannot install the seccomp filter: %s (a container's own filter may "
-				    "forbid it: allow seccomp(2) there)",
+	return problem_set(problem,
+			   "cannot install the seccomp filter: %s (a container's own filter may "
+			   "forbid it: allow seccomp(2) there)",
 			   refused < 0 ? strerror(errno) : "a thread refused it");
 }

@@ -66,7 +66,8 @@ bool terminal_open(struct terminal *terminal, struct problem *problem)
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) ||
 	    tcgetattr(STDIN_FILENO, &terminal->saved) < 0)
 		return true;
-	if (!fd_place(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3), FD_TERMINAL, "the terminal", problem) ||
+	if (!fd_place(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3), FD_TERMINAL, "the terminal",
+		      problem) ||
 	    !start_guardian(terminal, problem))
 		return false;
 	raw = terminal->saved;

@@ -19,7 +19,8 @@ bool vcpu_create(struct vcpu *vcpu, const struct kvm *kvm, unsigned index, struc
 	int fd = ioctl(kvm->vm, KVM_CREATE_VCPU, (unsigned long)index);
 
 	if (fd < 0)
-		return problem_set(problem, "KVM refuses vCPU %u: %s (give the guest fewer with -c)", index,
+		return problem_set(problem,
+				   "KVM refuses vCPU %u: %s (give the guest fewer with -c)", index,
 				   strerror(errno));
 	vcpu->index = index;
 	vcpu->fd = FD_VCPU + (int)index;
@@ -168,14 +169,16 @@ bool vcpu_start(struct vcpu *vcpu, struct problem *problem)
 	pthread_attr_setstacksize(&attributes, STACK_SIZE);
 	error = pthread_create(&vcpu->thread, &attributes, vcpu_main, vcpu);
 	if (error)
-		return problem_set(problem, "cannot start vCPU %u: %s (raise the limit on processes: "
-					    "ulimit -u)", vcpu->index, strerror(error));
+		return problem_set(problem,
+				   "cannot start vCPU %u: %s (raise the limit on processes: "
+				   "ulimit -u)",
+				   vcpu->index, strerror(error));
 	return true;
 }
 
 void vcpu_allow(struct sysfilter *filter)
 {
 	sysfilter_allow_ioctl(filter, FD_VCPU, VCPUS_MAX, KVM_RUN); /* run the guest */
-	sysfilter_allow_fd(filter, SYS_write, FD_ENDING);	    /* say that it ended */
-	sysfilter_allow(filter, SYS_futex);			    /* wait at the gate */
+	sysfilter_allow_fd(filter, SYS_write, FD_ENDING);           /* say that it ended */
+	sysfilter_allow(filter, SYS_futex);                         /* wait at the gate */
 }

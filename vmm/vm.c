@@ -74,8 +74,10 @@ static bool open_streams(struct vm *vm, struct problem *problem)
 	if (log) {
 		log_fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
 		if (log_fd < 0)
-			return problem_set(problem, "cannot write %s: %s (give --console a file that can be "
-						    "written)", log, strerror(errno));
+			return problem_set(problem,
+					   "cannot write %s: %s (give --console a file that can be "
+					   "written)",
+					   log, strerror(errno));
 	}
 	bool opened = ioloop_open(&vm->loop, console_place(vm->options), log_fd, problem);
 	if (log_fd >= 0)
@@ -149,8 +151,9 @@ static bool make_machine(struct vm *vm, struct problem *problem)
 	uart_init(&vm->console, FD_CONSOLE_IRQ, FD_CONSOLE_KICK);
 	uart_init(&vm->channel_uart, FD_CHANNEL_IRQ, FD_CHANNEL_KICK);
 	if (vm->options->command && !channel_init(&vm->channel, &vm->ram, GPA(ARCH_WINDOW)))
-		return problem_set(problem, "cannot make the channel's window (this is a bug of mayfly's: "
-					    "please report it)");
+		return problem_set(problem,
+				   "cannot make the channel's window (this is a bug of mayfly's: "
+				   "please report it)");
 	vm->machine = (struct machine){&vm->ending, &vm->ram};
 	arch_add_devices(&vm->bus, &vm->machine, &vm->console, &vm->channel_uart);
 	return true;
@@ -207,8 +210,8 @@ static int finish(struct vm *vm)
 {
 	const struct channel *channel = &vm->channel;
 	enum end_cause cause = ending_cause(&vm->ending);
-	bool said = channel->exited && (cause == END_WORKLOAD || cause == END_POWER_OFF ||
-					cause == END_RESET);
+	bool said = channel->exited &&
+		    (cause == END_WORKLOAD || cause == END_POWER_OFF || cause == END_RESET);
 
 	terminal_restore(&vm->terminal);
 	if (vm->loop.failed && cause != END_SIGNAL) {

@@ -360,14 +360,29 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } tests[] = {
-	{"hello", test_hello},	       {"onebyte", test_onebyte},   {"echo", test_echo},
-	{"poweroff", test_poweroff},   {"acpireset", test_acpireset}, {"kbdreset", test_kbdreset},
-	{"panic", test_panic},	       {"triplefault", test_triplefault}, {"nowhere", test_nowhere},
-	{"exit", test_exit},	       {"killed", test_killed},	    {"notstarted", test_notstarted},
-	{"output", test_output},       {"cat", test_cat},	    {"badframe", test_badframe},
-	{"impatient", test_impatient}, {"flood", test_flood},	    {"sleep", test_sleep},
-	{"spin", test_spin},	       {"nothing", test_nothing},   {"ram", test_ram},
-	{"tables", test_tables},       {"cpus", test_cpus},
+	{"hello", test_hello},
+	{"onebyte", test_onebyte},
+	{"echo", test_echo},
+	{"poweroff", test_poweroff},
+	{"acpireset", test_acpireset},
+	{"kbdreset", test_kbdreset},
+	{"panic", test_panic},
+	{"triplefault", test_triplefault},
+	{"nowhere", test_nowhere},
+	{"exit", test_exit},
+	{"killed", test_killed},
+	{"notstarted", test_notstarted},
+	{"output", test_output},
+	{"cat", test_cat},
+	{"badframe", test_badframe},
+	{"impatient", test_impatient},
+	{"flood", test_flood},
+	{"sleep", test_sleep},
+	{"spin", test_spin},
+	{"nothing", test_nothing},
+	{"ram", test_ram},
+	{"tables", test_tables},
+	{"cpus", test_cpus},
 };
 
 static bool is_asked_for(const char *name)
@@ -393,9 +408,8 @@ void bare_main(uint64_t argument);
 void bare_main(uint64_t argument)
 {
 	info = (const struct start_info *)argument;
-	cmdline = (const char *)(info->magic == 0x336ec578
-					 ? info->cmdline
-					 : *(const uint32_t *)(argument + 0x228));
+	cmdline = (const char *)(info->magic == 0x336ec578 ? info->cmdline
+							   : *(const uint32_t *)(argument + 0x228));
 	for (unsigned i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
 		if (is_asked_for(tests[i].name))
 			tests[i].run();

@@ -138,7 +138,7 @@ static inline void sample_bzimage(uint8_t file[BZ_SIZE])
 
 /* --- a newc archive --- */
 
-enum { CPIO_HEADER = 110, CPIO_MODE = 14, CPIO_FILE_SIZE = 54, CPIO_NAME_SIZE = 94 };
+enum { CPIO_HEADER = 110, CPIO_FILE_SIZE = 54, CPIO_NAME_SIZE = 94 };
 
 /* Appends a member at AT and returns where the next one begins. OUT has room for it and a NUL. */
 static inline size_t sample_member(uint8_t *out, size_t at, const char *name, unsigned mode,

@@ -41,9 +41,9 @@ static void golden(void **state)
 	static const uint8_t expected[] = {
 		/* the floating pointer, §4.1: the table's address, 1 paragraph, 1.4, checksum, a
 		 * table is present, no IMCR */
-		'_', 'M', 'P', '_', 0x10, 0x00, 0x0f, 0x00, 1, 4, 0xa9, 0, 0, 0, 0, 0,
-		/* the header, §4.2: length 0x80, 1.4, checksum, OEM and product */
-		'P', 'C', 'M', 'P', 0x80, 0x00, 4, 0x69,
+		'_', 'M', 'P', '_', 0x10, 0x00, 0x0f, 0x00, 1, 4, 0x81, 0, 0, 0, 0, 0,
+		/* the header, §4.2: length 0x70, 1.4, checksum, OEM and product */
+		'P', 'C', 'M', 'P', 0x70, 0x00, 4, 0x61,
 		'M', 'A', 'Y', 'F', 'L', 'Y', ' ', ' ',
 		'M', 'I', 'C', 'R', 'O', 'V', 'M', ' ', ' ', ' ', ' ', ' ',
 		/* no OEM table, 7 entries, the local APIC, no extension */

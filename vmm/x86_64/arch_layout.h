@@ -35,42 +35,43 @@
 #include "memmap.h"
 
 /* R(name, first address, bytes), ascending. */
-#define LAYOUT_REGIONS(R)                              \
-	R(BIOS_DATA, 0x00000000, 0x500)                \
-	R(GDT, 0x00000500, 0x100)                      \
-	R(START_INFO, 0x00006000, 0x1000)              \
-	R(ZERO_PAGE, 0x00007000, 0x1000)               \
-	R(SETUP_DATA, 0x00008000, 0x1000)              \
-	R(PAGE_TABLES, 0x00009000, 0x6000)             \
-	R(CMDLINE, 0x00020000, 0x10000)                \
-	R(FREE_LOW, 0x00030000, 0x6fc00)               \
-	R(EBDA, 0x0009fc00, 0x400)                     \
-	R(WINDOW, 0x000a0000, 0x20000)                 \
-	R(ACPI, 0x000e0000, 0x10000)                   \
-	R(MPTABLE, 0x000f0000, 0x10000)                \
-	R(RAM_LOW, 0x00100000, 0xc0000000 - 0x100000)  \
-	R(IOAPIC, 0xfec00000, 0x1000)                  \
-	R(LAPIC, 0xfee00000, 0x1000)                   \
-	R(IDENTITY_MAP, 0xfffbc000, 0x1000)            \
-	R(TSS, 0xfffbd000, 0x3000)                     \
+#define LAYOUT_REGIONS(R)                             \
+	R(BIOS_DATA, 0x00000000, 0x500)               \
+	R(GDT, 0x00000500, 0x100)                     \
+	R(START_INFO, 0x00006000, 0x1000)             \
+	R(ZERO_PAGE, 0x00007000, 0x1000)              \
+	R(SETUP_DATA, 0x00008000, 0x1000)             \
+	R(PAGE_TABLES, 0x00009000, 0x6000)            \
+	R(CMDLINE, 0x00020000, 0x10000)               \
+	R(FREE_LOW, 0x00030000, 0x6fc00)              \
+	R(EBDA, 0x0009fc00, 0x400)                    \
+	R(WINDOW, 0x000a0000, 0x20000)                \
+	R(ACPI, 0x000e0000, 0x10000)                  \
+	R(MPTABLE, 0x000f0000, 0x10000)               \
+	R(RAM_LOW, 0x00100000, 0xc0000000 - 0x100000) \
+	R(IOAPIC, 0xfec00000, 0x1000)                 \
+	R(LAPIC, 0xfee00000, 0x1000)                  \
+	R(IDENTITY_MAP, 0xfffbc000, 0x1000)           \
+	R(TSS, 0xfffbd000, 0x3000)                    \
 	R(RAM_HIGH, 0x100000000, 0xf00000000)
 
 /* The same for I/O ports. */
-#define LAYOUT_PORTS(R)        \
-	R(KEYBOARD, 0x064, 1)  \
-	R(COM2, 0x2f8, 8)      \
-	R(COM1, 0x3f8, 8)      \
+#define LAYOUT_PORTS(R)       \
+	R(KEYBOARD, 0x064, 1) \
+	R(COM2, 0x2f8, 8)     \
+	R(COM1, 0x3f8, 8)     \
 	R(POWER, 0x600, 3)
 
-#define LAYOUT_DEFINE(name, first, bytes)                                        \
-	static const uint64_t LAYOUT_##name __attribute__((unused)) = (first);   \
+#define LAYOUT_DEFINE(name, first, bytes)                                      \
+	static const uint64_t LAYOUT_##name __attribute__((unused)) = (first); \
 	static const uint64_t LAYOUT_##name##_SIZE __attribute__((unused)) = (bytes);
 LAYOUT_REGIONS(LAYOUT_DEFINE)
 LAYOUT_PORTS(LAYOUT_DEFINE)
 #undef LAYOUT_DEFINE
 
 /* Proven while compiling: each region ends before the next begins. */
-#define LAYOUT_CHAIN(name, first, bytes) LAYOUT_FIRST_##name = (first), LAYOUT_END_##name = (first) + (bytes),
+#define LAYOUT_CHAIN(name, first, bytes) \
+	LAYOUT_FIRST_##name = (first), LAYOUT_END_##name = (first) + (bytes),
 enum { LAYOUT_REGIONS(LAYOUT_CHAIN) LAYOUT_PORTS(LAYOUT_CHAIN) };
 #undef LAYOUT_CHAIN
 

@@ -46,10 +46,11 @@ static bool set_msrs(const struct vcpu *vcpu)
 		struct kvm_msr_entry entries[2];
 	} msrs = {
 		.header.nmsrs = 2,
-		.entries = {
-			{.index = MSR_MISC_ENABLE, .data = MISC_FAST_STRING},
-			{.index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLED_WRITE_BACK},
-		},
+		.entries =
+			{
+				{.index = MSR_MISC_ENABLE, .data = MISC_FAST_STRING},
+				{.index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLED_WRITE_BACK},
+			},
 	};
 
 	return ioctl(vcpu->fd, KVM_SET_MSRS, &msrs) == 2;
@@ -122,6 +123,7 @@ bool arch_init_vcpu(const struct kvm *kvm, const struct vcpu *vcpu, unsigned cpu
 	    (vcpu->index != 0 ||
 	     (set_sregs(vcpu, entry->mode == IMAGE_BZIMAGE) && set_regs(vcpu, entry))))
 		return true;
-	return problem_set(problem, "KVM refuses the state of vCPU %u: %s (a newer host kernel is needed)",
+	return problem_set(problem,
+			   "KVM refuses the state of vCPU %u: %s (a newer host kernel is needed)",
 			   vcpu->index, strerror(errno));
 }

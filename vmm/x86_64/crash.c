@@ -50,13 +50,16 @@ static void describe_internal_error(const struct kvm_run *seen, const char *wher
 	char bytes[48];
 
 	if (seen->internal.suberror != KVM_INTERNAL_ERROR_EMULATION) {
-		problem_set(text, "the guest stopped: KVM reports internal error %u at %s (see the host's "
-				  "kernel log: dmesg)", seen->internal.suberror, where);
+		problem_set(
+			text,
+			"the guest stopped: KVM reports internal error %u at %s (see the host's "
+			"kernel log: dmesg)",
+			seen->internal.suberror, where);
 		return;
 	}
 	instruction_bytes(seen, bytes);
-	problem_set(text, "the guest stopped: KVM cannot emulate the instruction %sat %s (%s)", bytes,
-		    where, emulation_mend());
+	problem_set(text, "the guest stopped: KVM cannot emulate the instruction %sat %s (%s)",
+		    bytes, where, emulation_mend());
 }
 
 void arch_describe_crash(const struct kvm_run *seen, const struct kvm_run *registers,
@@ -66,22 +69,28 @@ void arch_describe_crash(const struct kvm_run *seen, const struct kvm_run *regis
 	const struct kvm_sregs *sregs = &registers->s.regs.sregs;
 	struct problem where;
 
-	problem_set(&where, "rip=0x%llx rsp=0x%llx cr0=0x%llx cr2=0x%llx cr3=0x%llx cr4=0x%llx efer=0x%llx",
-		    regs->rip, regs->rsp, sregs->cr0, sregs->cr2, sregs->cr3, sregs->cr4, sregs->efer);
+	problem_set(&where,
+		    "rip=0x%llx rsp=0x%llx cr0=0x%llx cr2=0x%llx cr3=0x%llx cr4=0x%llx efer=0x%llx",
+		    regs->rip, regs->rsp, sregs->cr0, sregs->cr2, sregs->cr3, sregs->cr4,
+		    sregs->efer);
 	switch (seen->exit_reason) {
 	case KVM_EXIT_INTERNAL_ERROR:
 		describe_internal_error(seen, where.text, text);
 		break;
 	case KVM_EXIT_SHUTDOWN:
-		problem_set(text, "the guest crashed: triple fault at %s (-v shows its log)", where.text);
+		problem_set(text, "the guest crashed: triple fault at %s (-v shows its log)",
+			    where.text);
 		break;
 	case KVM_EXIT_FAIL_ENTRY:
-		problem_set(text, "the guest stopped: the CPU refuses to enter it, reason 0x%llx, at %s (see "
-				  "the host's kernel log: dmesg)",
-			    seen->fail_entry.hardware_entry_failure_reason, where.text);
+		problem_set(
+			text,
+			"the guest stopped: the CPU refuses to enter it, reason 0x%llx, at %s (see "
+			"the host's kernel log: dmesg)",
+			seen->fail_entry.hardware_entry_failure_reason, where.text);
 		break;
 	default:
-		problem_set(text, "the guest stopped: KVM exit %u, which mayfly does not know, at %s",
+		problem_set(text,
+			    "the guest stopped: KVM exit %u, which mayfly does not know, at %s",
 			    seen->exit_reason, where.text);
 	}
 }

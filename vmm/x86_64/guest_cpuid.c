@@ -4,7 +4,7 @@
 
 enum {
 	LEAF_FEATURES = 1,
-	LEAF_CACHES = 4,	   /* Intel */
+	LEAF_CACHES = 4, /* Intel */
 	LEAF_TOPOLOGY = 0xb,
 	LEAF_TOPOLOGY_V2 = 0x1f,
 };

@@ -14,7 +14,10 @@ bool arch_create_irqchip(const struct kvm *kvm, struct problem *problem)
 	if (ioctl(kvm->vm, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0 ||
 	    ioctl(kvm->vm, KVM_SET_TSS_ADDR, (unsigned long)LAYOUT_TSS) < 0 ||
 	    ioctl(kvm->vm, KVM_CREATE_IRQCHIP, 0) < 0)
-		return problem_set(problem, "KVM refuses an interrupt controller: %s (a newer host kernel is "
-					    "needed)", strerror(errno));
+		return problem_set(
+			problem,
+			"KVM refuses an interrupt controller: %s (a newer host kernel is "
+			"needed)",
+			strerror(errno));
 	return true;
 }

@@ -34,10 +34,13 @@ static bool load_kernel(const struct boot_request *request, const struct ram *ra
 	struct problem what;
 
 	if (!image_parse(request->kernel, space, image, &what))
-		return problem_set(problem, "cannot boot %s: it %s", request->kernel_name, what.text);
+		return problem_set(problem, "cannot boot %s: it %s", request->kernel_name,
+				   what.text);
 	if (!image_load(request->kernel, image, ram))
-		return problem_set(problem, "cannot load %s: it does not fit (give the guest more memory "
-					    "with -m)", request->kernel_name);
+		return problem_set(problem,
+				   "cannot load %s: it does not fit (give the guest more memory "
+				   "with -m)",
+				   request->kernel_name);
 	return true;
 }
 
@@ -78,10 +81,12 @@ static bool load_initrd(const struct boot_request *request, const struct ram *ra
 	if (top > image->initrd_max)
 		top = image->initrd_max + 1;
 	if (initrd->size > top || ((top - initrd->size) & -(uint64_t)PAGE_SIZE) < image->end)
-		return problem_set(problem, "the initrd needs %llu KiB and the kernel leaves %llu KiB (give "
-					    "the guest more memory with -m)",
+		return problem_set(problem,
+				   "the initrd needs %llu KiB and the kernel leaves %llu KiB (give "
+				   "the guest more memory with -m)",
 				   (unsigned long long)(initrd->size + 1023) >> 10,
-				   (unsigned long long)(top > image->end ? top - image->end : 0) >> 10);
+				   (unsigned long long)(top > image->end ? top - image->end : 0) >>
+					   10);
 	initrd->address = (top - initrd->size) & -(uint64_t)PAGE_SIZE;
 	if (!write_initrd(request, ram, initrd->address, job_offset, job_bytes))
 		return problem_set(problem, "cannot put the initrd together (free some memory)");
@@ -98,8 +103,10 @@ static bool load_cmdline(const struct boot_request *request, const struct ram *r
 		cmdline_add(request->cmdline, "random.trust_cpu=on");
 	cmdline_add(request->cmdline, request->append);
 	if (!cmdline_fits(request->cmdline, image->cmdline_max))
-		return problem_set(problem, "the kernel command line has %zu bytes and %s takes %u (make -a "
-					    "shorter)", request->cmdline->length, request->kernel_name,
+		return problem_set(problem,
+				   "the kernel command line has %zu bytes and %s takes %u (make -a "
+				   "shorter)",
+				   request->cmdline->length, request->kernel_name,
 				   image->cmdline_max);
 	return ram_write(ram, GPA(LAYOUT_CMDLINE), request->cmdline->text,
 			 request->cmdline->length + 1);
@@ -188,11 +195,11 @@ bool arch_load(const struct boot_request *request, const struct ram *ram, struct
 	entry->mode = image.format;
 	bool written = image.format == IMAGE_PVH
 			       ? write_start_info(ram, &initrd, &map, entry)
-			       : write_zero_page(ram, &image, &initrd, &map, request->seed,
-						 entry);
+			       : write_zero_page(ram, &image, &initrd, &map, request->seed, entry);
 	if (!written || !write_tables(ram, request->cpus) ||
 	    !gdt_write(ram, LAYOUT_GDT, image.format == IMAGE_BZIMAGE))
-		return problem_set(problem, "cannot write the boot data (this is a bug of mayfly's: please "
-					    "report it)");
+		return problem_set(problem,
+				   "cannot write the boot data (this is a bug of mayfly's: please "
+				   "report it)");
 	return true;
 }

@@ -62,7 +62,8 @@ void arch_add_devices(struct bus *bus, struct machine *machine, struct uart *con
 	const struct bus_device devices[] = {
 		{BUS_PORT, LAYOUT_COM1, LAYOUT_COM1_SIZE, console, read_uart, write_uart},
 		{BUS_PORT, LAYOUT_COM2, LAYOUT_COM2_SIZE, channel, read_uart, write_uart},
-		{BUS_PORT, LAYOUT_KEYBOARD, LAYOUT_KEYBOARD_SIZE, machine, read_nothing, write_keyboard},
+		{BUS_PORT, LAYOUT_KEYBOARD, LAYOUT_KEYBOARD_SIZE, machine, read_nothing,
+		 write_keyboard},
 		{BUS_PORT, LAYOUT_POWER, LAYOUT_POWER_SIZE, machine, read_nothing, write_power},
 	};
 
