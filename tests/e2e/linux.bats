@@ -160,3 +160,19 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
 	code "$pid"
 	is 143 "$code"
 }
+
+@test "the README's examples work as they are written" {
+	[ -e "$files/README.md" ] || cp "$BATS_TEST_DIRNAME/../../README.md" "$BATS_TEST_TMPDIR"
+	[ ! -e "$files/README.md" ] || cp "$files/README.md" "$BATS_TEST_TMPDIR"
+	for file in "$mayfly" "$vmlinux" "$bzimage" "$initrd"; do ln -s "$file" .; done
+	sed -n '/^```sh$/,/^```$/p' README.md | grep -v '^```' >examples
+	[ "$(wc -l <examples)" -ge 4 ]
+	while read -r example; do
+		PATH=$PWD:$PATH timeout 60 bash -c "$example" >out 2>err </dev/null || { cat out err >&2; false; }
+		cat out >>all
+	done <examples
+	grep -qx out all
+	grep -q 5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03 all
+	grep -qx 2 all
+	grep -q mayfly all
+}
