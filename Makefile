@@ -12,7 +12,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 CC := musl-gcc
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wcast-qual -Wvla -Wmissing-prototypes -Werror
-INCLUDES := -Ivmm -Ivmm/$(ARCH) -Iboot -Idevices
+INCLUDES := -D_GNU_SOURCE= -Ivmm -Ivmm/$(ARCH) -Iboot -Idevices
 # The links are made by the rule of $(B)/libseccomp below.
 SYSTEM_INCLUDES := -isystem $(B)/libseccomp/include -isystem $(B)/libseccomp/uapi
 CFLAGS := -std=c11 -O2 -g $(WARNINGS) -fPIE -fstack-protector-strong -fvisibility=hidden \
@@ -71,7 +71,7 @@ INIT_CFLAGS := -std=c11 -Os $(WARNINGS) -fno-pie -fstack-protector-strong -ffunc
 
 $(B)/init: rootfs/init.c devices/channel_wire.h boot/job.h boot/bytes.h Makefile | $(B)/libseccomp
 	$(call say,CC,$<)
-	$(Q)$(CC) -Idevices -Iboot $(SYSTEM_INCLUDES) $(INIT_CFLAGS) -static -no-pie \
+	$(Q)$(CC) -D_GNU_SOURCE= -Idevices -Iboot $(SYSTEM_INCLUDES) $(INIT_CFLAGS) -static -no-pie \
 		-Wl,--gc-sections,--build-id=none,-z,noexecstack -s -o $@ $<
 
 # --- bare guests: no operating system, no libc ---

@@ -24,6 +24,7 @@ enum {
 	PREF_ADDRESS = 0x258,
 	INIT_SIZE = 0x260,
 	HEADER_MIN_END = 0x264,
+	HEADER_MAX_END = 0x290, /* where boot_params goes on with other things */
 };
 
 /* Offsets of boot_params fields outside the setup header. */
@@ -113,6 +114,8 @@ bool bzimage_parse(struct bytes file, struct image_space space, struct image *im
 	size_t header_end = 0x202u + file.data[JUMP_OFFSET];
 	if (header_end < HEADER_MIN_END || !bytes_have(file, 0, header_end))
 		return problem_set(problem, "has a damaged setup header (copy it again)");
+	if (header_end > HEADER_MAX_END)
+		header_end = HEADER_MAX_END;
 	image->format = IMAGE_BZIMAGE;
 	image->entry = LOAD_ADDRESS + ENTRY_64;
 	image->initrd_max = get_le32(file.data + INITRD_ADDR_MAX);

@@ -7,7 +7,9 @@ bool channel_init(struct channel *channel, const struct ram *ram, gpa_t window)
 	memset(channel, 0, sizeof(*channel));
 	channel->ram = ram;
 	channel->window = window;
-	return ram_write(ram, window, CHANNEL_WINDOW_MARK, sizeof(CHANNEL_WINDOW_MARK));
+	uint8_t last;
+	return ram_read(ram, GPA(window.v + 2 * CHANNEL_WINDOW_HALF - 1), &last, 1) &&
+	       ram_write(ram, window, CHANNEL_WINDOW_MARK, sizeof(CHANNEL_WINDOW_MARK));
 }
 
 /* The queue has room for one of each: STDIN is queued only when it is empty, TAKEN while out_busy,
@@ -36,18 +38,20 @@ const uint8_t *channel_pending(struct channel *channel, size_t *size)
 void channel_sent(struct channel *channel, size_t size)
 {
 	channel->queue_done += size;
-	if (channel->queue_done < channel->queue_size)
-		return;
-	channel->queue_size = channel->queue_done = 0;
-	/* Whatever TAKEN there was has been sent: the guest may send again. */
-	if (channel->out_done == channel->out_size)
+	/* Once it has all of TAKEN, the guest may send again, whatever waits behind it. */
+	if (channel->taken_end && channel->queue_done >= channel->taken_end) {
+		channel->taken_end = 0;
 		channel->out_busy = false;
+	}
+	if (channel->queue_done == channel->queue_size)
+		channel->queue_size = channel->queue_done = 0;
 }
 
 static void output_taken(struct channel *channel)
 {
 	channel->out_size = channel->out_done = 0;
 	queue_frame(channel, CHANNEL_TAKEN, NULL, 0, 0);
+	channel->taken_end = channel->queue_size;
 }
 
 static bool begin_output(struct channel *channel, enum channel_frame stream, const uint8_t *payload,
@@ -82,7 +86,10 @@ static bool begin(struct channel *channel, const uint8_t *payload, size_t size,
 static bool end(struct channel *channel, const uint8_t *payload, size_t size,
 		struct problem *problem)
 {
-	if (size != 2 || payload[0] > CHANNEL_SETUP_FAILED)
+	bool no_signal = size == 2 && payload[0] == CHANNEL_KILLED &&
+			 (payload[1] == 0 || payload[1] > CHANNEL_SIGNAL_MAX);
+
+	if (size != 2 || payload[0] > CHANNEL_SETUP_FAILED || no_signal)
 		return problem_set(problem, "the guest sent a damaged exit status");
 	channel->exited = true;
 	channel->exit_kind = payload[0];

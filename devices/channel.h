@@ -26,6 +26,7 @@ struct channel {
 
 	uint8_t queue[CHANNEL_HEADER + CHANNEL_INLINE_MAX + 32]; /* for the guest */
 	size_t queue_size, queue_done;
+	size_t taken_end; /* where in the queue TAKEN ends; 0: it is not there */
 
 	bool ready, windowed; /* the guest said READY; it can see the window */
 	bool in_busy;         /* the guest has not said TAKEN yet */

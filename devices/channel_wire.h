@@ -37,6 +37,7 @@ enum channel_exit {
 
 enum {
 	CHANNEL_VERSION = 1,
+	CHANNEL_SIGNAL_MAX = 64,
 	CHANNEL_HEADER = 3,
 	CHANNEL_INLINE_MAX = 1024, /* fits a tty's input buffer with room to spare */
 	CHANNEL_CHUNK_MAX = 32768, /* payload in the window */

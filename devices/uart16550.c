@@ -72,7 +72,7 @@ void uart_init(struct uart *uart, int irq_fd, int kick_fd)
 static bool tx_is_ready(const struct uart *uart)
 {
 	/* Ready means: room for a whole FIFO, as the guest writes that many without asking. */
-	return UART_TX_SIZE - uart->tx_count >= UART_FIFO_SIZE;
+	return uart->closed || UART_TX_SIZE - uart->tx_count >= UART_FIFO_SIZE;
 }
 
 static uint8_t pending_cause(const struct uart *uart)
@@ -301,7 +301,9 @@ void uart_close(struct uart *uart)
 {
 	pthread_mutex_lock(&uart->lock);
 	uart->closed = true;
+	uart->thre_pending = true;
 	pthread_cond_broadcast(&uart->tx_has_room);
+	update_irq(uart);
 	pthread_mutex_unlock(&uart->lock);
 }
 

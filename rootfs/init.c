@@ -3,7 +3,6 @@
  * It mounts what programs expect, starts the workload with three pipes, and carries their bytes over
  * the channel (devices/channel_wire.h) until the workload has ended; then it says how, and powers
  * off. One thread, one loop, no heap beyond the job's text, no stdio. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/random.h>

@@ -34,6 +34,8 @@ static const struct {
 	int plain, workload;
 	const char *line; /* said when the code is CODE_GUEST_FAILED; NULL: the ending's own text */
 } meanings[] = {
+	[END_NONE] = {CODE_MAYFLY_FAILED, CODE_MAYFLY_FAILED,
+		      "the VM ended without a cause (this is a bug of mayfly's: please report it)"},
 	[END_POWER_OFF] =
 		{CODE_OK, CODE_GUEST_FAILED,
 		 "the guest powered off without saying how its workload ended (-v shows its log)"},
@@ -43,7 +45,8 @@ static const struct {
 	[END_PANIC] = {CODE_GUEST_FAILED, CODE_GUEST_FAILED,
 		       "the guest's kernel panicked (-v shows its log)"},
 	[END_CRASH] = {CODE_GUEST_FAILED, CODE_GUEST_FAILED, NULL},
-	[END_ESCAPE] = {CODE_OK, CODE_OK, NULL},
+	[END_WORKLOAD] = {CODE_GUEST_FAILED, CODE_GUEST_FAILED, "the workload's result is lost"},
+	[END_ESCAPE] = {CODE_OK, CODE_GUEST_FAILED, "ended by Ctrl-A x"},
 	[END_HOST_FAILURE] = {CODE_MAYFLY_FAILED, CODE_MAYFLY_FAILED, NULL},
 };
 

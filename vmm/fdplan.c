@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "fdplan.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "ioloop.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "kvm.h"
 
 #include <errno.h>

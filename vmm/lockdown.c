@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "lockdown.h"
 
 #include <dirent.h>

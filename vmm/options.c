@@ -70,7 +70,7 @@ static int unit_shift(const char *unit)
 		const char *name;
 		int shift;
 	} units[] = {{"", 20}, {"K", 10}, {"M", 20}, {"G", 30}, {"T", 40}};
-	char upper = (char)(unit[0] & ~0x20);
+	char upper = unit[0] >= 'a' && unit[0] <= 'z' ? (char)(unit[0] - 'a' + 'A') : unit[0];
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
 		if (upper == units[i].name[0] &&

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "ram.h"
 
 #include <errno.h>
@@ -75,7 +74,8 @@ bool ram_read(const struct ram *ram, gpa_t from, void *buffer, size_t length)
 
 	if (!host)
 		return false;
-	memcpy(buffer, host, length);
+	if (length)
+		memcpy(buffer, host, length);
 	__asm__ volatile("" ::: "memory");
 	return true;
 }
@@ -86,6 +86,7 @@ bool ram_write(const struct ram *ram, gpa_t to, const void *buffer, size_t lengt
 
 	if (!host)
 		return false;
-	memcpy(host, buffer, length);
+	if (length) /* a BUFFER of nothing may be NULL */
+		memcpy(host, buffer, length);
 	return true;
 }

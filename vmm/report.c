@@ -16,12 +16,21 @@ bool problem_set(struct problem *problem, const char *format, ...)
 	return false;
 }
 
-/* A hostile file name must not be able to drive the user's terminal. */
-static void hide_control_characters(char *text)
+/* U+0080 to U+009F, in UTF-8; terminals take U+009B for the beginning of an escape sequence. */
+static bool is_c1_control(const unsigned char *text)
 {
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
+	return text[0] == 0xc2 && text[1] >= 0x80 && text[1] <= 0x9f;
+}
+
+/* A hostile file name must not be able to drive the user's terminal. */
+static void hide_control_characters(char *line)
+{
+	for (unsigned char *text = (unsigned char *)line; *text; text++) {
+		if (is_c1_control(text))
+			text[0] = text[1] = '?';
+		if (*text < ' ' || *text == 0x7f)
 			*text = '?';
+	}
 }
 
 void report(const char *format, ...)

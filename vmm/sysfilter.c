@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "sysfilter.h"
 
 #include <errno.h>

@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "vcpu.h"
 
 #include <errno.h>

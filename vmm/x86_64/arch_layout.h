@@ -53,7 +53,7 @@
 	R(LAPIC, 0xfee00000, 0x1000)                  \
 	R(IDENTITY_MAP, 0xfffbc000, 0x1000)           \
 	R(TSS, 0xfffbd000, 0x3000)                    \
-	R(RAM_HIGH, 0x100000000, 0xf00000000)
+	R(RAM_HIGH, 0x100000000, 0xf40000000)
 
 /* The same for I/O ports. */
 #define LAYOUT_PORTS(R)       \

@@ -11,6 +11,7 @@ enum {
 
 #define LEAF_AMD_FEATURES 0x80000001u
 #define LEAF_AMD_SIZES 0x80000008u
+#define LEAF_AMD_CACHES 0x8000001du
 #define LEAF_AMD_TOPOLOGY 0x8000001eu
 
 enum {
@@ -53,9 +54,11 @@ static void adapt_caches(struct kvm_cpuid_entry2 *entry, unsigned cpus)
 
 	if (type == 0)
 		return;
-	entry->eax = (entry->eax & 0x3fff) | (cpus - 1) << 26;
+	entry->eax &= 0x3fff;
 	if (level >= 3)
 		entry->eax |= (cpus - 1) << 14;
+	if (entry->function == LEAF_CACHES) /* Intel's has the number of cores as well */
+		entry->eax |= (cpus - 1) << 26;
 }
 
 static void adapt_entry(struct kvm_cpuid_entry2 *entry, unsigned index, unsigned cpus,
@@ -66,6 +69,7 @@ static void adapt_entry(struct kvm_cpuid_entry2 *entry, unsigned index, unsigned
 		adapt_features(entry, index, cpus, tsc_deadline);
 		break;
 	case LEAF_CACHES:
+	case LEAF_AMD_CACHES:
 		adapt_caches(entry, cpus);
 		break;
 	case LEAF_AMD_FEATURES:

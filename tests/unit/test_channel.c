@@ -1,0 +1,752 @@
+/* The host's side of the channel, against honest guests, broken guests and hostile ones. */
+#include "channel.h"
+
+#include "unit.h"
+
+#define WINDOW 0xa0000u
+#define GUEST_HALF (WINDOW + CHANNEL_WINDOW_HALF)
+
+static struct ram ram;
+static struct channel channel;
+static struct problem problem;
+
+static int reserve(void **state)
+{
+	(void)state;
+	return ram_reserve(&ram, MIB, 3 * GIB, 4 * GIB, &problem) ? 0 : -1;
+}
+
+static int release(void **state)
+{
+	(void)state;
+	ram_release(&ram);
+	return 0;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	problem.text[0] = '\0';
+	return channel_init(&channel, &ram, GPA(WINDOW)) ? 0 : -1;
+}
+
+/* --- what the guest does --- */
+
+static bool receive(const void *data, size_t size)
+{
+	return channel_receive(&channel, data, size, &problem);
+}
+
+static bool guest_sends(unsigned type, const void *payload, size_t size)
+{
+	uint8_t frame[CHANNEL_HEADER + CHANNEL_INLINE_MAX] = {(uint8_t)type, (uint8_t)size,
+							      (uint8_t)(size >> 8)};
+
+	assert_true(size <= CHANNEL_INLINE_MAX);
+	memcpy(frame + CHANNEL_HEADER, payload, size);
+	return receive(frame, CHANNEL_HEADER + size);
+}
+
+static bool guest_sends_header(unsigned type, size_t size)
+{
+	const uint8_t header[] = {(uint8_t)type, (uint8_t)size, (uint8_t)(size >> 8)};
+
+	return receive(header, sizeof(header));
+}
+
+static bool guest_is_ready(uint8_t windowed)
+{
+	const uint8_t payload[] = {CHANNEL_VERSION, windowed};
+
+	return guest_sends(CHANNEL_READY, payload, 2);
+}
+
+/* --- what the host does --- */
+
+static void assert_output(const void *expected, size_t size, enum channel_frame stream)
+{
+	enum channel_frame seen_stream;
+	size_t seen_size;
+	const uint8_t *seen = channel_output(&channel, &seen_size, &seen_stream);
+
+	assert_int_equal(seen_size, size);
+	if (!size)
+		return;
+	assert_int_equal(seen_stream, stream);
+	assert_memory_equal(seen, expected, size);
+}
+
+static void assert_pending(const void *expected, size_t size)
+{
+	size_t pending;
+	const uint8_t *bytes = channel_pending(&channel, &pending);
+
+	assert_int_equal(pending, size);
+	if (size)
+		assert_memory_equal(bytes, expected, size);
+}
+
+static size_t pending(void)
+{
+	size_t size;
+
+	channel_pending(&channel, &size);
+	return size;
+}
+
+static void send_all(void)
+{
+	if (pending())
+		channel_sent(&channel, pending());
+}
+
+static const uint8_t taken[] = {CHANNEL_TAKEN, 0, 0};
+
+/* --- start --- */
+
+static void the_window_is_marked(void **state)
+{
+	char mark[sizeof(CHANNEL_WINDOW_MARK)];
+
+	(void)state;
+	assert_true(ram_read(&ram, GPA(WINDOW), mark, sizeof(mark)));
+	assert_string_equal(mark, "mayfly window");
+	assert_pending(NULL, 0);
+	assert_output(NULL, 0, CHANNEL_STDOUT);
+	assert_int_equal(channel_input_room(&channel), 0);
+}
+
+static void the_window_lies_inside_memory(void **state)
+{
+	const uint64_t size = 2 * CHANNEL_WINDOW_HALF;
+
+	(void)state;
+	assert_true(channel_init(&channel, &ram, GPA(MIB - size)));
+	assert_false(channel_init(&channel, &ram, GPA(MIB)));
+	assert_false(channel_init(&channel, &ram, GPA(3 * GIB)));
+	assert_false(channel_init(&channel, &ram, GPA(UINT64_MAX)));
+}
+
+/* "false if it does not": the whole of it, not only the mark at its start. */
+static void all_of_the_window_lies_inside_memory(void **state)
+{
+	const uint64_t size = 2 * CHANNEL_WINDOW_HALF;
+
+	(void)state;
+	assert_false(channel_init(&channel, &ram, GPA(MIB - size + 1)));
+	assert_false(channel_init(&channel, &ram, GPA(MIB - CHANNEL_WINDOW_HALF)));
+	assert_false(channel_init(&channel, &ram, GPA(MIB - 64)));
+}
+
+static void ready_opens_the_input(void **state)
+{
+	(void)state;
+	assert_true(guest_is_ready(0));
+	assert_int_equal(channel_input_room(&channel), CHANNEL_INLINE_MAX);
+	set_up(state);
+	assert_true(guest_is_ready(1));
+	assert_int_equal(channel_input_room(&channel), CHANNEL_CHUNK_MAX);
+}
+
+static void ready_is_checked(void **state)
+{
+	static const uint8_t payload[] = {CHANNEL_VERSION, 1, 0};
+	static const uint8_t other_version[] = {CHANNEL_VERSION + 1, 1};
+
+	(void)state;
+	for (size_t size = 0; size <= 3; size++) {
+		if (size == 2)
+			continue;
+		set_up(state);
+		assert_each(!guest_sends(CHANNEL_READY, payload, size), "READY of size", size);
+		assert_says(problem.text, "version");
+		assert_int_equal(channel_input_room(&channel), 0);
+	}
+	set_up(state);
+	assert_false(guest_sends(CHANNEL_READY, other_version, 2));
+	set_up(state);
+	assert_true(guest_is_ready(1));
+	assert_false(guest_is_ready(1)); /* once */
+}
+
+/* --- the workload's output --- */
+
+static void output_in_a_frame(void **state)
+{
+	(void)state;
+	assert_true(guest_is_ready(0));
+	assert_true(guest_sends(CHANNEL_STDOUT, "hello", 5));
+	assert_output("hello", 5, CHANNEL_STDOUT);
+	assert_pending(NULL, 0);
+	channel_written(&channel, 2);
+	assert_output("llo", 3, CHANNEL_STDOUT);
+	assert_pending(NULL, 0);
+	channel_written(&channel, 3);
+	assert_output(NULL, 0, CHANNEL_STDOUT);
+	assert_pending(taken, sizeof(taken));
+	send_all();
+	assert_pending(NULL, 0);
+	assert_true(guest_sends(CHANNEL_STDERR, "oops", 4));
+	assert_output("oops", 4, CHANNEL_STDERR);
+}
+
+static void output_in_the_window(void **state)
+{
+	static const unsigned streams[] = {CHANNEL_STDOUT, CHANNEL_STDERR};
+	static const size_t sizes[] = {1, 1025, CHANNEL_CHUNK_MAX};
+	static uint8_t data[CHANNEL_CHUNK_MAX], zero[CHANNEL_CHUNK_MAX];
+
+	(void)state;
+	assert_true(guest_is_ready(1));
+	for (unsigned i = 0; i < COUNT(streams) * COUNT(sizes); i++) {
+		unsigned stream = streams[i % 2];
+		size_t size = sizes[i / 2];
+
+		for (size_t j = 0; j < size; j++)
+			data[j] = (uint8_t)(i + j * 7);
+		assert_true(ram_write(&ram, GPA(GUEST_HALF), data, size));
+		assert_true(guest_sends_header(stream | CHANNEL_IN_WINDOW, size));
+		/* A snapshot: what the guest does to its half afterwards does not matter. */
+		assert_true(ram_write(&ram, GPA(GUEST_HALF), zero, size));
+		assert_output(data, size, (enum channel_frame)stream);
+		channel_written(&channel, size);
+		send_all();
+	}
+}
+
+static void output_of_the_largest_frame(void **state)
+{
+	uint8_t data[CHANNEL_INLINE_MAX];
+
+	(void)state;
+	memset(data, 0x86, sizeof(data)); /* looks like frames, and is none */
+	assert_true(guest_sends(CHANNEL_STDERR, data, sizeof(data)));
+	assert_output(data, sizeof(data), CHANNEL_STDERR);
+}
+
+static void output_of_nothing_is_taken_at_once(void **state)
+{
+	(void)state;
+	assert_true(guest_sends_header(CHANNEL_STDOUT, 0));
+	assert_output(NULL, 0, CHANNEL_STDOUT);
+	assert_pending(taken, sizeof(taken));
+	assert_false(guest_sends_header(CHANNEL_STDOUT, 0)); /* TAKEN has not been sent */
+	set_up(state);
+	assert_true(guest_sends_header(CHANNEL_STDERR | CHANNEL_IN_WINDOW, 0));
+	assert_pending(taken, sizeof(taken));
+	send_all();
+	assert_true(guest_sends(CHANNEL_STDOUT, "x", 1));
+}
+
+/* "Until then its sender sends no other": at every stage before the last byte of TAKEN is sent. */
+static void no_output_before_taken(void **state)
+{
+	(void)state;
+	for (unsigned stage = 0; stage < 6; stage++) {
+		set_up(state);
+		assert_true(guest_sends(CHANNEL_STDOUT, "ab", 2));
+		if (stage >= 1)
+			channel_written(&channel, 1);
+		if (stage >= 2)
+			channel_written(&channel, 1);
+		for (unsigned sent = 3; sent <= stage; sent++)
+			channel_sent(&channel, 1);
+		bool accepted = guest_sends(CHANNEL_STDERR, "c", 1);
+		assert_each(accepted == (stage == 5), "wrong answer at stage", stage);
+		if (!accepted)
+			assert_says(problem.text, "before the last was taken");
+	}
+}
+
+/* The queue may hold something behind TAKEN; the guest that has read all of TAKEN is free to send. */
+static void taken_is_sent_when_its_bytes_are(void **state)
+{
+	(void)state;
+	assert_true(guest_is_ready(0));
+	assert_true(guest_sends(CHANNEL_STDOUT, "a", 1));
+	channel_written(&channel, 1);
+	channel_sent(&channel, 1);
+	channel_input(&channel, NULL, 0); /* end-of-file, allowed at any time */
+	assert_int_equal(pending(), 2 + 3);
+	channel_sent(&channel, 2);
+	assert_true(guest_sends(CHANNEL_STDOUT, "b", 1));
+	assert_output("b", 1, CHANNEL_STDOUT);
+}
+
+/* The same with CLOSED behind it. */
+static void taken_before_closed(void **state)
+{
+	(void)state;
+	assert_true(guest_is_ready(0));
+	assert_true(guest_sends(CHANNEL_STDOUT, "a", 1));
+	channel_written(&channel, 1);
+	channel_output_closed(&channel, CHANNEL_STDERR);
+	assert_int_equal(pending(), 3 + 4);
+	channel_sent(&channel, 4);
+	assert_true(guest_sends(CHANNEL_STDOUT, "b", 1));
+}
+
+static void closed_streams_are_told(void **state)
+{
+	static const uint8_t both[] = {CHANNEL_CLOSED, 1, 0, CHANNEL_STDOUT,
+				       CHANNEL_CLOSED, 1, 0, CHANNEL_STDERR};
+
+	(void)state;
+	channel_output_closed(&channel, CHANNEL_STDOUT);
+	channel_output_closed(&channel, CHANNEL_STDERR);
+	assert_pending(both, sizeof(both));
+	channel_sent(&channel, 5);
+	assert_pending(both + 5, 3);
+}
+
+/* --- the workload's input --- */
+
+static void input_in_a_frame(void **state)
+{
+	static const uint8_t frame[] = {CHANNEL_STDIN, 3, 0, 'a', 'b', 'c'};
+
+	(void)state;
+	assert_true(guest_is_ready(0));
+	channel_input(&channel, (const uint8_t *)"abc", 3);
+	assert_pending(frame, sizeof(frame));
+	assert_int_equal(channel_input_room(&channel), 0);
+	send_all();
+	assert_int_equal(channel_input_room(&channel), 0);
+	assert_true(guest_sends_header(CHANNEL_TAKEN, 0));
+	assert_int_equal(channel_input_room(&channel), CHANNEL_INLINE_MAX);
+}
+
+static void input_in_the_window(void **state)
+{
+	static uint8_t data[CHANNEL_CHUNK_MAX], seen[CHANNEL_CHUNK_MAX];
+	static const uint8_t frame[] = {CHANNEL_STDIN | CHANNEL_IN_WINDOW, 0x00, 0x80};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * 3);
+	assert_true(guest_is_ready(1));
+	channel_input(&channel, data, sizeof(data));
+	assert_pending(frame, sizeof(frame));
+	assert_true(ram_read(&ram, GPA(WINDOW), seen, sizeof(seen)));
+	assert_memory_equal(seen, data, sizeof(data));
+	/* The guest's half is the guest's. */
+	assert_true(ram_write(&ram, GPA(GUEST_HALF), "theirs", 6));
+	send_all();
+	assert_true(guest_sends_header(CHANNEL_TAKEN, 0));
+	channel_input(&channel, data, 1);
+	assert_true(ram_read(&ram, GPA(GUEST_HALF), seen, 6));
+	assert_memory_equal(seen, "theirs", 6);
+}
+
+static void the_end_of_input(void **state)
+{
+	static const uint8_t frame[] = {CHANNEL_STDIN_END, 0, 0};
+
+	(void)state;
+	assert_true(guest_is_ready(1));
+	channel_input(&channel, NULL, 0);
+	assert_pending(frame, sizeof(frame));
+	send_all();
+	assert_int_equal(channel_input_room(&channel), 0);
+	assert_true(guest_sends_header(CHANNEL_TAKEN, 0));
+	assert_int_equal(channel_input_room(&channel), 0);
+}
+
+/* A guest that says TAKEN before it can have read the frame gets no second one into the queue. */
+static void taken_too_early(void **state)
+{
+	(void)state;
+	assert_true(guest_is_ready(0));
+	channel_input(&channel, (const uint8_t *)"abc", 3);
+	channel_sent(&channel, 2);
+	assert_true(guest_sends_header(CHANNEL_TAKEN, 0));
+	assert_int_equal(channel_input_room(&channel), 0);
+	send_all();
+	assert_int_equal(channel_input_room(&channel), CHANNEL_INLINE_MAX);
+}
+
+/* All that may wait at once: a STDIN frame of the largest size, TAKEN, the end, both CLOSED. */
+static void the_queue_holds_everything(void **state)
+{
+	static const uint8_t data[CHANNEL_INLINE_MAX];
+
+	(void)state;
+	assert_true(guest_is_ready(0));
+	channel_input(&channel, data, sizeof(data));
+	assert_true(guest_sends(CHANNEL_STDOUT, "x", 1));
+	channel_output_closed(&channel, CHANNEL_STDOUT);
+	channel_written(&channel, 1);
+	channel_output_closed(&channel, CHANNEL_STDERR);
+	channel_input(&channel, NULL, 0);
+	assert_int_equal(pending(), CHANNEL_HEADER + sizeof(data) + 4 + 3 + 4 + 3);
+	send_all();
+	assert_pending(NULL, 0);
+}
+
+/* --- the end --- */
+
+static void every_result(void **state)
+{
+	static const uint8_t results[][2] = {{CHANNEL_EXITED, 0},      {CHANNEL_EXITED, 255},
+					     {CHANNEL_KILLED, 9},      {CHANNEL_KILLED, 64},
+					     {CHANNEL_NOT_STARTED, 2}, {CHANNEL_SETUP_FAILED, 12}};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(results); i++) {
+		set_up(state);
+		assert_true(guest_is_ready(1));
+		assert_false(channel.exited);
+		assert_true(guest_sends(CHANNEL_EXIT, results[i], 2));
+		assert_true(channel.exited);
+		assert_int_equal(channel.exit_kind, results[i][0]);
+		assert_int_equal(channel.exit_value, results[i][1]);
+	}
+}
+
+static void what_follows_the_result_is_noise(void **state)
+{
+	static const uint8_t stream[] = {CHANNEL_EXIT, 2, 0, CHANNEL_EXITED, 7,
+					 0xff, 0xff, 0xff, CHANNEL_EXIT, 2, 0, CHANNEL_EXITED, 0};
+
+	(void)state;
+	assert_true(guest_sends(CHANNEL_STDOUT, "last words", 10));
+	assert_true(receive(stream, sizeof(stream)));
+	assert_int_equal(channel.exit_value, 7);
+	assert_true(guest_sends(CHANNEL_EXIT, "\0\0", 2));
+	assert_int_equal(channel.exit_value, 7);
+	assert_output("last words", 10, CHANNEL_STDOUT);
+}
+
+static void damaged_results(void **state)
+{
+	static const uint8_t payload[] = {CHANNEL_EXITED, 0, 0};
+
+	(void)state;
+	for (size_t size = 0; size <= 3; size++) {
+		if (size == 2)
+			continue;
+		set_up(state);
+		assert_each(!guest_sends(CHANNEL_EXIT, payload, size), "EXIT of size", size);
+		assert_false(channel.exited);
+	}
+	for (unsigned kind = CHANNEL_SETUP_FAILED + 1; kind < 256; kind++) {
+		const uint8_t unknown[] = {(uint8_t)kind, 0};
+
+		set_up(state);
+		assert_each(!guest_sends(CHANNEL_EXIT, unknown, 2), "EXIT of kind", kind);
+		assert_false(channel.exited);
+	}
+}
+
+/* --- the stream of frames --- */
+
+/* READY, output, TAKEN and the result. */
+static const uint8_t whole_life[] = {
+	CHANNEL_READY, 2, 0, CHANNEL_VERSION, 1,
+	CHANNEL_STDERR, 3, 0, 'a', 'b', 'c',
+	CHANNEL_TAKEN, 0, 0,
+	CHANNEL_EXIT, 2, 0, CHANNEL_KILLED, 15,
+};
+static const uint8_t windowed_life[] = {
+	CHANNEL_READY, 2, 0, CHANNEL_VERSION, 1,
+	CHANNEL_STDERR | CHANNEL_IN_WINDOW, 3, 0,
+	CHANNEL_TAKEN, 0, 0,
+	CHANNEL_EXIT, 2, 0, CHANNEL_KILLED, 15,
+};
+
+static void assert_lived(void)
+{
+	assert_output("abc", 3, CHANNEL_STDERR);
+	assert_true(channel.ready && channel.windowed && channel.exited);
+	assert_int_equal(channel.exit_kind, CHANNEL_KILLED);
+	assert_int_equal(channel.exit_value, 15);
+}
+
+static void check_splits(const uint8_t *life, size_t size)
+{
+	for (size_t at = 0; at <= size; at++) {
+		set_up(NULL);
+		assert_true(receive(life, at));
+		assert_true(receive(life + at, size - at));
+		assert_lived();
+	}
+	set_up(NULL);
+	for (size_t at = 0; at < size; at++)
+		assert_true(receive(life + at, 1));
+	assert_lived();
+}
+
+static void split_at_every_byte(void **state)
+{
+	(void)state;
+	assert_true(ram_write(&ram, GPA(GUEST_HALF), "abc", 3));
+	check_splits(whole_life, sizeof(whole_life));
+	check_splits(windowed_life, sizeof(windowed_life));
+}
+
+static void unknown_frames(void **state)
+{
+	(void)state;
+	for (unsigned type = 0; type < 256; type++) {
+		bool known = type == CHANNEL_STDOUT || type == CHANNEL_STDERR || type == CHANNEL_TAKEN ||
+			     type == (CHANNEL_STDOUT | CHANNEL_IN_WINDOW) ||
+			     type == (CHANNEL_STDERR | CHANNEL_IN_WINDOW);
+
+		set_up(state);
+		assert_each(guest_sends_header(type, 0) == known, "empty frame of type", type);
+		if (!known)
+			assert_int_not_equal(strlen(problem.text), 0);
+	}
+}
+
+static void frames_that_are_too_large(void **state)
+{
+	static const size_t sizes[] = {CHANNEL_CHUNK_MAX + 1, 0xffff};
+	static const size_t inline_sizes[] = {CHANNEL_INLINE_MAX + 1, CHANNEL_CHUNK_MAX, 0xffff};
+
+	(void)state;
+	for (unsigned type = CHANNEL_STDOUT; type <= CHANNEL_STDERR; type++) {
+		for (unsigned i = 0; i < COUNT(sizes); i++) {
+			set_up(state);
+			assert_false(guest_sends_header(type | CHANNEL_IN_WINDOW, sizes[i]));
+			assert_output(NULL, 0, CHANNEL_STDOUT);
+		}
+		for (unsigned i = 0; i < COUNT(inline_sizes); i++) {
+			set_up(state);
+			assert_false(guest_sends_header(type, inline_sizes[i]));
+			assert_output(NULL, 0, CHANNEL_STDOUT);
+		}
+	}
+}
+
+/* "The channel is of no use after that": but it is asked once more when the VM ends (ioloop's
+ * close_uarts), with whatever the guest has written since. */
+static void a_broken_channel_stays_broken(void **state)
+{
+	static const uint8_t rubbish[2 * sizeof(channel.frame)];
+	static const uint8_t result[] = {CHANNEL_EXIT, 2, 0, CHANNEL_EXITED, 0};
+
+	(void)state;
+	assert_false(guest_sends_header(CHANNEL_STDOUT, 0xffff));
+	for (size_t i = 0; i < sizeof(rubbish); i++) {
+		assert_false(receive(rubbish + i, 1));
+		assert_each(channel.frame_size <= sizeof(channel.frame), "frame_size", channel.frame_size);
+	}
+	set_up(state);
+	assert_false(guest_sends_header(0x7f, 0));
+	assert_false(receive(result, sizeof(result)));
+	assert_false(channel.exited);
+}
+
+/* --- a guest that means harm --- */
+
+/* What the guest has been sent so far, cut into frames as init does it. */
+struct decoder {
+	uint8_t frame[CHANNEL_HEADER + CHANNEL_INLINE_MAX];
+	size_t size;
+	unsigned count[256];
+};
+
+static void decode(struct decoder *decoder, const uint8_t *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		assert_true(decoder->size < sizeof(decoder->frame));
+		decoder->frame[decoder->size++] = bytes[i];
+		if (decoder->size < CHANNEL_HEADER)
+			continue;
+		unsigned type = decoder->frame[0];
+		size_t length = decoder->frame[1] | (size_t)decoder->frame[2] << 8;
+		size_t carried = type & CHANNEL_IN_WINDOW ? 0 : length;
+		assert_each(length <= (carried ? CHANNEL_INLINE_MAX : CHANNEL_CHUNK_MAX), "length",
+			    length);
+		if (decoder->size < CHANNEL_HEADER + carried)
+			continue;
+		assert_each(type == CHANNEL_STDIN || type == (CHANNEL_STDIN | CHANNEL_IN_WINDOW) ||
+				    type == CHANNEL_STDIN_END || type == CHANNEL_TAKEN ||
+				    type == CHANNEL_CLOSED,
+			    "the host sent a frame of type", type);
+		decoder->count[type]++;
+		decoder->size = 0;
+	}
+}
+
+struct attack {
+	uint32_t random;
+	struct decoder decoder;
+	unsigned outputs; /* frames of output that were accepted */
+	bool out_closed, err_closed;
+};
+
+static unsigned below(struct attack *attack, unsigned limit)
+{
+	return next_random(&attack->random) % limit;
+}
+
+/* A frame that is mostly right. */
+static bool attack_frame(struct attack *attack)
+{
+	static const uint8_t types[] = {CHANNEL_STDOUT, CHANNEL_STDERR, CHANNEL_STDOUT | CHANNEL_IN_WINDOW,
+					CHANNEL_STDERR | CHANNEL_IN_WINDOW, CHANNEL_TAKEN, CHANNEL_TAKEN,
+					CHANNEL_TAKEN, CHANNEL_READY};
+	static const uint8_t zero[CHANNEL_INLINE_MAX];
+	unsigned type = types[below(attack, COUNT(types))];
+	size_t size = below(attack, 4) ? below(attack, 20) : below(attack, 1025);
+
+	if (below(attack, 300) == 0)
+		type = below(attack, 256);
+	if (below(attack, 300) == 0)
+		size = below(attack, 2000);
+	if (type == CHANNEL_READY)
+		return channel.ready || guest_is_ready((uint8_t)below(attack, 2));
+	bool is_output = (type & 0x7f) == CHANNEL_STDOUT || (type & 0x7f) == CHANNEL_STDERR;
+	/* Mostly polite: a rude guest is thrown out at once, and nothing is learnt. */
+	if (is_output && channel.out_busy && below(attack, 100))
+		return true;
+	if (type & CHANNEL_IN_WINDOW) {
+		if (!guest_sends_header(type, size * 31))
+			return false;
+	} else if (type == CHANNEL_TAKEN || size > CHANNEL_INLINE_MAX) {
+		return guest_sends_header(type, type == CHANNEL_TAKEN ? 0 : size);
+	} else if (!guest_sends(type, zero, size)) {
+		return false;
+	}
+	attack->outputs += is_output;
+	return true;
+}
+
+/* The host does what ioloop.c does. */
+static void host_acts(struct attack *attack)
+{
+	static const uint8_t data[CHANNEL_CHUNK_MAX];
+	enum channel_frame stream;
+	size_t size, room = channel_input_room(&channel);
+	const uint8_t *bytes;
+
+	switch (below(attack, 6)) {
+	case 0:
+		channel_output(&channel, &size, &stream);
+		if (size)
+			channel_written(&channel, 1 + below(attack, (unsigned)size));
+		break;
+	case 1:
+		if (room)
+			channel_input(&channel, data, 1 + below(attack, (unsigned)room));
+		break;
+	case 2:
+		if (room && below(attack, 100) == 0)
+			channel_input(&channel, NULL, 0);
+		break;
+	case 3:
+		channel_output(&channel, &size, &stream);
+		bool *closed = stream == CHANNEL_STDOUT ? &attack->out_closed : &attack->err_closed;
+		if (size && !*closed && below(attack, 20) == 0) {
+			*closed = true;
+			channel_output_closed(&channel, stream);
+			channel_written(&channel, size);
+		}
+		break;
+	default:
+		bytes = channel_pending(&channel, &size);
+		if (size) {
+			size = 1 + below(attack, (unsigned)size);
+			decode(&attack->decoder, bytes, size);
+			channel_sent(&channel, size);
+		}
+	}
+}
+
+static void assert_bounds(const struct attack *attack)
+{
+	assert_true(channel.queue_done <= channel.queue_size);
+	assert_true(channel.queue_size <= sizeof(channel.queue));
+	assert_true(channel.out_done <= channel.out_size);
+	assert_true(channel.out_size <= sizeof(channel.out));
+	assert_true(channel.frame_size < sizeof(channel.frame));
+	size_t room = channel_input_room(&channel);
+	assert_true(room == 0 || room == CHANNEL_INLINE_MAX || room == CHANNEL_CHUNK_MAX);
+	/* TAKEN answers a frame of output, once. */
+	assert_true(attack->decoder.count[CHANNEL_TAKEN] <= attack->outputs);
+	assert_true(attack->decoder.count[CHANNEL_STDIN_END] <= 1);
+	assert_true(attack->decoder.count[CHANNEL_CLOSED] <= 2);
+}
+
+static void a_hostile_guest(void **state)
+{
+	unsigned outputs = 0, inputs = 0;
+
+	(void)state;
+	for (uint32_t seed = 1; seed <= 300; seed++) {
+		struct attack attack = {.random = seed * 2654435761u};
+
+		set_up(state);
+		for (unsigned step = 0; step < 2000; step++) {
+			if (below(&attack, 3) == 0 && !attack_frame(&attack))
+				break;
+			host_acts(&attack);
+			assert_bounds(&attack);
+		}
+		outputs += attack.decoder.count[CHANNEL_TAKEN];
+		inputs += attack.decoder.count[CHANNEL_STDIN] +
+			  attack.decoder.count[CHANNEL_STDIN | CHANNEL_IN_WINDOW];
+	}
+	/* It was no short fight. */
+	assert_each(outputs > 1000, "frames of output", outputs);
+	assert_each(inputs > 1000, "frames of input", inputs);
+}
+
+/* Nothing but noise, in pieces of every size. */
+static void rubbish(void **state)
+{
+	uint32_t random = 12345;
+	uint8_t bytes[64];
+
+	(void)state;
+	for (unsigned round = 0; round < 20000; round++) {
+		size_t size = next_random(&random) % sizeof(bytes);
+
+		for (size_t i = 0; i < size; i++)
+			bytes[i] = (uint8_t)(next_random(&random) >> 8);
+		if (round % 2)
+			bytes[1] = bytes[2] = 0;
+		if (!receive(bytes, size))
+			set_up(state);
+		assert_true(channel.frame_size < sizeof(channel.frame));
+	}
+}
+
+#define CHANNEL_TEST(test) cmocka_unit_test_setup(test, set_up)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CHANNEL_TEST(the_window_is_marked),
+		CHANNEL_TEST(the_window_lies_inside_memory),
+		CHANNEL_TEST(all_of_the_window_lies_inside_memory),
+		CHANNEL_TEST(ready_opens_the_input),
+		CHANNEL_TEST(ready_is_checked),
+		CHANNEL_TEST(output_in_a_frame),
+		CHANNEL_TEST(output_in_the_window),
+		CHANNEL_TEST(output_of_the_largest_frame),
+		CHANNEL_TEST(output_of_nothing_is_taken_at_once),
+		CHANNEL_TEST(no_output_before_taken),
+		CHANNEL_TEST(taken_is_sent_when_its_bytes_are),
+		CHANNEL_TEST(taken_before_closed),
+		CHANNEL_TEST(closed_streams_are_told),
+		CHANNEL_TEST(input_in_a_frame),
+		CHANNEL_TEST(input_in_the_window),
+		CHANNEL_TEST(the_end_of_input),
+		CHANNEL_TEST(taken_too_early),
+		CHANNEL_TEST(the_queue_holds_everything),
+		CHANNEL_TEST(every_result),
+		CHANNEL_TEST(what_follows_the_result_is_noise),
+		CHANNEL_TEST(damaged_results),
+		CHANNEL_TEST(split_at_every_byte),
+		CHANNEL_TEST(unknown_frames),
+		CHANNEL_TEST(frames_that_are_too_large),
+		CHANNEL_TEST(a_hostile_guest),
+		CHANNEL_TEST(rubbish),
+		CHANNEL_TEST(a_broken_channel_stays_broken),
+	};
+
+	return cmocka_run_group_tests(tests, reserve, release);
+}
