@@ -146,11 +146,12 @@ static bool receive_byte(struct channel *channel, uint8_t byte, struct problem *
 bool channel_receive(struct channel *channel, const uint8_t *data, size_t size,
 		     struct problem *problem)
 {
+	if (channel->broken)
+		return problem_set(problem, "the guest broke the channel's protocol before");
 	/* What follows the exit status is noise. */
-	for (size_t i = 0; i < size && !channel->exited; i++)
-		if (!receive_byte(channel, data[i], problem))
-			return false;
-	return true;
+	for (size_t i = 0; i < size && !channel->exited && !channel->broken; i++)
+		channel->broken = !receive_byte(channel, data[i], problem);
+	return !channel->broken;
 }
 
 size_t channel_input_room(const struct channel *channel)

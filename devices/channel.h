@@ -32,6 +32,7 @@ struct channel {
 	bool in_busy;         /* the guest has not said TAKEN yet */
 	bool in_ended;        /* STDIN_END was queued */
 	bool exited;
+	bool broken; /* the guest broke the protocol: nothing more is received */
 	uint8_t exit_kind, exit_value;
 };
 

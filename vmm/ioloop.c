@@ -85,10 +85,8 @@ static bool receive_from_guest(struct ioloop *loop)
 	struct problem text;
 	size_t size = uart_take(loop->channel_uart, bytes, sizeof(bytes));
 
-	if (size && !loop->broken && !channel_receive(loop->channel, bytes, size, &text)) {
-		loop->broken = true;
+	if (size && !channel_receive(loop->channel, bytes, size, &text))
 		ending_set(loop->ending, END_CRASH, 0, &text);
-	}
 	if (loop->channel->exited)
 		ending_set(loop->ending, END_WORKLOAD, 0, NULL);
 	return size != 0;

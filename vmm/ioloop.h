@@ -26,7 +26,6 @@ struct ioloop {
 	struct stream in, out, err, log;
 	struct stream *console_out; /* one of the above, or NULL */
 	bool has_parent;
-	bool broken;            /* the guest broke the channel's protocol */
 	bool failed;            /* our own output failed: … */
 	struct problem failure; /* … why */
 	bool escape;            /* Ctrl-A was typed */
