@@ -153,7 +153,7 @@ $(B)/unit-musl/%.o: %.c Makefile | $(B)/libseccomp $(B)/cmocka
 $(B)/fuzz/%.o: %.c Makefile
 	$(call say,CC-FUZZ,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)clang $(UNIT_CFLAGS) $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+	$(Q)clang $(UNIT_CFLAGS) -Wno-gnu-variable-sized-type-not-at-end $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
 $(B)/cmocka: images/cmocka.sh images/cache.sh images/apt.sh
 	$(Q)images/deps.sh build check

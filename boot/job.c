@@ -57,8 +57,8 @@ static void put_job(struct text *text, const struct job *job)
 static void put_archive(struct cpio *cpio, const struct job *job, struct bytes text)
 {
 	cpio_add(cpio, ".mayfly", DIRECTORY, (struct bytes){0});
-	cpio_add(cpio, JOB_INIT_PATH + 1, PROGRAM, job->init);
-	cpio_add(cpio, JOB_FILE_PATH + 1, SECRET, text);
+	cpio_add(cpio, &JOB_INIT_PATH[1], PROGRAM, job->init);
+	cpio_add(cpio, &JOB_FILE_PATH[1], SECRET, text);
 	cpio_finish(cpio);
 }
 

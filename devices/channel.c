@@ -60,7 +60,7 @@ static bool begin_output(struct channel *channel, enum channel_frame stream, con
 	gpa_t half = GPA(channel->window.v + CHANNEL_WINDOW_HALF);
 
 	if (channel->out_busy)
-		return problem_set(problem, "the guest sent output before the last was taken");
+		return problem_set(problem, "output before the last was taken");
 	if (payload)
 		memcpy(channel->out, payload, size);
 	else if (!ram_read(channel->ram, half, channel->out, size))
@@ -77,7 +77,7 @@ static bool begin(struct channel *channel, const uint8_t *payload, size_t size,
 		  struct problem *problem)
 {
 	if (size != 2 || payload[0] != CHANNEL_VERSION || channel->ready)
-		return problem_set(problem, "the guest's init is not of this mayfly's version");
+		return problem_set(problem, "its init is not of this mayfly's version");
 	channel->ready = true;
 	channel->windowed = payload[1];
 	return true;
@@ -90,7 +90,7 @@ static bool end(struct channel *channel, const uint8_t *payload, size_t size,
 			 (payload[1] == 0 || payload[1] > CHANNEL_SIGNAL_MAX);
 
 	if (size != 2 || payload[0] > CHANNEL_SETUP_FAILED || no_signal)
-		return problem_set(problem, "the guest sent a damaged exit status");
+		return problem_set(problem, "a damaged exit status");
 	channel->exited = true;
 	channel->exit_kind = payload[0];
 	channel->exit_value = payload[1];
@@ -113,7 +113,7 @@ static bool handle_frame(struct channel *channel, enum channel_frame type, const
 	case CHANNEL_EXIT:
 		return end(channel, payload, size, problem);
 	default:
-		return problem_set(problem, "the guest sent a frame of unknown type %u", type);
+		return problem_set(problem, "a frame of unknown type %u", type);
 	}
 }
 
@@ -130,11 +130,10 @@ static bool receive_byte(struct channel *channel, uint8_t byte, struct problem *
 	if (in_window) {
 		type &= ~(unsigned)CHANNEL_IN_WINDOW;
 		if (size > CHANNEL_CHUNK_MAX || (type != CHANNEL_STDOUT && type != CHANNEL_STDERR))
-			return problem_set(problem, "the guest sent a damaged frame of type %u",
-					   type);
+			return problem_set(problem, "a damaged frame of type %u", type);
 	} else {
 		if (size > CHANNEL_INLINE_MAX)
-			return problem_set(problem, "the guest sent a frame of %zu bytes", size);
+			return problem_set(problem, "a frame of %zu bytes", size);
 		if (channel->frame_size < CHANNEL_HEADER + size)
 			return true;
 	}
@@ -147,7 +146,7 @@ bool channel_receive(struct channel *channel, const uint8_t *data, size_t size,
 		     struct problem *problem)
 {
 	if (channel->broken)
-		return problem_set(problem, "the guest broke the channel's protocol before");
+		return problem_set(problem, "it was broken before");
 	/* What follows the exit status is noise. */
 	for (size_t i = 0; i < size && !channel->exited && !channel->broken; i++)
 		channel->broken = !receive_byte(channel, data[i], problem);
@@ -193,6 +192,10 @@ void channel_written(struct channel *channel, size_t size)
 void channel_output_closed(struct channel *channel, enum channel_frame stream)
 {
 	uint8_t payload = (uint8_t)stream;
+	bool *told = &channel->told_closed[stream == CHANNEL_STDERR];
 
+	if (*told)
+		return;
+	*told = true;
 	queue_frame(channel, CHANNEL_CLOSED, &payload, 1, 1);
 }

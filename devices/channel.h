@@ -31,6 +31,7 @@ struct channel {
 	bool ready, windowed; /* the guest said READY; it can see the window */
 	bool in_busy;         /* the guest has not said TAKEN yet */
 	bool in_ended;        /* STDIN_END was queued */
+	bool told_closed[2];  /* CLOSED was queued for STDOUT, STDERR */
 	bool exited;
 	bool broken; /* the guest broke the protocol: nothing more is received */
 	uint8_t exit_kind, exit_value;
@@ -60,7 +61,8 @@ const uint8_t *channel_output(const struct channel *channel, size_t *size,
 			      enum channel_frame *stream);
 void channel_written(struct channel *channel, size_t size);
 
-/* Tells the guest that nobody reads STREAM any more; what it still sends there is dropped. */
+/* Tells the guest, once, that nobody reads STREAM any more; what it still sends there the caller
+ * drops. */
 void channel_output_closed(struct channel *channel, enum channel_frame stream);
 
 #endif

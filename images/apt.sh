@@ -18,8 +18,8 @@ apt_derive_sources() {
 	done
 }
 
-# Runs an apt tool on the machine's package indexes, or on the private ones of directory STATE when that exists. Nothing is
-# installed, so all it needs is root's rights within that directory, and the sandbox user could not write to it.
+# Runs an apt tool on the machine's package indexes, or on the private ones of the directory STATE when that exists.
+# Nothing is installed, so root is not needed; apt's sandbox user is turned off, for it could not write here.
 apt_run() (
 	state=$1 tool=$2
 	shift 2

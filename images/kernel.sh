@@ -82,6 +82,8 @@ build() {
 }
 
 state=$(source_state)
+# The options alone: a better comment is no reason for another build.
 # shellcheck disable=SC2086
-key=$(cache_key "$0" $fragments "$state" "$(gcc -dumpfullversion)" "$(ld --version | head -n 1)")
+options=$(cat $fragments | grep -E '^(CONFIG_|# CONFIG_.* is not set$)')
+key=$(cache_key "$0" "$options" "$state" "$(gcc -dumpfullversion)" "$(ld --version | head -n 1)")
 cache_entry "kernel-$arch" "$key" build

@@ -1,7 +1,7 @@
 #!/bin/sh
 # initramfs.sh ARCH OUT: packs a busybox system with a shell on the console into OUT, an uncompressed initramfs.
-# Input: the package busybox-static. Needs neither root nor device nodes: the kernel brings a /dev/console of its own, and
-# the rest is devtmpfs. The same inputs give the same bytes. Exit: 0, or 1 with a line on stderr.
+# Input: the package busybox-static. Needs neither root nor device nodes: the kernel brings a /dev/console of its own,
+# and the rest is devtmpfs. The same inputs give the same bytes. Exit: 0, or 1 with a line on stderr.
 set -eu
 umask 022
 
@@ -16,7 +16,8 @@ out=${2:?usage: initramfs.sh ARCH OUT}
 [ "$arch" = x86_64 ] || fail "no recipe for architecture $arch"
 
 # PID 1 stays a plain script; the shell gets a session of its own with the console as its terminal, or Ctrl-C would do
-# nothing. A kernel that was given no ACPI tables cannot power off: there a reboot ends the VM.
+# nothing. A kernel that was given no ACPI tables would halt for ever instead of powering off: there a reboot ends the
+# VM.
 write_init() {
 	cat <<-'END'
 		#!/bin/sh
@@ -31,7 +32,8 @@ write_init() {
 		mount -t tmpfs tmpfs /run
 		[ "$(hostname)" != '(none)' ] || hostname mayfly
 		ip link set lo up
-		echo "Linux $(uname -r), $(nproc) CPU, $(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo) MiB, up in $(cut -d' ' -f1 /proc/uptime) s. To power off: exit"
+		memory=$(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)
+		echo "Linux $(uname -r): $(nproc) CPU, $memory MiB, up in $(cut -d' ' -f1 /proc/uptime) s. To power off: exit"
 		cd /root
 		setsid cttyhack sh
 		sync

@@ -13,7 +13,7 @@ passed=0 failed=0 skipped=0
 
 # suite NAME COMMAND...: runs one, shows what did not pass, counts.
 suite() {
-	name=$1
+	suite=$1
 	shift
 	began=$(date +%s)
 	"$@" >"$work/tap" 2>"$work/err"
@@ -26,12 +26,12 @@ suite() {
 	lost=$((plan - ok - bad - skip))
 	[ "$lost" -gt 0 ] || lost=0
 	if [ "$bad" = 0 ] && [ "$lost" = 0 ] && { [ "$code" != 0 ] || [ "$plan" = 0 ]; }; then lost=1; fi
-	printf '%-28s %4d passed, %d failed, %d skipped  (%d s)\n' "$name" "$ok" "$((bad + lost))" "$skip" \
+	printf '%-28s %4d passed, %d failed, %d skipped  (%d s)\n' "$suite" "$ok" "$((bad + lost))" "$skip" \
 		"$(($(date +%s) - began))"
 	[ "$skip" = 0 ] || grep '^ok .*# skip' "$work/tap"
 	if [ $((bad + lost)) -gt 0 ]; then
 		awk '/^not ok /{ p = 1 } /^ok /{ p = 0 } p' "$work/tap"
-		[ "$lost" = 0 ] || { printf '%s: exit code %d, %d of %d tests not reported\n' "$name" "$code" "$lost" "$plan"
+		[ "$lost" = 0 ] || { printf '%s: exit code %d, %d of %d tests not reported\n' "$suite" "$code" "$lost" "$plan"
 			tail -n 30 "$work/tap"; }
 		tail -n 30 "$work/err"
 	fi

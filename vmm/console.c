@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 
 enum { CTRL_A = 1 };
 
@@ -60,42 +61,56 @@ static int typed_escape(struct ioloop *loop, uint8_t byte)
 	return byte == CTRL_A ? CTRL_A : -1;
 }
 
-/* Takes the escapes out of what was typed; pipes have none. */
-static size_t filter_typed(struct ioloop *loop, uint8_t *data, size_t size)
+/* Appends what goes to the guest. What it has no room for is lost, as on any terminal. */
+static void add_typed(struct ioloop *loop, const uint8_t *data, size_t size)
 {
-	size_t kept = 0;
-
-	if (!loop->terminal->raw)
-		return size;
 	for (size_t i = 0; i < size; i++) {
 		int byte = data[i];
 
-		if (loop->escape)
+		if (loop->escape) {
 			byte = typed_escape(loop, data[i]);
-		else if (byte == CTRL_A) {
+		} else if (byte == CTRL_A) {
 			loop->escape = true;
-			byte = -1;
+			continue;
 		}
-		if (byte >= 0)
-			data[kept++] = (uint8_t)byte;
+		if (byte >= 0 && loop->typed_size < sizeof(loop->typed))
+			loop->typed[loop->typed_size++] = (uint8_t)byte;
 	}
-	return kept;
+}
+
+static void read_terminal(struct ioloop *loop)
+{
+	uint8_t data[sizeof(loop->typed)];
+	ssize_t count = stream_read(&loop->in, data, sizeof(data));
+
+	if (count > 0)
+		add_typed(loop, data, (size_t)count);
+}
+
+/* From a pipe nothing is read before there is room for it, and nothing is lost. */
+static void read_pipe(struct ioloop *loop)
+{
+	ssize_t count;
+
+	if (loop->typed_size)
+		return;
+	count = stream_read(&loop->in, loop->typed, sizeof(loop->typed));
+	if (count > 0)
+		loop->typed_size = (size_t)count;
 }
 
 void console_feed(struct ioloop *loop)
 {
-	if (loop->typed_done == loop->typed_size) {
-		ssize_t count = stream_read(&loop->in, loop->typed, sizeof(loop->typed));
-
-		loop->typed_done = 0;
-		loop->typed_size = count > 0 ? filter_typed(loop, loop->typed, (size_t)count) : 0;
-	}
-	loop->typed_done += uart_give(loop->console, loop->typed + loop->typed_done,
-				      loop->typed_size - loop->typed_done);
+	if (loop->terminal->raw)
+		read_terminal(loop);
+	else
+		read_pipe(loop);
+	size_t given = uart_give(loop->console, loop->typed, loop->typed_size);
+	loop->typed_size -= given;
+	memmove(loop->typed, loop->typed + given, loop->typed_size);
 }
 
 bool console_wants_input(struct ioloop *loop)
 {
-	return loop->typed_done == loop->typed_size &&
-	       (loop->terminal->raw || uart_has_room(loop->console));
+	return loop->terminal->raw || (loop->typed_size == 0 && uart_has_room(loop->console));
 }

@@ -82,11 +82,14 @@ void ioloop_fail_output(struct ioloop *loop, const char *what)
 static bool receive_from_guest(struct ioloop *loop)
 {
 	uint8_t bytes[4096];
-	struct problem text;
+	struct problem what, text;
 	size_t size = uart_take(loop->channel_uart, bytes, sizeof(bytes));
 
-	if (size && !channel_receive(loop->channel, bytes, size, &text))
+	if (size && !channel_receive(loop->channel, bytes, size, &what)) {
+		problem_set(&text, "the guest broke the channel's protocol: %s (-v shows its log)",
+			    what.text);
 		ending_set(loop->ending, END_CRASH, 0, &text);
+	}
 	if (loop->channel->exited)
 		ending_set(loop->ending, END_WORKLOAD, 0, NULL);
 	return size != 0;
@@ -111,11 +114,11 @@ static void write_output(struct ioloop *loop)
 
 	if (!size)
 		return;
-	bool was_ended = stream->ended;
-	ssize_t count = was_ended ? (ssize_t)size : stream_write(stream, bytes, size);
-	if (count < 0) {
-		/* The workload learns of it as it would from a pipe. */
+	ssize_t count = stream_write(stream, bytes, size);
+	if (count < 0)
 		ioloop_fail_output(loop, name);
+	if (stream->ended) {
+		/* The workload learns of it as it would from a pipe. */
 		channel_output_closed(loop->channel, which);
 		count = (ssize_t)size;
 	}

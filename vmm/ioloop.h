@@ -30,7 +30,7 @@ struct ioloop {
 	struct problem failure; /* … why */
 	bool escape;            /* Ctrl-A was typed */
 	uint8_t typed[64];      /* for the console, not yet taken by the guest */
-	size_t typed_size, typed_done;
+	size_t typed_size;
 	uint8_t shown[4096]; /* from the console, not yet written */
 	size_t shown_size, shown_done;
 	uint8_t input[CHANNEL_CHUNK_MAX];

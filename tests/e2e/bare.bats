@@ -122,14 +122,14 @@ load helpers
 }
 
 @test "a slow reader of the console holds the guest back and loses nothing" {
-	timeout 20 "$mayfly" run -k "$bare" -a test=flood </dev/null |
-		{ sleep 1; head -c 300000; } >"$BATS_TEST_TMPDIR/out" || true
+	timeout 60 "$mayfly" run -k "$bare" -a test=flood </dev/null |
+		{ sleep 1; head -c 100000; } >"$BATS_TEST_TMPDIR/out" || true
 	is 0 "$(tr -d '\n' <"$BATS_TEST_TMPDIR/out" | sed 's/flood //g; s/f\?l\?o\?o\?d\?$//' | wc -c)"
-	is 300000 "$(wc -c <"$BATS_TEST_TMPDIR/out")"
+	is 100000 "$(wc -c <"$BATS_TEST_TMPDIR/out")"
 }
 
 @test "when the console's reader leaves, the VM ends" {
-	run bash -c "timeout 20 '$mayfly' run -k '$bare' -a test=flood </dev/null | head -c 10; echo \${PIPESTATUS[0]}"
+	run bash -c "timeout 60 '$mayfly' run -k '$bare' -a test=flood </dev/null | head -c 10; echo \${PIPESTATUS[0]}"
 	is "flood floo141" "$output"
 }
 
@@ -169,11 +169,9 @@ load helpers
 
 @test "a guest that breaks the channel's protocol is 122" {
 	job "badframe type=77"
-	ended 122
-	has "$stderr" "type 77"
+	failed 122 "protocol" "type 77"
 	job impatient
-	ended 122
-	has "$stderr" "before the last was taken"
+	failed 122 "protocol" "before the last was taken"
 }
 
 @test "ports and addresses where nothing is read as zero" {
@@ -213,7 +211,7 @@ load helpers
 }
 
 @test "no descriptor is inherited" {
-	exec 7</etc/hostname
+	exec 7</proc/self/status
 	start spin
 	exec 7<&-
 	until_true said spinning
@@ -223,11 +221,14 @@ load helpers
 }
 
 @test "100 runs leave nothing behind" {
-	before=$(find /tmp /dev/shm -xdev 2>/dev/null | wc -l)
+	mkdir "$BATS_TEST_TMPDIR/empty"
+	cd "$BATS_TEST_TMPDIR/empty"
 	for i in $(seq 100); do
 		code=0
-		"$mayfly" run -k "$bare" -a "test=exit code=7" -c 2 -- x </dev/null || code=$?
+		TMPDIR=$PWD "$mayfly" run -k "$bare" -a "test=exit code=7" -c 2 -- x </dev/null || code=$?
 		is 7 "$code"
 	done
-	is "$before" "$(find /tmp /dev/shm -xdev 2>/dev/null | wc -l)"
+	is "" "$(ls -A)"
+	is "" "$(jobs)"
+	! pgrep -f "test=exit code=7"
 }

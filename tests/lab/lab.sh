@@ -1,12 +1,13 @@
 #!/bin/sh
-# lab.sh: runs a command in a lab host: an emulated machine whose Linux has a real /dev/kvm, on machines that have none.
+# lab.sh: runs a command in a lab host, an emulated machine whose Linux has a real /dev/kvm, where there is none.
 #
 #   lab.sh [-a ARCH] [-t SECONDS] [-m MIB] [-c CPUS] [-f HOSTPATH[:LABPATH]]... -- COMMAND [ARG...]
 #
-# Each -f puts a file or a directory into the lab, as LABPATH (default: /NAME). COMMAND runs as root with busybox, bash and
-# bats at hand and /dev/kvm, /dev/net/tun, /dev/pts, /proc, /sys and a tmpfs on /tmp. Its output, both streams, is passed on
-# as it comes, less the carriage returns at line ends that consoles add.
-# Exit: COMMAND's code; 124 when SECONDS (default 120) have passed; 125 when the lab itself failed, with a line on stderr.
+# Each -f puts a file or a directory into the lab, as LABPATH (default: /NAME). COMMAND runs as root with busybox, bash
+# and bats at hand and /dev/kvm, /dev/net/tun, /dev/pts, /proc, /sys and a tmpfs on /tmp. Its output, both streams, is
+# passed on as it comes, less the carriage returns at line ends that consoles add.
+# Exit: COMMAND's code; 124 when SECONDS (default 120) have passed; 125 when the lab itself failed; a line on stderr
+# says so for both.
 # shellcheck disable=SC2317 # functions that are called by name look unreachable
 set -eu
 umask 022
@@ -23,11 +24,13 @@ lab_fail() {
 	exit 125
 }
 
-usage() { lab_fail 'usage: lab.sh [-a ARCH] [-t SECONDS] [-m MIB] [-c CPUS] [-f HOSTPATH[:LABPATH]]... -- COMMAND [ARG...]'; }
+usage() {
+	lab_fail 'usage: lab.sh [-a ARCH] [-t SECONDS] [-m MIB] [-c CPUS] [-f HOSTPATH[:LABPATH]]... -- COMMAND [ARG...]'
+}
 
-# PID 1 of the lab. The kernel's log and the verdict go to the first UART, COMMAND's output to the second, so that neither
-# can spoil the other. The last stty changes nothing: it waits until the output has left. Where PID 1 exits the kernel
-# panics, and the log tells why.
+# PID 1 of the lab. The kernel's log and the verdict go to the first UART, COMMAND's output to the second, so that
+# neither can spoil the other. The last stty changes nothing: it waits until the output has left. Where PID 1 exits,
+# the kernel panics, and its log tells why.
 lab_init() {
 	cat <<-'END'
 		#!/bin/sh
@@ -96,18 +99,35 @@ put() {
 # emulated PIT, the host gets it wrong now and then, and its guests hang.
 tsc_khz() { awk '/^bogomips/ { printf "%d", $3 * 500; exit }' /proc/cpuinfo; }
 
-# Runs in the background with the work directory's files as its only outputs; `wait` then lets a signal end this script.
+# In the background: only a `wait` lets a signal end this script at once. TCG needs no privileges and no host KVM.
 start_x86_64() {
 	timeout --foreground -k 2 "$seconds" qemu-system-x86_64 -M microvm,acpi=off,pit=on,pic=on,rtc=on \
 		-accel tcg,thread=multi -cpu max -smp "$cpus" -m "$mib" -nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$kernel/vmlinuz" -initrd "$work/initrd" \
 		-append "console=ttyS0 quiet reboot=t panic=-1 mitigations=off tsc_early_khz=$(tsc_khz) tsc=reliable" \
 		-serial "file:$work/log" -chardev "file,id=out,path=$work/out" \
-		-device isa-serial,index=1,iobase=0x2f8,irq=3,chardev=out </dev/null >"$work/qemu.log" 2>&1 &
+		-device isa-serial,index=1,iobase=0x2f8,irq=3,chardev=out </dev/null 3>&- >"$work/qemu.log" 2>&1 &
 }
 
-# The verdict is the log's last word; what stands there else is the kernel's.
+# Passes on what the lab writes into the FIFO. Descriptor 3 keeps that open for as long as QEMU may run, so that the
+# reader neither waits for a QEMU that failed to start nor misses the end of one that did.
+run() {
+	mkfifo "$work/out"
+	exec 3<>"$work/out"
+	sed -u 's/\r*$//' <"$work/out" 3>&- &
+	reader=$!
+	"start_$arch"
+	vm=$!
+	status=0
+	wait "$vm" || status=$?
+	exec 3>&-
+	wait "$reader" || :
+	vm='' reader=''
+}
+
+# verdict QEMU-STATUS: the log's last word is it; what else stands there is the kernel's.
 verdict() {
+	judged=yes
 	code=$(tr -d '\r' <"$work/log" | sed -n 's/^lab: exit \([0-9]*\)$/\1/p' | tail -n 1)
 	[ -z "$code" ] || exit "$code"
 	[ "$1" != 124 ] || { echo "lab.sh: still running after $seconds s" >&2 && exit 124; }
@@ -115,15 +135,19 @@ verdict() {
 	lab_fail "the lab host ended without a verdict (qemu: $1)"
 }
 
+# What ends this script before there is a verdict is the lab's failure, not COMMAND's.
 cleanup() {
+	status=$?
+	[ -n "$judged" ] || [ "$status" -gt 125 ] || status=125
 	[ -z "$vm" ] || kill "$vm" 2>/dev/null || :
 	[ -z "$reader" ] || kill "$reader" 2>/dev/null || :
 	rm -rf "$work"
+	exit "$status"
 }
 
 arch=$(uname -m) seconds=120 mib=3000 cpus=2
 work=$(mktemp -d)
-vm='' reader=''
+vm='' reader='' judged=''
 trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -147,8 +171,8 @@ x86_64) modules='irqbypass kvm kvm-amd tun' ;;
 *) lab_fail "no recipe for architecture $arch" ;;
 esac
 
-kernel=$("$images/debian-kernel.sh" "$arch") || exit 125
-versions=$(installed busybox-static bash-static bats) || exit 125
+kernel=$("$images/debian-kernel.sh" "$arch")
+versions=$(installed busybox-static bash-static bats)
 key=$(cache_key "$0" "$images/tree.sh" "$kernel" "$versions")
 base=$(cache_entry "lab-$arch" "$key" build_base)
 
@@ -156,14 +180,6 @@ printf 'exec %s\n' "$(quoted "$@")" >"$work/tree/lab/command"
 tree_pack "$work/tree" "$work/files.cpio"
 cat "$base/base.cpio" "$work/files.cpio" >"$work/initrd" # archives in a row are one initramfs
 
-mkfifo "$work/out"
 : >"$work/log"
-sed -u 's/\r*$//' <"$work/out" &
-reader=$!
-"start_$arch"
-vm=$!
-code=0
-wait "$vm" || code=$?
-wait "$reader" || :
-reader='' vm=''
-verdict "$code"
+run
+verdict "$status"

@@ -16,12 +16,12 @@
 enum {
 	ELF_PROGRAMS = 0x40, /* program headers, with room for ELF_PROGRAMS_MAX */
 	ELF_PROGRAMS_MAX = 20,
-	ELF_NOTE = 0x500, /* owner "Xen", type 18, an entry of 8 bytes */
-	ELF_NOTE_VALUE = ELF_NOTE + 16,
-	ELF_NOTE_SIZE = 24,
-	ELF_TEXT = 0x600,
+	ELF_TEXT = 0x500,
 	ELF_TEXT_SIZE = 0x100,
-	ELF_SIZE = 0x700,
+	ELF_NOTE = 0x600, /* last, so that a step too far leaves the file */
+	ELF_NOTE_VALUE = ELF_NOTE + 16,
+	ELF_NOTE_SIZE = 24, /* owner "Xen", type 18, an entry of 8 bytes */
+	ELF_SIZE = ELF_NOTE + ELF_NOTE_SIZE,
 	ELF_ADDRESS = 0x100000,
 	ELF_ENTRY = 0x100010,
 };

@@ -1,6 +1,7 @@
 /* The host's side of the channel, against honest guests, broken guests and hostile ones. */
 #include "channel.h"
 
+#include "decoder.h"
 #include "unit.h"
 
 #define WINDOW 0xa0000u
@@ -540,36 +541,6 @@ static void a_broken_channel_stays_broken(void **state)
 
 /* --- a guest that means harm --- */
 
-/* What the guest has been sent so far, cut into frames as init does it. */
-struct decoder {
-	uint8_t frame[CHANNEL_HEADER + CHANNEL_INLINE_MAX];
-	size_t size;
-	unsigned count[256];
-};
-
-static void decode(struct decoder *decoder, const uint8_t *bytes, size_t size)
-{
-	for (size_t i = 0; i < size; i++) {
-		assert_true(decoder->size < sizeof(decoder->frame));
-		decoder->frame[decoder->size++] = bytes[i];
-		if (decoder->size < CHANNEL_HEADER)
-			continue;
-		unsigned type = decoder->frame[0];
-		size_t length = decoder->frame[1] | (size_t)decoder->frame[2] << 8;
-		size_t carried = type & CHANNEL_IN_WINDOW ? 0 : length;
-		assert_each(length <= (carried ? CHANNEL_INLINE_MAX : CHANNEL_CHUNK_MAX), "length",
-			    length);
-		if (decoder->size < CHANNEL_HEADER + carried)
-			continue;
-		assert_each(type == CHANNEL_STDIN || type == (CHANNEL_STDIN | CHANNEL_IN_WINDOW) ||
-				    type == CHANNEL_STDIN_END || type == CHANNEL_TAKEN ||
-				    type == CHANNEL_CLOSED,
-			    "the host sent a frame of type", type);
-		decoder->count[type]++;
-		decoder->size = 0;
-	}
-}
-
 struct attack {
 	uint32_t random;
 	struct decoder decoder;
@@ -649,7 +620,7 @@ static void host_acts(struct attack *attack)
 		bytes = channel_pending(&channel, &size);
 		if (size) {
 			size = 1 + below(attack, (unsigned)size);
-			decode(&attack->decoder, bytes, size);
+			assert_true(decode(&attack->decoder, bytes, size));
 			channel_sent(&channel, size);
 		}
 	}

@@ -120,13 +120,13 @@ static void the_archive(void **state)
 	assert_int_equal(member.size, 0);
 	assert_int_equal(member.inode, 1);
 	member = next_member(&at);
-	assert_string_equal(member.name, JOB_INIT_PATH + 1);
+	assert_string_equal(member.name, &JOB_INIT_PATH[1]);
 	assert_int_equal(member.mode, 0100700);
 	assert_int_equal(member.size, sizeof(init_file));
 	assert_memory_equal(member.data, init_file, sizeof(init_file));
 	assert_int_equal(member.links, 1); /* more would be hard links */
 	member = next_member(&at);
-	assert_string_equal(member.name, JOB_FILE_PATH + 1);
+	assert_string_equal(member.name, &JOB_FILE_PATH[1]);
 	assert_int_equal(member.mode, 0100600); /* the seed is a secret */
 	member = next_member(&at);
 	assert_string_equal(member.name, "TRAILER!!!");

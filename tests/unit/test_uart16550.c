@@ -397,9 +397,11 @@ static void a_drained_fifo_kicks_once(void **state)
 	(void)state;
 	open_port(0);
 	assert_int_equal(give(UART_FIFO_SIZE + 1), UART_FIFO_SIZE);
-	assert_int_equal(take_event(kick), 0);
-	for (unsigned i = 0; i < UART_FIFO_SIZE; i++)
+	/* Not at the first free place: a kick costs a system call. */
+	for (unsigned i = 0; i < UART_FIFO_SIZE - 1; i++)
 		in(RBR);
+	assert_int_equal(take_event(kick), 0);
+	in(RBR);
 	assert_int_equal(take_event(kick), 1);
 	in(RBR);
 	assert_int_equal(take_event(kick), 0);
@@ -452,6 +454,23 @@ static void output_kicks_once(void **state)
 	assert_int_equal(take_all(), 101);
 	out(THR, 'c');
 	assert_int_equal(take_event(kick), 1);
+}
+
+/* "If some remain, another kick follows at once." */
+static void what_remains_is_announced(void **state)
+{
+	uint8_t bytes[10];
+
+	(void)state;
+	open_port(0);
+	send_bytes(30, 0);
+	assert_int_equal(take_event(kick), 1);
+	assert_int_equal(uart_take(&uart, bytes, 10), 10);
+	assert_int_equal(take_event(kick), 1);
+	assert_int_equal(uart_take(&uart, bytes, 10), 10);
+	assert_int_equal(take_event(kick), 1);
+	assert_int_equal(uart_take(&uart, bytes, 10), 10);
+	assert_int_equal(take_event(kick), 0);
 }
 
 /* --- output --- */
@@ -722,6 +741,7 @@ int main(void)
 		UART_TEST(rts_kicks),
 		UART_TEST(a_cleared_fifo_kicks),
 		UART_TEST(output_kicks_once),
+		UART_TEST(what_remains_is_announced),
 		UART_TEST(bytes_leave_in_order),
 		UART_TEST(thre_means_room_for_a_fifo),
 		UART_TEST(input_interrupts),

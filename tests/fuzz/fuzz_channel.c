@@ -1,0 +1,196 @@
+/* The channel: bytes from the guest, interleaved with what the host does (as ioloop.c does it). */
+#include "fuzz.h"
+
+#include "../unit/decoder.h"
+#include "channel.h"
+
+enum { WINDOW = 0x1000, RAM_SIZE = WINDOW + 2 * CHANNEL_WINDOW_HALF };
+
+static struct channel channel;
+static uint8_t filler[CHANNEL_CHUNK_MAX];
+
+struct session {
+	struct input input;
+	struct decoder decoder;
+	struct problem problem;
+	bool closed[2]; /* stdout, stderr */
+	size_t delivered; /* bytes of output that the host has written */
+};
+
+static const struct ram *fuzz_ram(void)
+{
+	static struct ram ram;
+	struct problem problem;
+
+	if (!ram.range[0].size) {
+		REQUIRE(ram_reserve(&ram, RAM_SIZE, 0xc0000000, 0x100000000, &problem));
+		for (size_t i = 0; i < sizeof(filler); i++)
+			filler[i] = (uint8_t)(i * 13 + 1);
+		REQUIRE(ram_write(&ram, GPA(WINDOW + CHANNEL_WINDOW_HALF), filler, sizeof(filler)));
+	}
+	return &ram;
+}
+
+static bool receive(struct session *session, const uint8_t *bytes, size_t size)
+{
+	if (channel_receive(&channel, bytes, size, &session->problem))
+		return true;
+	REQUIRE(memchr(session->problem.text, '\0', sizeof(session->problem.text)));
+	REQUIRE(session->problem.text[0]);
+	return false;
+}
+
+/* A frame whose length is right, a header of any, or raw bytes. */
+static bool guest_speaks(struct session *session)
+{
+	static const uint8_t types[] = {CHANNEL_READY, CHANNEL_STDOUT, CHANNEL_STDERR, CHANNEL_TAKEN,
+					CHANNEL_STDOUT | CHANNEL_IN_WINDOW,
+					CHANNEL_STDERR | CHANNEL_IN_WINDOW, CHANNEL_EXIT};
+	uint8_t bytes[CHANNEL_HEADER + CHANNEL_INLINE_MAX];
+	unsigned what = take8(&session->input), type = types[what % COUNT(types)];
+	size_t size = take16(&session->input), carried = 0;
+
+	if (what >= 0xf0)
+		return receive(session, (const uint8_t[]){(uint8_t)type, (uint8_t)size,
+							  (uint8_t)(size >> 8)}, CHANNEL_HEADER);
+	if (what >= 0xe0) {
+		for (size = 0; size < (what & 0xfu); size++)
+			bytes[size] = take8(&session->input);
+		return receive(session, bytes, size);
+	}
+	if (type == CHANNEL_READY || type == CHANNEL_EXIT)
+		carried = size = 2;
+	else if (type == CHANNEL_TAKEN)
+		size = 0;
+	else if (type & CHANNEL_IN_WINDOW)
+		size %= CHANNEL_CHUNK_MAX + 8;
+	else
+		carried = size %= CHANNEL_INLINE_MAX + 1;
+	bytes[0] = (uint8_t)type;
+	put_le16(bytes + 1, (uint16_t)size);
+	memcpy(bytes + CHANNEL_HEADER, filler, carried);
+	if (carried == 2) {
+		bytes[CHANNEL_HEADER] = take8(&session->input) % 5;
+		bytes[CHANNEL_HEADER + 1] = take8(&session->input);
+	}
+	return receive(session, bytes, CHANNEL_HEADER + carried);
+}
+
+/* Most guests say READY first. */
+static bool is_ready(struct session *session)
+{
+	uint8_t what = take8(&session->input);
+	const uint8_t frame[] = {CHANNEL_READY, 2, 0, CHANNEL_VERSION, what & 1};
+
+	return what >= 0xf0 || receive(session, frame, sizeof(frame));
+}
+
+/* What the workload wrote, as both frames and window are filled; SIZE bytes of it are written. */
+static void host_writes(struct session *session)
+{
+	enum channel_frame stream;
+	size_t size;
+	const uint8_t *bytes = channel_output(&channel, &size, &stream);
+	bool *closed = &session->closed[stream == CHANNEL_STDERR];
+	uint8_t amount = take8(&session->input);
+
+	if (!size)
+		return;
+	REQUIRE(stream == CHANNEL_STDOUT || stream == CHANNEL_STDERR);
+	REQUIRE(size <= CHANNEL_CHUNK_MAX);
+	/* Read every byte: they must be ours to read. */
+	for (size_t i = 0; i < size; i++)
+		session->delivered += bytes[i];
+	if (amount == 0xff && !*closed) {
+		*closed = true;
+		channel_output_closed(&channel, stream);
+	}
+	channel_written(&channel, amount >= 0x80 || amount >= size ? size : amount + 1u);
+}
+
+static void host_feeds(struct session *session)
+{
+	size_t room = channel_input_room(&channel);
+	uint16_t amount = take16(&session->input);
+
+	if (!room)
+		return;
+	if (amount == 0xffff)
+		channel_input(&channel, NULL, 0);
+	else
+		channel_input(&channel, filler, amount & 1 ? room : 1 + amount % room);
+}
+
+static void host_sends(struct session *session)
+{
+	size_t size;
+	const uint8_t *bytes = channel_pending(&channel, &size);
+	uint8_t amount = take8(&session->input);
+
+	if (!size)
+		return;
+	if (amount < 0x80 && amount < size)
+		size = amount + 1u;
+	REQUIRE(decode(&session->decoder, bytes, size));
+	channel_sent(&channel, size);
+}
+
+static void require_bounds(const struct session *session)
+{
+	size_t room = channel_input_room(&channel);
+
+	REQUIRE(channel.queue_done <= channel.queue_size);
+	REQUIRE(channel.queue_size <= sizeof(channel.queue));
+	REQUIRE(channel.out_done <= channel.out_size);
+	REQUIRE(channel.out_size <= sizeof(channel.out));
+	REQUIRE(channel.frame_size < sizeof(channel.frame));
+	REQUIRE(room == 0 || room == CHANNEL_INLINE_MAX || room == CHANNEL_CHUNK_MAX);
+	REQUIRE(channel.ready || room == 0);
+	REQUIRE(session->decoder.count[CHANNEL_STDIN_END] <= 1);
+	REQUIRE(session->decoder.count[CHANNEL_CLOSED] <= 2);
+}
+
+/* An honest reader loses nothing: when the host has done all it can, all has been sent. */
+static void require_rest(struct session *session)
+{
+	enum channel_frame stream;
+	size_t size;
+
+	channel_output(&channel, &size, &stream);
+	if (size)
+		channel_written(&channel, size);
+	const uint8_t *bytes = channel_pending(&channel, &size);
+	REQUIRE(decode(&session->decoder, bytes, size));
+	if (size)
+		channel_sent(&channel, size);
+	channel_pending(&channel, &size);
+	REQUIRE(size == 0);
+	REQUIRE(session->decoder.size == 0);
+	REQUIRE(!channel.out_busy);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct session session = {.input = {data, size}};
+	bool sound;
+
+	REQUIRE(channel_init(&channel, fuzz_ram(), GPA(WINDOW)));
+	sound = is_ready(&session);
+	while (sound && session.input.size) {
+		unsigned what = take8(&session.input) % 8;
+
+		if (what < 4)
+			sound = guest_speaks(&session);
+		else if (what == 4)
+			host_feeds(&session);
+		else if (what == 5)
+			host_writes(&session);
+		else
+			host_sends(&session);
+		if (sound)
+			require_bounds(&session);
+	}
+	if (sound)
+		require_rest(&session);
+	return 0;
+}
