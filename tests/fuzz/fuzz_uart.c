@@ -65,7 +65,6 @@ static void host_takes(size_t size)
 		model.tx_head = (model.tx_head + 1) % UART_TX_SIZE;
 		model.tx_count--;
 	}
-	model.kicks += model.tx_count != 0;
 	/* "If some remain, another kick follows at once." */
 	if (model.tx_count)
 		model.kicks++;
