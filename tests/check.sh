@@ -96,6 +96,7 @@ host)
 	suite "Linux guests" on_host "$here/e2e/linux.bats"
 	;;
 lab)
+	[ ! -w /dev/kvm ] || suite "Linux on this KVM" on_host "$here/e2e/pvm.bats"
 	echo "Linux guests: in the lab (this machine's KVM, if it has one, cannot run Linux)"
 	suite "bare guests, lab" in_lab /t/e2e/bare.bats
 	suite "Linux guests, lab" in_lab /t/e2e/linux.bats
