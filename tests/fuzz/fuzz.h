@@ -75,10 +75,11 @@ static inline void put_field_value(uint8_t *file, struct field field, uint64_t v
 		file[field.offset + i] = (uint8_t)(value >> 8 * i);
 }
 
-/* Changes fields, two or three bytes of input each, and bytes (three); stops at half of the input, so
+/* Changes fields, two or three bytes of input each, and bytes (three); 0xff ends the list, so
  * that something is left for others. */
-static inline void patch(struct input *input, uint8_t *file, size_t size, const struct field *fields,
-			 size_t field_count, const uint64_t *bases, size_t base_count)
+static inline void patch(struct input *input, uint8_t *file, size_t size,
+			 const struct field *fields, size_t field_count, const uint64_t *bases,
+			 size_t base_count)
 {
 	while (input->size) {
 		unsigned which = take8(input);

@@ -1,4 +1,4 @@
-/* bzImages: a good one with a changed setup header, cut anywhere, and the zero page made from it. */
+/* bzImages: a good one with a changed setup header, cut anywhere; the zero page made from it. */
 #include "fuzz_image.h"
 
 #include "../unit/samples.h"
@@ -13,8 +13,8 @@ static const struct field fields[] = {
 
 static const uint64_t bases[] = {
 	0, 1, 2, 4, BZ_CODE_SIZE / 16, BZ_HEADER_END - 0x202, 0x290 - 0x202, 0x20c, SPACE_START,
-	SPACE_SIZE, SPACE_END, SPACE_END - BZ_NEEDED, BZ_NEEDED, (uint64_t)1 << 32, (uint64_t)1 << 63,
-	0x0fffffff, 0x10000000, UINT32_MAX, UINT64_MAX, UINT64_MAX - BZ_NEEDED,
+	SPACE_SIZE, SPACE_END, SPACE_END - BZ_NEEDED, BZ_NEEDED, (uint64_t)1 << 32,
+	(uint64_t)1 << 63, 0x0fffffff, 0x10000000, UINT32_MAX, UINT64_MAX, UINT64_MAX - BZ_NEEDED,
 };
 
 static const struct memmap map = {

@@ -43,9 +43,11 @@ static bool receive(struct session *session, const uint8_t *bytes, size_t size)
 /* A frame whose length is right, a header of any, or raw bytes. */
 static bool guest_speaks(struct session *session)
 {
-	static const uint8_t types[] = {CHANNEL_READY, CHANNEL_STDOUT, CHANNEL_STDERR, CHANNEL_TAKEN,
-					CHANNEL_STDOUT | CHANNEL_IN_WINDOW,
-					CHANNEL_STDERR | CHANNEL_IN_WINDOW, CHANNEL_EXIT};
+	static const uint8_t types[] = {
+		CHANNEL_READY, CHANNEL_STDOUT, CHANNEL_STDERR, CHANNEL_TAKEN,
+		CHANNEL_STDOUT | CHANNEL_IN_WINDOW, CHANNEL_STDERR | CHANNEL_IN_WINDOW,
+		CHANNEL_EXIT,
+	};
 	uint8_t bytes[CHANNEL_HEADER + CHANNEL_INLINE_MAX];
 	unsigned what = take8(&session->input), type = types[what % COUNT(types)];
 	size_t size = take16(&session->input), carried = 0;

@@ -1,5 +1,5 @@
-/* Initrds: archives with changed sizes, names and bytes, cut anywhere, checked against a second walk
- * that is written differently. */
+/* Initrds: archives with changed sizes, names and bytes, cut anywhere, checked against a second
+ * walk that is written differently. */
 #include "fuzz.h"
 
 #include "../unit/samples.h"
@@ -29,7 +29,7 @@ static bool is_complete(const uint8_t *at, size_t left)
 
 		if (name < 0 || data < 0 || (uint64_t)name > left - CPIO_HEADER)
 			return false;
-		/* Headers and names together are padded, as every member begins at a multiple of 4. */
+		/* Header and name together are padded: members begin at multiples of 4. */
 		uint64_t head = (CPIO_HEADER + (uint64_t)name + 3) / 4 * 4;
 		if (head > left || (uint64_t)data > left - head)
 			return false;
@@ -75,7 +75,8 @@ static void damage(struct input *input, uint8_t *archive, size_t size)
 			archive[at] = take8(input);
 			continue;
 		}
-		at = (what & 8 ? at & ~(size_t)3 : 0) + (what & 4 ? CPIO_NAME_SIZE : CPIO_FILE_SIZE);
+		at = (what & 8 ? at & ~(size_t)3 : 0) +
+		     (what & 4 ? CPIO_NAME_SIZE : CPIO_FILE_SIZE);
 		snprintf(digits, sizeof(digits), what & 16 ? "%08X" : "%08x",
 			 (unsigned)take_near(input, bases, COUNT(bases)));
 		if (at + 8 <= size)

@@ -4,10 +4,11 @@
 #include "../unit/samples.h"
 
 #define FIELD(at, type, name) {(at), sizeof(((type *)0)->name)}
-#define PROGRAM(i)                                                                          \
-	FIELD(PHDR(i, p_type), Elf64_Phdr, p_type), FIELD(PHDR(i, p_offset), Elf64_Phdr, p_offset), \
-		FIELD(PHDR(i, p_paddr), Elf64_Phdr, p_paddr),                               \
-		FIELD(PHDR(i, p_filesz), Elf64_Phdr, p_filesz),                             \
+#define PROGRAM(i)                                              \
+	FIELD(PHDR(i, p_type), Elf64_Phdr, p_type),             \
+		FIELD(PHDR(i, p_offset), Elf64_Phdr, p_offset), \
+		FIELD(PHDR(i, p_paddr), Elf64_Phdr, p_paddr),   \
+		FIELD(PHDR(i, p_filesz), Elf64_Phdr, p_filesz), \
 		FIELD(PHDR(i, p_memsz), Elf64_Phdr, p_memsz)
 
 static const struct field fields[] = {

@@ -58,7 +58,8 @@ static inline void require_loaded(struct bytes file, const struct image *image)
 	for (unsigned i = 0; i < image->segment_count; i++)
 		if (image->segment[i].file_size)
 			memcpy(expected + (image->segment[i].address - SPACE_START),
-			       file.data + image->segment[i].file_offset, image->segment[i].file_size);
+			       file.data + image->segment[i].file_offset,
+			       image->segment[i].file_size);
 	REQUIRE(image_load(file, image, ram));
 	REQUIRE(ram_read(ram, GPA(SPACE_START), seen, sizeof(seen)));
 	REQUIRE(!memcmp(seen, expected, sizeof(seen)));

@@ -6,10 +6,10 @@
 enum { WORDS_MAX = 12, WORD_MAX = 40 };
 
 static const char *const vocabulary[] = {
-	"-k", "-i", "-c", "-m", "-a", "-v", "-h", "--", "--kernel", "--initrd", "--cpus", "--memory",
-	"--append", "--console", "--verbose", "--help", "=", "-", "", "1", "32", "33", "16", "64G",
-	"65536", "16M", "17179869184G", "18446744073709551615", "99999999999999999999", "K", "T",
-	"iB", " ", "vmlinux", "0", "4096",
+	"-k", "-i", "-c", "-m", "-a", "-v", "-h", "--", "--kernel", "--initrd", "--cpus",
+	"--memory", "--append", "--console", "--verbose", "--help", "=", "-", "", "1", "32", "33",
+	"16", "64G", "65536", "16M", "17179869184G", "18446744073709551615",
+	"99999999999999999999", "K", "T", "iB", " ", "vmlinux", "0", "4096",
 };
 
 /* One argument: up to three pieces of vocabulary or rubbish, in an allocation of its size. */
@@ -22,7 +22,8 @@ static char *take_word(struct input *input)
 		unsigned which = take8(input);
 
 		if (which >= 0xf0)
-			strncat(word, (const char[]){(char)(which & 0xf ? which : take8(input)), 0}, 1);
+			strncat(word, (const char[]){(char)(which & 0xf ? which : take8(input)), 0},
+				1);
 		else
 			strcat(word, vocabulary[which % COUNT(vocabulary)]);
 	}

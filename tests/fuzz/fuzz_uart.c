@@ -7,7 +7,8 @@
 
 #include "uart16550.h"
 
-enum { DATA = 0, IER = 1, FCR = 2, LCR = 3, MCR = 4, LSR = 5, DLAB = 0x80, RTS = 0x02, LOOP = 0x10 };
+enum { DATA = 0, IER = 1, FCR = 2, LCR = 3, MCR = 4, LSR = 5 };
+enum { DLAB = 0x80, RTS = 0x02, LOOP = 0x10 };
 
 static struct uart uart;
 static int irq_fd, kick_fd;
@@ -82,8 +83,8 @@ static void model_transmit(uint8_t byte)
 		model.kicks++;
 }
 
-/* A drained FIFO and RTS: then the host that waits is told, once. After each access, as several make
- * one step. */
+/* A drained FIFO and RTS: then the host that waits is told, once. After each access, as several
+ * make one step. */
 static void expect_kick(void)
 {
 	if (!model.host_waits || !rx_is_open() || model.rx_count)

@@ -28,7 +28,8 @@ enum {
 
 /* Where a field is in the file. */
 #define EHDR(field) offsetof(Elf64_Ehdr, field)
-#define PHDR(index, field) (ELF_PROGRAMS + (index) * sizeof(Elf64_Phdr) + offsetof(Elf64_Phdr, field))
+#define PHDR(index, field) \
+	(ELF_PROGRAMS + (index) * sizeof(Elf64_Phdr) + offsetof(Elf64_Phdr, field))
 
 static inline void sample_program(uint8_t elf[ELF_SIZE], unsigned index, uint32_t type,
 				  uint64_t offset, uint64_t address, uint64_t file_size,

@@ -129,7 +129,8 @@ static void the_fadt(void **state)
 	assert_memory_equal(fadt + 268, "MAYFLY\0\0", 8);
 	/* FIRMWARE_CTRL, PM1 … GPE1 blocks, X_FIRMWARE_CTRL, X_PM1 … X_GPE1 blocks */
 	for (unsigned i = 36; i < 244; i++)
-		if (!((i >= 40 && i < 44) || (i >= 109 && i < 129) || i == 131 || (i >= 140 && i < 148)))
+		if (!((i >= 40 && i < 44) || (i >= 109 && i < 129) || i == 131 ||
+		      (i >= 140 && i < 148)))
 			assert_each(fadt[i] == 0, "FADT is not 0 at", i);
 }
 

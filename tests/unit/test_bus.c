@@ -43,7 +43,8 @@ static struct fixture *setup(void)
 {
 	static struct fixture fixture;
 
-	fixture = (struct fixture){.low = {.base = 0x10}, .high = {.base = 0x80}, .memory = {.base = 0xc0}};
+	fixture = (struct fixture){
+		.low = {.base = 0x10}, .high = {.base = 0x80}, .memory = {.base = 0xc0}};
 	const struct bus_device devices[] = {
 		{BUS_PORT, 0x3f8, 8, &fixture.low, recorder_read, recorder_write},
 		{BUS_PORT, 0x400, 4, &fixture.high, recorder_read, recorder_write},

@@ -259,7 +259,7 @@ static void no_output_before_taken(void **state)
 	}
 }
 
-/* The queue may hold something behind TAKEN; the guest that has read all of TAKEN is free to send. */
+/* Something may wait behind TAKEN; the guest that has read all of TAKEN is free to send. */
 static void taken_is_sent_when_its_bytes_are(void **state)
 {
 	(void)state;
@@ -489,7 +489,8 @@ static void unknown_frames(void **state)
 {
 	(void)state;
 	for (unsigned type = 0; type < 256; type++) {
-		bool known = type == CHANNEL_STDOUT || type == CHANNEL_STDERR || type == CHANNEL_TAKEN ||
+		bool known = type == CHANNEL_STDOUT || type == CHANNEL_STDERR ||
+			     type == CHANNEL_TAKEN ||
 			     type == (CHANNEL_STDOUT | CHANNEL_IN_WINDOW) ||
 			     type == (CHANNEL_STDERR | CHANNEL_IN_WINDOW);
 
@@ -531,7 +532,8 @@ static void a_broken_channel_stays_broken(void **state)
 	assert_false(guest_sends_header(CHANNEL_STDOUT, 0xffff));
 	for (size_t i = 0; i < sizeof(rubbish); i++) {
 		assert_false(receive(rubbish + i, 1));
-		assert_each(channel.frame_size <= sizeof(channel.frame), "frame_size", channel.frame_size);
+		assert_each(channel.frame_size <= sizeof(channel.frame), "frame_size",
+			    channel.frame_size);
 	}
 	set_up(state);
 	assert_false(guest_sends_header(0x7f, 0));
@@ -556,9 +558,11 @@ static unsigned below(struct attack *attack, unsigned limit)
 /* A frame that is mostly right. */
 static bool attack_frame(struct attack *attack)
 {
-	static const uint8_t types[] = {CHANNEL_STDOUT, CHANNEL_STDERR, CHANNEL_STDOUT | CHANNEL_IN_WINDOW,
-					CHANNEL_STDERR | CHANNEL_IN_WINDOW, CHANNEL_TAKEN, CHANNEL_TAKEN,
-					CHANNEL_TAKEN, CHANNEL_READY};
+	static const uint8_t types[] = {
+		CHANNEL_STDOUT, CHANNEL_STDERR, CHANNEL_STDOUT | CHANNEL_IN_WINDOW,
+		CHANNEL_STDERR | CHANNEL_IN_WINDOW, CHANNEL_TAKEN, CHANNEL_TAKEN, CHANNEL_TAKEN,
+		CHANNEL_READY,
+	};
 	static const uint8_t zero[CHANNEL_INLINE_MAX];
 	unsigned type = types[below(attack, COUNT(types))];
 	size_t size = below(attack, 4) ? below(attack, 20) : below(attack, 1025);

@@ -81,7 +81,8 @@ static void padding(void **state)
 			memset(buffer, 0xee, sizeof(buffer));
 			cpio_add(&cpio, names[name], 0100600,
 				 (struct bytes){(const uint8_t *)"xyzxyz", length});
-			size_t size = sample_member(expected, 0, names[name], 0100600, "xyzxyz", length);
+			size_t size =
+				sample_member(expected, 0, names[name], 0100600, "xyzxyz", length);
 			assert_int_equal(cpio.size, size);
 			assert_memory_equal(buffer, expected, size);
 			assert_int_equal(buffer[size], 0xee);
@@ -117,7 +118,8 @@ static void every_capacity(void **state)
 		bool fitted = cpio_finish(&cpio);
 		bool good = !fitted || check(exact, cpio.size);
 		free(exact);
-		assert_each(fitted == (capacity >= full.size), "wrong answer with capacity", capacity);
+		assert_each(fitted == (capacity >= full.size), "wrong answer with capacity",
+			    capacity);
 		assert_each(good, "broken archive with capacity", capacity);
 		assert_int_equal(cpio.size, full.size);
 	}
@@ -159,7 +161,8 @@ static void a_good_archive(void **state)
 static void digits_may_be_capital(void **state)
 {
 	(void)state;
-	archive_size = sample_trailer(archive, sample_member(archive, 0, "nine.char", 0100600, "x", 1));
+	archive_size =
+		sample_trailer(archive, sample_member(archive, 0, "nine.char", 0100600, "x", 1));
 	assert_int_equal(archive[CPIO_NAME_SIZE + 7], 'a');
 	archive[CPIO_NAME_SIZE + 7] = 'A';
 	assert_true(check(archive, archive_size));
@@ -196,8 +199,8 @@ static void cut_at_every_byte(void **state)
 
 static void sizes_that_lead_out_of_the_file(void **state)
 {
-	static const uint32_t sizes[] = {0x200, 0x10000, 0x7fffffff, 0x80000000, 0xfffffff0, 0xfffffffd,
-					 UINT32_MAX};
+	static const uint32_t sizes[] = {0x200,      0x10000,    0x7fffffff, 0x80000000,
+					 0xfffffff0, 0xfffffffd, UINT32_MAX};
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(sizes); i++) {
@@ -234,7 +237,8 @@ static void damaged_headers(void **state)
 /* A member that only looks like the trailer does not end the archive. */
 static void names_like_the_trailer(void **state)
 {
-	static const char *const names[] = {"TRAILER!!", "TRAILER!!!x", "trailer!!!", "TRAILER!!\1"};
+	static const char *const names[] = {"TRAILER!!", "TRAILER!!!x", "trailer!!!",
+					    "TRAILER!!\1"};
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(names); i++) {

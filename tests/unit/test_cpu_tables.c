@@ -1,5 +1,5 @@
-/* What the CPU reads before the kernel has its own: descriptors (SDM 3A §3.4.5) and page tables (SDM
- * 3A §4.5). */
+/* What the CPU reads before the kernel has its own: descriptors (SDM 3A §3.4.5) and page tables
+ * (SDM 3A §4.5). */
 #include "gdt.h"
 #include "page_tables.h"
 
@@ -24,9 +24,9 @@ static int release(void **state)
 	return 0;
 }
 
-/* Limit 15–0, base 23–0, access, flags and limit 19–16, base 31–24. Access: 9b present, code, readable,
- * accessed; 93 present, data, writable, accessed; 8b present, busy 32-bit TSS. Flags: c 4 KiB granules
- * and 32 bits; a 4 KiB granules and long mode. */
+/* Limit 15–0, base 23–0, access, flags and limit 19–16, base 31–24. Access: 9b present, code,
+ * readable, accessed; 93 present, data, writable, accessed; 8b present, busy 32-bit TSS. Flags: c
+ * means 4 KiB granules and 32 bits, a 4 KiB granules and long mode. */
 static const uint8_t code_32[8] = {0xff, 0xff, 0, 0, 0, 0x9b, 0xcf, 0};
 static const uint8_t code_64[8] = {0xff, 0xff, 0, 0, 0, 0x9b, 0xaf, 0};
 static const uint8_t data[8] = {0xff, 0xff, 0, 0, 0, 0x93, 0xcf, 0};
@@ -71,7 +71,8 @@ static void four_gib_are_mapped_one_to_one(void **state)
 		assert_each(pointer == (i < 4 ? (at + (2 + i) * PAGE) | 3 : 0), "PDPT", i);
 	}
 	for (uint64_t i = 0; i < 4 * 512; i++)
-		assert_each(get_le64(seen + 2 * PAGE + i * 8) == (i * 2 * MIB | 0x83), "directory", i);
+		assert_each(get_le64(seen + 2 * PAGE + i * 8) == (i * 2 * MIB | 0x83), "directory",
+			    i);
 	for (unsigned i = PAGE_TABLES_SIZE; i < sizeof(seen); i++)
 		assert_each(seen[i] == 0, "written behind the tables at", i);
 }

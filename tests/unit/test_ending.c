@@ -128,8 +128,8 @@ static void a_host_failure_says_its_text(void **state)
 {
 	(void)state;
 	for (int workload = 0; workload < 2; workload++) {
-		assert_int_equal(code_of(END_HOST_FAILURE, 0, "cannot write %s (make room)", workload),
-				 125);
+		assert_int_equal(
+			code_of(END_HOST_FAILURE, 0, "cannot write %s (make room)", workload), 125);
 		assert_string_equal(capture.text, "mayfly: cannot write %s (make room)\n");
 	}
 }

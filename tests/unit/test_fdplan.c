@@ -70,10 +70,10 @@ static void an_event_does_not_block(void **state)
 /* The filter's ranges (sysfilter_allow_fds): a power of two that divides its first number. */
 static void places_do_not_collide(void **state)
 {
-	static const int places[] = {FD_SIGNALS,      FD_PARENT,      FD_ENDING,       FD_IN,
-				     FD_OUT,	      FD_ERR,	      FD_LOG,	       FD_TERMINAL,
-				     FD_GUARDIAN,     FD_CONSOLE_KICK, FD_CONSOLE_IRQ, FD_CHANNEL_KICK,
-				     FD_CHANNEL_IRQ};
+	static const int places[] = {
+		FD_SIGNALS,     FD_PARENT,       FD_ENDING,     FD_IN,       FD_OUT,
+		FD_ERR,         FD_LOG,          FD_TERMINAL,   FD_GUARDIAN, FD_CONSOLE_KICK,
+		FD_CONSOLE_IRQ, FD_CHANNEL_KICK, FD_CHANNEL_IRQ};
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(places); i++) {

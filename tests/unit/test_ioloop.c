@@ -30,7 +30,7 @@ struct result {
 	unsigned exit_kind, exit_value;
 };
 
-/* What a test asks for. Descriptors that are 0: files, whose content can be looked at afterwards. */
+/* What a test asks for. A descriptor that is 0: a file that can be looked at afterwards. */
 struct plan {
 	void (*guest)(void);
 	bool workload, raw;
@@ -303,8 +303,9 @@ static void echo_up_to_a_stop(void)
 /* More than the FIFO holds; Ctrl-A means nothing in a pipe. */
 static void piped_input_reaches_the_console(void **state)
 {
-	static const char text[] = "the quick brown fox \1x jumps over the lazy dog, the quick brown "
-				   "fox \1\1 jumps over the lazy dog, and that is more than 64 bytes.";
+	static const char text[] =
+		"the quick brown fox \1x jumps over the lazy dog, the quick brown "
+		"fox \1\1 jumps over the lazy dog, and that is more than 64 bytes.";
 	int ends[2];
 
 	(void)state;
@@ -323,11 +324,13 @@ static void piped_input_reaches_the_console(void **state)
 static void escapes_of_a_terminal(void **state)
 {
 	(void)state;
-	assert_ended(run(PLAN(.guest = echo_up_to_a_stop, .raw = true, INPUT("a\1xb."))), END_ESCAPE);
+	assert_ended(run(PLAN(.guest = echo_up_to_a_stop, .raw = true, INPUT("a\1xb."))),
+		     END_ESCAPE);
 	assert_ended(run(PLAN(.guest = echo_up_to_a_stop, .raw = true, INPUT("a\1\1b\1zc."))),
 		     END_POWER_OFF);
 	assert_string_equal(out_text, "A\1BC.");
-	assert_ended(run(PLAN(.guest = echo_up_to_a_stop, .raw = true, INPUT("\1ha."))), END_POWER_OFF);
+	assert_ended(run(PLAN(.guest = echo_up_to_a_stop, .raw = true, INPUT("\1ha."))),
+		     END_POWER_OFF);
 	assert_says(out_text, "Ctrl-A x");
 	assert_says(out_text, "A.");
 }
@@ -354,7 +357,8 @@ static void an_escape_from_a_deaf_guest(void **state)
 	(void)state;
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	keys = ends[1];
-	assert_ended(run(PLAN(.guest = ignore_the_user, .raw = true, .input_fd = ends[0])), END_ESCAPE);
+	assert_ended(run(PLAN(.guest = ignore_the_user, .raw = true, .input_fd = ends[0])),
+		     END_ESCAPE);
 	close(ends[0]);
 	close(ends[1]);
 }
@@ -399,8 +403,8 @@ static void write_both_and_exit(void)
 
 static void three_streams_and_a_result(void **state)
 {
-	struct result result = run(
-		PLAN(.guest = write_both_and_exit, .workload = true, .place = CONSOLE_FILE, INPUT("")));
+	struct result result = run(PLAN(.guest = write_both_and_exit, .workload = true,
+					.place = CONSOLE_FILE, INPUT("")));
 
 	(void)state;
 	assert_ended(result, END_WORKLOAD);
@@ -420,8 +424,8 @@ static void write_and_exit_at_once(void)
 
 static void last_words_are_brought_home(void **state)
 {
-	struct result result =
-		run(PLAN(.guest = write_and_exit_at_once, .workload = true, .place = CONSOLE_NOWHERE));
+	struct result result = run(
+		PLAN(.guest = write_and_exit_at_once, .workload = true, .place = CONSOLE_NOWHERE));
 
 	(void)state;
 	assert_ended(result, END_WORKLOAD);
@@ -460,13 +464,15 @@ static void input_and_its_end(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(text); i++)
 		text[i] = (char)('0' + i % 71);
-	struct result result = run(PLAN(.guest = copy_input, .workload = true, .place = CONSOLE_NOWHERE,
-					.input = text, .input_size = sizeof(text)));
+	struct result result =
+		run(PLAN(.guest = copy_input, .workload = true, .place = CONSOLE_NOWHERE,
+			 .input = text, .input_size = sizeof(text)));
 	assert_ended(result, END_WORKLOAD);
 	assert_int_equal(result.exit_value, 6);
 	assert_int_equal(out_size, sizeof(text));
 	assert_memory_equal(out_text, text, sizeof(text));
-	result = run(PLAN(.guest = copy_input, .workload = true, .place = CONSOLE_NOWHERE, INPUT("")));
+	result = run(PLAN(.guest = copy_input, .workload = true, .place = CONSOLE_NOWHERE,
+			  INPUT("")));
 	assert_ended(result, END_WORKLOAD);
 	assert_int_equal(result.exit_value, 0);
 }
@@ -508,8 +514,8 @@ static void log_then_write_to_stderr(void)
 	guest_exits((uint8_t)closed);
 }
 
-/* With -v, the log and the workload share standard error. That the log found its reader gone must not
- * keep the news from the workload. */
+/* With -v, the log and the workload share standard error. That the log found its reader gone must
+ * not keep the news from the workload. */
 static void a_shared_reader_who_leaves_is_told(void **state)
 {
 	int err = broken_pipe();

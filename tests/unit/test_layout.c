@@ -47,7 +47,8 @@ static void regions_do_not_overlap(void **state)
 	assert_disjoint(regions, COUNT(regions));
 	assert_disjoint(ports, COUNT(ports));
 	for (size_t i = 0; i < COUNT(ports); i++)
-		assert_each(ports[i].first + ports[i].size <= 0x10000, ports[i].name, ports[i].first);
+		assert_each(ports[i].first + ports[i].size <= 0x10000, ports[i].name,
+			    ports[i].first);
 }
 
 /* What other specifications fix. */
@@ -113,7 +114,8 @@ static void check_golden(uint64_t ram_size, uint64_t low_size, uint64_t high_siz
 	layout_memmap(ram_size, &map);
 	assert_each(map.count == count, "number of entries", map.count);
 	for (unsigned i = 0; i < count; i++) {
-		assert_each(map.entry[i].address == golden[i].address, "address", map.entry[i].address);
+		assert_each(map.entry[i].address == golden[i].address, "address",
+			    map.entry[i].address);
 		assert_each(map.entry[i].size == golden[i].size, "size", map.entry[i].size);
 		assert_each(map.entry[i].type == golden[i].type, "type", map.entry[i].type);
 	}
@@ -197,7 +199,8 @@ static void memory_stays_in_its_regions(void **state)
 			uint64_t end = map.entry[i].address + map.entry[i].size;
 
 			if (map.entry[i].address == LAYOUT_RAM_LOW)
-				assert_each(end <= LAYOUT_RAM_LOW + LAYOUT_RAM_LOW_SIZE, "low RAM", end);
+				assert_each(end <= LAYOUT_RAM_LOW + LAYOUT_RAM_LOW_SIZE, "low RAM",
+					    end);
 			if (map.entry[i].address == LAYOUT_RAM_HIGH)
 				assert_each(end <= LAYOUT_RAM_HIGH + LAYOUT_RAM_HIGH_SIZE,
 					    "beyond LAYOUT_RAM_HIGH", end);

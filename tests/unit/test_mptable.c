@@ -48,7 +48,7 @@ static void golden(void **state)
 		'M', 'I', 'C', 'R', 'O', 'V', 'M', ' ', ' ', ' ', ' ', ' ',
 		/* no OEM table, 7 entries, the local APIC, no extension */
 		0, 0, 0, 0, 0, 0, 7, 0, 0x00, 0x00, 0xe0, 0xfe, 0, 0, 0, 0,
-		/* processor, §4.3.1: APIC 0, version 0x14, enabled and BSP, family 6, FPU and APIC */
+		/* processor, §4.3.1: APIC 0, version 0x14, enabled, BSP, family 6, FPU, APIC */
 		0, 0, 0x14, 3, 0x00, 0x06, 0, 0, 0x01, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 		/* bus, §4.3.2 */
 		1, 0, 'I', 'S', 'A', ' ', ' ', ' ',

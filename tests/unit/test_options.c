@@ -74,10 +74,13 @@ static void texts_in_every_spelling(void **state)
 	(void)state;
 	for (unsigned i = 0; i < COUNT(texts); i++) {
 		char joined[64], equal[64];
-		const char *const spellings[][2] = {
-			{joined, "--"}, {texts[i].letter, "a file"}, {equal, "--"}, {texts[i].name, "a file"}};
+		const char *const spellings[][2] = {{joined, "--"},
+						    {texts[i].letter, "a file"},
+						    {equal, "--"},
+						    {texts[i].name, "a file"}};
 
-		snprintf(joined, sizeof(joined), "%sa file", texts[i].letter ? texts[i].letter : "");
+		snprintf(joined, sizeof(joined), "%sa file",
+			 texts[i].letter ? texts[i].letter : "");
 		snprintf(equal, sizeof(equal), "%s=a file", texts[i].name);
 		for (unsigned j = texts[i].letter ? 0 : 2; j < COUNT(spellings); j++) {
 			const char *value;
@@ -166,9 +169,10 @@ static void a_command_follows_two_hyphens(void **state)
 
 static void cpus_have_limits(void **state)
 {
-	static const char *const wrong[] = {"0", "33", "-1", "+1", "", " 1", "1 ", "1x", "0x1", "1.5",
-					    "one", "4294967297", "18446744073709551617",
-					    "99999999999999999999"};
+	static const char *const wrong[] = {
+		"0", "33", "-1", "+1", "", " 1", "1 ", "1x", "0x1", "1.5", "one", "4294967297",
+		"18446744073709551617", "99999999999999999999",
+	};
 
 	(void)state;
 	assert_parses("-kx", "-c1");
@@ -208,14 +212,15 @@ static void memory_has_units(void **state)
 static void memory_has_limits(void **state)
 {
 	static const char *const wrong[] = {
-		"0", "1M", "10T", "15M", "15", "16383K", "65G", "65537", "65537M", "67108865K", "1T",
-		/* Overflows: of the number, of the product, and products that wrap to a valid size. */
+		"0", "1M", "10T", "15M", "15", "16383K", "65G", "65537", "65537M", "67108865K",
+		"1T",
+		/* Overflows: of the number, of the product, and to a valid size. */
 		"99999999999999999999", "99999999999999999999T", "18446744073709551615",
 		"18446744073709551615T", "16777216T", "16777217T", "17592186044416M",
 		"17592186044672M", "18014398509498368K", "17179869185G",
 		/* Not numbers, not units. */
-		"-1", "-16M", "+64", " 64", "64 M", "64X", "64Mi", "64MM", "64MiBs", "64.5G", "G", "0x40",
-		"1e3", "64,", "M64", "64M "};
+		"-1", "-16M", "+64", " 64", "64 M", "64X", "64Mi", "64MM", "64MiBs", "64.5G", "G",
+		"0x40", "1e3", "64,", "M64", "64M "};
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(wrong); i++) {
@@ -308,10 +313,12 @@ static void the_log_goes_to_one_place(void **state)
 
 static void help_fits_a_terminal(void **state)
 {
-	static const char *const names[] = {"-k, --kernel FILE", "-i, --initrd FILE", "-c, --cpus N",
-					    "-m, --memory SIZE", "-a, --append WORDS", "--console FILE",
-					    "-v, --verbose", "-h, --help", "Usage: mayfly run", "122",
-					    "125", "126", "127"};
+	static const char *const names[] = {
+		"-k, --kernel FILE", "-i, --initrd FILE",  "-c, --cpus N",
+		"-m, --memory SIZE", "-a, --append WORDS", "--console FILE",
+		"-v, --verbose",     "-h, --help",         "Usage: mayfly run",
+		"122", "125", "126", "127",
+	};
 	static struct capture capture;
 
 	(void)state;

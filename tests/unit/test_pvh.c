@@ -281,8 +281,8 @@ static void damaged_notes(void **state)
 	assert_refused("CONFIG_PVH=y");
 }
 
-/* A note's header that is cut by the end of the file: ELF is a global of just the file's size, so the
- * sanitizer sees a byte too many. */
+/* A note's header that is cut by the end of the file: ELF is a global of just the file's size, so
+ * the sanitizer sees a byte too many. */
 static void notes_at_the_end_of_the_file(void **state)
 {
 	(void)state;

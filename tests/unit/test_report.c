@@ -108,7 +108,8 @@ static void other_characters_are_kept(void **state)
 	assert_memory_equal(capture.text + strlen("mayfly: "), text, size);
 	/* File names are UTF-8. */
 	say("B\xc3\xa4r \xc4\x9b \xe2\x82\xac \xf0\x9f\x90\x9d");
-	assert_string_equal(capture.text, "mayfly: B\xc3\xa4r \xc4\x9b \xe2\x82\xac \xf0\x9f\x90\x9d\n");
+	assert_string_equal(capture.text,
+			    "mayfly: B\xc3\xa4r \xc4\x9b \xe2\x82\xac \xf0\x9f\x90\x9d\n");
 }
 
 /* U+0080–U+009F are control characters too (ECMA-48 §5.3): U+009B is CSI, in UTF-8 C2 9B, and xterm

@@ -255,8 +255,8 @@ static void a_directory_has_no_input(void **state)
 	close(fd);
 }
 
-/* A socket cannot be opened anew and stays blocking: it is used in small pieces, and only after poll
- * has spoken. */
+/* A socket cannot be opened anew and stays blocking: it is used in small pieces, and only after
+ * poll has spoken. */
 static void a_socket_waits_for_poll(void **state)
 {
 	int ends[2];

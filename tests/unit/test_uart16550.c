@@ -256,7 +256,8 @@ static void loop_back_of_the_modem_lines(void **state)
 {
 	static const struct {
 		uint8_t mcr, msr;
-	} lines[] = {{MCR_RTS, MSR_CTS}, {MCR_DTR, MSR_DSR}, {MCR_OUT1, MSR_RI}, {MCR_OUT2, MSR_DCD}};
+	} lines[] = {
+		{MCR_RTS, MSR_CTS}, {MCR_DTR, MSR_DSR}, {MCR_OUT1, MSR_RI}, {MCR_OUT2, MSR_DCD}};
 
 	(void)state;
 	out(MCR, MCR_LOOP);
@@ -441,8 +442,8 @@ static void a_cleared_fifo_kicks(void **state)
 	assert_int_equal(take_event(kick), 1);
 }
 
-/* "No byte may wait in the coalescing ring while the guest sleeps": the first byte into an empty ring
- * kicks; those behind it cost nothing. */
+/* "No byte may wait in the coalescing ring while the guest sleeps": the first byte into an empty
+ * ring kicks; those behind it cost nothing. */
 static void output_kicks_once(void **state)
 {
 	(void)state;
