@@ -30,13 +30,12 @@
 
 #define CHANNEL_DEVICE "/dev/ttyS1"
 #define CHANNEL_DEVICE_NUMBER makedev(4, 65)
-#define ARGUMENTS_MAX 131072
 
 /* What the host wants of us. */
 static struct {
 	uint64_t window;
 	const char *seed;
-	char *arguments[ARGUMENTS_MAX + 1];
+	char **arguments; /* NULL-terminated */
 	size_t argument_count;
 } job;
 
@@ -177,10 +176,30 @@ static void take_field(char *field)
 		job.seed = field + 1;
 		break;
 	case JOB_ARGUMENT:
-		if (job.argument_count < ARGUMENTS_MAX)
-			job.arguments[job.argument_count++] = field + 1;
+		job.arguments[job.argument_count++] = field + 1;
 		break;
 	}
+}
+
+/* Zeroed memory: SIZE bytes, and one that stays zero. */
+static void *allocate(size_t size)
+{
+	void *memory =
+		mmap(NULL, size + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		give_up("cannot get memory");
+	return memory;
+}
+
+/* Room for every argument in the job's text; too many are execve's to refuse. */
+static char **argument_vector(const char *text, size_t size)
+{
+	size_t count = 1; /* the NULL at the end */
+
+	for (const char *field = text; field < text + size; field += strlen(field) + 1)
+		count += field[0] == JOB_ARGUMENT;
+	return allocate(count * sizeof(char *));
 }
 
 /* Reads the job and removes our files, so that the workload sees the user's root alone. */
@@ -192,11 +211,11 @@ static void read_job(void)
 	if (fd < 0 || fstat(fd, &stat) < 0)
 		give_up("cannot read " JOB_FILE_PATH);
 	size_t size = (size_t)stat.st_size;
-	char *text =
-		mmap(NULL, size + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (text == MAP_FAILED || read(fd, text, size) != (ssize_t)size)
+	char *text = allocate(size);
+	if (read(fd, text, size) != (ssize_t)size)
 		give_up("cannot read " JOB_FILE_PATH);
 	close(fd);
+	job.arguments = argument_vector(text, size);
 	for (char *field = text; field < text + size; field += strlen(field) + 1)
 		take_field(field);
 	unlink(JOB_FILE_PATH);
@@ -221,8 +240,6 @@ static void mount_all(void)
 		 0755},
 		{"tmpfs", "/dev/shm", "mode=1777", MS_NOSUID | MS_NODEV, 01777},
 		{"mqueue", "/dev/mqueue", "", MS_NOSUID | MS_NODEV | MS_NOEXEC, 01777},
-		{"tmpfs", "/run", "mode=0755", MS_NOSUID | MS_NODEV, 0755},
-		{"tmpfs", "/tmp", "mode=1777", MS_NOSUID | MS_NODEV, 01777},
 	};
 
 	/* A kernel without one of these still runs what does not need it. */
@@ -231,6 +248,15 @@ static void mount_all(void)
 		mount(mounts[i].type, mounts[i].target, mounts[i].type, mounts[i].flags,
 		      mounts[i].data);
 	}
+}
+
+/* Nothing is mounted on these: what the user's initramfs has there stays in sight, and the root is in
+ * memory anyway. */
+static void make_directories(void)
+{
+	mkdir("/run", 0755);
+	if (mkdir("/tmp", 01777) == 0)
+		chmod("/tmp", 01777);
 }
 
 static void link_devices(void)
@@ -265,9 +291,12 @@ static void seed_random(void)
 		struct rand_pool_info info;
 		uint8_t bytes[32];
 	} pool = {.info = {.entropy_count = 256, .buf_size = 32}};
-	int fd = open("/dev/random", O_WRONLY | O_CLOEXEC);
+	int fd;
 
-	if (fd < 0 || !job.seed || strlen(job.seed) != 2 * sizeof(pool.bytes))
+	if (!job.seed || strlen(job.seed) != 2 * sizeof(pool.bytes))
+		return;
+	fd = open("/dev/random", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
 		return;
 	for (size_t i = 0; i < sizeof(pool.bytes); i++) {
 		char digits[3] = {job.seed[2 * i], job.seed[2 * i + 1], '\0'};
@@ -432,8 +461,10 @@ static void receive(void)
 	static size_t have;
 	ssize_t count = read(channel, frame + have, sizeof(frame) - have);
 
-	if (count <= 0)
+	if (count < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
+	if (count <= 0)
+		give_up("the channel is gone");
 	have += (size_t)count;
 	while (have >= CHANNEL_HEADER) {
 		size_t size = frame[1] | (size_t)frame[2] << 8;
@@ -508,6 +539,7 @@ int main(int argc, char **argv)
 	(void)argc;
 	read_job();
 	mount_all();
+	make_directories();
 	link_devices();
 	raise_loopback();
 	sethostname("mayfly", 6);

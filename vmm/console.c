@@ -30,7 +30,7 @@ bool console_show(struct ioloop *loop)
 		 * reader of the log alone may leave. */
 		if (errno == EPIPE && loop->console_out == &loop->out)
 			ending_set(loop->ending, END_SIGNAL, SIGPIPE, NULL);
-		ioloop_fail_output(loop, "the console");
+		ioloop_fail(loop, "write the console");
 		loop->shown_done = loop->shown_size;
 	}
 	if (count > 0)
@@ -47,7 +47,7 @@ static void show_help(struct ioloop *loop)
 	/* On a terminal that takes nothing now, help is not worth waiting for. */
 	loop->out.ready = true;
 	if (stream_write(&loop->out, help, sizeof(help) - 1) < 0)
-		ioloop_fail_output(loop, "standard output");
+		ioloop_fail(loop, "write standard output");
 }
 
 /* What the byte typed after a Ctrl-A means. Returns what goes to the guest, or -1. */
@@ -95,6 +95,8 @@ static void read_pipe(struct ioloop *loop)
 	if (loop->typed_size)
 		return;
 	count = stream_read(&loop->in, loop->typed, sizeof(loop->typed));
+	if (count < 0)
+		ioloop_fail(loop, "read standard input");
 	if (count > 0)
 		loop->typed_size = (size_t)count;
 }

@@ -50,43 +50,54 @@ static const struct {
 	[END_HOST_FAILURE] = {CODE_MAYFLY_FAILED, CODE_MAYFLY_FAILED, NULL},
 };
 
-int ending_report(struct ending *ending, bool workload)
+int ending_code(struct ending *ending, bool workload, struct problem *line)
 {
 	enum end_cause cause = ending_cause(ending);
 
+	line->text[0] = '\0';
 	if (cause == END_SIGNAL)
 		return CODE_SIGNAL + ending->number;
 	int code = workload ? meanings[cause].workload : meanings[cause].plain;
 	if (code != CODE_OK)
-		report("%s", meanings[cause].line ? meanings[cause].line : ending->text.text);
+		problem_set(line, "%s",
+			    meanings[cause].line ? meanings[cause].line : ending->text.text);
 	return code;
 }
 
-static int not_started(int error, const char *command)
+static int not_started(int error, const char *command, struct problem *line)
 {
+	const char *mend = "it must be an executable file for the guest's architecture";
+
 	if (error == ENOENT) {
-		report("cannot run '%s': not found in the guest (put it into the initramfs given with -i; "
-		       "a dynamically linked program needs its loader there too)",
-		       command);
+		problem_set(line,
+			    "cannot run '%.100s': not found in the guest (put it into the "
+			    "initramfs given with -i; a dynamically linked program needs its "
+			    "loader there too)",
+			    command);
 		return CODE_NOT_FOUND;
 	}
-	report("cannot run '%s': %s (it must be an executable file for the guest's architecture)",
-	       command, strerror(error));
+	if (error == E2BIG)
+		mend = "make its arguments shorter";
+	if (error == ENOMEM)
+		mend = "give the guest more memory with -m";
+	problem_set(line, "cannot run '%.100s': %s (%s)", command, strerror(error), mend);
 	return CODE_NOT_EXECUTABLE;
 }
 
-int ending_workload(unsigned kind, unsigned value, const char *command)
+int ending_workload_code(unsigned kind, unsigned value, const char *command, struct problem *line)
 {
+	line->text[0] = '\0';
 	switch (kind) {
 	case CHANNEL_EXITED:
 		return (int)value;
 	case CHANNEL_KILLED:
 		return CODE_SIGNAL + (int)value;
 	case CHANNEL_NOT_STARTED:
-		return not_started((int)value, command);
+		return not_started((int)value, command, line);
 	default:
-		report("the guest's init could not set up the workload: %s (-v shows its log)",
-		       strerror((int)value));
+		problem_set(line,
+			    "the guest's init could not set up the workload: %s (-v shows its log)",
+			    strerror((int)value));
 		return CODE_GUEST_FAILED;
 	}
 }

@@ -33,11 +33,11 @@ void ending_set(struct ending *ending, enum end_cause cause, int number,
 
 enum end_cause ending_cause(struct ending *ending);
 
-/* The exit code, and the line for the user if there is one to say. WORKLOAD: the guest was given a
- * command, so that an end without its result is a failure. */
-int ending_report(struct ending *ending, bool workload);
+/* The exit code, and in LINE what is to be said to the user ("": nothing). WORKLOAD: the guest was
+ * given a command, so that an end without its result is a failure. */
+int ending_code(struct ending *ending, bool workload, struct problem *line);
 
-/* The exit code of a workload's result (enum channel_exit), and the line if it never ran. */
-int ending_workload(unsigned kind, unsigned value, const char *command);
+/* The same for a workload's result (KIND is an enum channel_exit). */
+int ending_workload_code(unsigned kind, unsigned value, const char *command, struct problem *line);
 
 #endif

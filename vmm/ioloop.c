@@ -14,13 +14,22 @@
 /* These end mayfly in order. SIGPIPE is an error code of write to us. */
 static const int ending_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
 
+/* Who started us under nohup means it; and a blocked signal would reach the signalfd all the same. */
+static bool is_ignored(int number)
+{
+	struct sigaction action;
+
+	return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 static bool open_signals(struct problem *problem)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(ending_signals) / sizeof(ending_signals[0]); i++)
-		sigaddset(&set, ending_signals[i]);
+		if (!is_ignored(ending_signals[i]))
+			sigaddset(&set, ending_signals[i]);
 	if (!fd_place(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), FD_SIGNALS, "a signalfd",
 		      problem))
 		return false;
@@ -39,15 +48,12 @@ static bool open_parent(struct ioloop *loop, struct problem *problem)
 	if (parent <= 1)
 		return true;
 	fd = (int)syscall(SYS_pidfd_open, parent, 0);
-	if (fd < 0 && errno == ENOSYS)
-		return true; /* Linux 5.2 and older */
-	if (fd < 0 || getppid() != parent) {
-		struct problem text;
-
-		problem_set(&text, "the parent process is gone");
-		ending_set(loop->ending, END_SIGNAL, SIGHUP, &text);
+	if ((fd < 0 && errno == ESRCH) || getppid() != parent) {
+		ending_set(loop->ending, END_SIGNAL, SIGHUP, NULL);
 		return true;
 	}
+	if (fd < 0) /* Linux 5.2 and older, or a container forbids it: nobody is watched */
+		return true;
 	loop->has_parent = true;
 	return fd_place(fd, FD_PARENT, "the parent's pidfd", problem);
 }
@@ -66,12 +72,12 @@ bool ioloop_open(struct ioloop *loop, enum console_place place, int log_fd, stru
 	return open_signals(problem) && open_parent(loop, problem);
 }
 
-void ioloop_fail_output(struct ioloop *loop, const char *what)
+void ioloop_fail(struct ioloop *loop, const char *what)
 {
 	if (errno == EPIPE)
 		return;
 	loop->failed = true;
-	problem_set(&loop->failure, "cannot write %s: %s (make room there, or send it elsewhere)",
+	problem_set(&loop->failure, "cannot %s: %s (mend it, or redirect it to another place)",
 		    what, strerror(errno));
 	ending_set(loop->ending, END_HOST_FAILURE, 0, &loop->failure);
 }
@@ -110,13 +116,14 @@ static void write_output(struct ioloop *loop)
 	size_t size;
 	const uint8_t *bytes = channel_output(loop->channel, &size, &which);
 	struct stream *stream = which == CHANNEL_STDOUT ? &loop->out : &loop->err;
-	const char *name = which == CHANNEL_STDOUT ? "standard output" : "standard error";
+	const char *name =
+		which == CHANNEL_STDOUT ? "write standard output" : "write standard error";
 
 	if (!size)
 		return;
 	ssize_t count = stream_write(stream, bytes, size);
 	if (count < 0)
-		ioloop_fail_output(loop, name);
+		ioloop_fail(loop, name);
 	if (stream->ended) {
 		/* The workload learns of it as it would from a pipe. */
 		channel_output_closed(loop->channel, which);
@@ -133,6 +140,8 @@ static void feed_workload(struct ioloop *loop)
 	if (!room)
 		return;
 	ssize_t count = stream_read(&loop->in, loop->input, room);
+	if (count < 0)
+		ioloop_fail(loop, "read standard input");
 	if (count > 0)
 		channel_input(loop->channel, loop->input, (size_t)count);
 	else if (loop->in.ended)
@@ -161,7 +170,7 @@ static bool output_pending(struct ioloop *loop)
 
 static bool wants_input(struct ioloop *loop)
 {
-	if (loop->in.ended || loop->in.ready || ending_cause(loop->ending) != END_NONE)
+	if (loop->in.ended || ending_cause(loop->ending) != END_NONE)
 		return false;
 	return loop->channel ? channel_input_room(loop->channel) > 0 : console_wants_input(loop);
 }
@@ -171,7 +180,7 @@ static bool wants_output(struct ioloop *loop, const struct stream *stream)
 	enum channel_frame which;
 	size_t size;
 
-	if (stream->ended || stream->ready)
+	if (stream->ended)
 		return false;
 	if (stream == loop->console_out && console_pending(loop))
 		return true;
@@ -232,10 +241,10 @@ static int wait_for_work(struct ioloop *loop)
 	drain_event(&polls[P_ENDING]);
 	drain_event(&polls[P_CONSOLE]);
 	drain_event(&polls[P_CHANNEL]);
-	loop->in.ready |= polls[P_IN].revents != 0;
-	loop->out.ready |= polls[P_OUT].revents != 0;
-	loop->err.ready |= polls[P_ERR].revents != 0;
-	loop->log.ready |= polls[P_LOG].revents != 0;
+	loop->in.ready = polls[P_IN].revents != 0;
+	loop->out.ready = polls[P_OUT].revents != 0;
+	loop->err.ready = polls[P_ERR].revents != 0;
+	loop->log.ready = polls[P_LOG].revents != 0;
 	return pending_signal(polls);
 }
 
@@ -255,9 +264,28 @@ static void drain_output(struct ioloop *loop)
 		}
 		if (!output_pending(loop))
 			continue;
-		if (ending_cause(loop->ending) == END_SIGNAL || wait_for_work(loop))
+		if (ending_cause(loop->ending) == END_SIGNAL)
+			return;
+		loop->interrupted = wait_for_work(loop);
+		if (loop->interrupted)
 			return;
 	}
+}
+
+int ioloop_await_stderr(void)
+{
+	struct pollfd polls[P_COUNT] = {
+		[P_SIGNALS] = {FD_SIGNALS, POLLIN, 0},
+		[P_PARENT] = {-1, 0, 0},
+		[P_ERR] = {STDERR_FILENO, POLLOUT, 0},
+	};
+
+	for (int i = P_PARENT; i < P_COUNT; i++)
+		if (i != P_ERR)
+			polls[i].fd = -1;
+	while (ppoll(polls, P_COUNT, NULL, NULL) < 0)
+		continue; /* EINTR */
+	return polls[P_ERR].revents ? 0 : pending_signal(polls);
 }
 
 void ioloop_run(struct ioloop *loop)
@@ -276,13 +304,12 @@ void ioloop_run(struct ioloop *loop)
 	drain_output(loop);
 }
 
-void ioloop_allow(const struct ioloop *loop, struct sysfilter *filter)
+void ioloop_allow(struct sysfilter *filter)
 {
 	static const int read_from[] = {FD_SIGNALS, FD_ENDING, FD_CONSOLE_KICK, FD_CHANNEL_KICK,
 					FD_IN};
 	static const int write_to[] = {FD_OUT, FD_ERR, FD_LOG};
 
-	(void)loop;
 	sysfilter_allow(filter, SYS_ppoll); /* wait */
 	for (size_t i = 0; i < sizeof(read_from) / sizeof(read_from[0]); i++)
 		sysfilter_allow_fd(filter, SYS_read, read_from[i]);

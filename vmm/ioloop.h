@@ -26,6 +26,7 @@ struct ioloop {
 	struct stream in, out, err, log;
 	struct stream *console_out; /* one of the above, or NULL */
 	bool has_parent;
+	int interrupted;        /* the signal that cut the last output short, or 0 */
 	bool failed;            /* our own output failed: … */
 	struct problem failure; /* … why */
 	bool escape;            /* Ctrl-A was typed */
@@ -44,10 +45,14 @@ bool ioloop_open(struct ioloop *loop, enum console_place place, int log_fd,
 /* Runs until the VM ends and everything that it wrote has been written. */
 void ioloop_run(struct ioloop *loop);
 
-/* An error of our own output that is not just a reader who left. It counts even if the VM ended
+/* An error of our own streams (errno) that is not just a reader who left. It counts even if the VM ended
  * before it came: what was lost must not look like success. */
-void ioloop_fail_output(struct ioloop *loop, const char *what);
+void ioloop_fail(struct ioloop *loop, const char *what);
 
-void ioloop_allow(const struct ioloop *loop, struct sysfilter *filter);
+/* Waits until a line can be written to standard error without blocking. Returns 0, or the signal that
+ * came first. */
+int ioloop_await_stderr(void);
+
+void ioloop_allow(struct sysfilter *filter);
 
 #endif

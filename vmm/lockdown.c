@@ -22,7 +22,7 @@ static bool open_statuses(unsigned threads, unsigned *found, struct problem *pro
 	while ((entry = readdir(tasks))) {
 		struct problem path; /* any text will do */
 
-		if (entry->d_name[0] == '.' || *found == FD_STATUS_COUNT)
+		if (entry->d_name[0] == '.')
 			continue;
 		problem_set(&path, "/proc/self/task/%s/status", entry->d_name);
 		if (!fd_place(open(path.text, O_RDONLY | O_CLOEXEC), FD_STATUS + (int)*found,
@@ -33,7 +33,7 @@ static bool open_statuses(unsigned threads, unsigned *found, struct problem *pro
 		++*found;
 	}
 	closedir(tasks);
-	if (*found < threads)
+	if (*found < threads || *found > FD_STATUS_COUNT)
 		return problem_set(problem,
 				   "found %u threads of %u before lockdown (this is a bug of "
 				   "mayfly's: please report it)",
@@ -41,15 +41,26 @@ static bool open_statuses(unsigned threads, unsigned *found, struct problem *pro
 	return true;
 }
 
+/* Read in pieces: a user's groups alone may take more than a page. Each piece begins with the end of
+ * the last, so that no line is cut. */
 static bool status_is_sealed(int fd)
 {
-	char text[4096];
-	ssize_t size = read(fd, text, sizeof(text) - 1);
+	enum { OVERLAP = 64, PIECE = 4096 };
+	char text[OVERLAP + PIECE + 1] = "";
+	bool filtered = false, no_new_privileges = false;
+	size_t kept = 0;
+	ssize_t size;
 
-	if (size <= 0)
-		return false;
-	text[size] = '\0';
-	return strstr(text, "\nSeccomp:\t2\n") && strstr(text, "\nNoNewPrivs:\t1\n");
+	while ((size = read(fd, text + kept, PIECE)) > 0) {
+		size_t length = kept + (size_t)size;
+
+		text[length] = '\0';
+		filtered |= strstr(text, "\nSeccomp:\t2\n") != NULL;
+		no_new_privileges |= strstr(text, "\nNoNewPrivs:\t1\n") != NULL;
+		kept = length < OVERLAP ? length : OVERLAP;
+		memmove(text, text + length - kept, kept);
+	}
+	return filtered && no_new_privileges;
 }
 
 bool lockdown_install(struct sysfilter *filter, unsigned threads, lockdown_t *lockdown,

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,9 +13,12 @@ static const char usage[] =
 	"  mayfly run --help\n"
 	"  mayfly --version\n";
 
-static int say(const char *text)
+static int said(bool whole)
 {
-	return write(STDOUT_FILENO, text, strlen(text)) < 0 ? CODE_MAYFLY_FAILED : CODE_OK;
+	if (whole)
+		return CODE_OK;
+	report("cannot write standard output: %s (send it elsewhere)", strerror(errno));
+	return CODE_MAYFLY_FAILED;
 }
 
 static int run(char **arguments)
@@ -26,10 +30,8 @@ static int run(char **arguments)
 		report("%s", problem.text);
 		return CODE_MAYFLY_FAILED;
 	}
-	if (options.help) {
-		options_help();
-		return CODE_OK;
-	}
+	if (options.help)
+		return said(options_help());
 	return vm_run(&options);
 }
 
@@ -40,9 +42,9 @@ static int dispatch(int argc, char **argv)
 	if (!strcmp(command, "run"))
 		return run(argv + 2);
 	if (!strcmp(command, "--version"))
-		return say("mayfly " MAYFLY_VERSION "\n");
+		return said(print("mayfly " MAYFLY_VERSION "\n"));
 	if (!strcmp(command, "--help") || !strcmp(command, "-h") || !strcmp(command, "help"))
-		return say(usage);
+		return said(print(usage));
 	if (argc < 2)
 		report("no command (try 'mayfly run -k KERNEL', or 'mayfly --help')");
 	else

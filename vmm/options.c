@@ -208,13 +208,7 @@ bool options_parse(char **arguments, struct options *options, struct problem *pr
 	return check(options, problem);
 }
 
-static void say(const char *text)
-{
-	if (write(STDOUT_FILENO, text, strlen(text)) < 0)
-		return;
-}
-
-static void say_option(const struct option *option)
+static bool say_option(const struct option *option)
 {
 	char line[160] = "      ";
 	size_t length;
@@ -235,17 +229,19 @@ static void say_option(const struct option *option)
 	line[length] = '\0';
 	strcat(line, option->help);
 	strcat(line, "\n");
-	say(line);
+	return print(line);
 }
 
-void options_help(void)
+bool options_help(void)
 {
-	say("Usage: mayfly run -k KERNEL [OPTION...] [-- COMMAND [ARG...]]\n"
-	    "Boots KERNEL in a microVM. With COMMAND, runs it there, with its standard streams and\n"
-	    "its exit code; without, the guest's console is yours (Ctrl-A x ends it).\n\n");
+	bool said = print(
+		"Usage: mayfly run -k KERNEL [OPTION...] [-- COMMAND [ARG...]]\n"
+		"Boots KERNEL in a microVM. With COMMAND, runs it there, with its standard streams and\n"
+		"its exit code; without, the guest's console is yours (Ctrl-A x ends it).\n\n");
 	for (size_t i = 0; i < OPTIONS; i++)
-		say_option(&table[i]);
-	say("\nExit codes: the command's own (128+N: killed by signal N); 122 the guest crashed or\n"
-	    "ended without a result; 125 mayfly or the host failed; 126 COMMAND cannot be executed;\n"
-	    "127 COMMAND was not found.\n");
+		said = said && say_option(&table[i]);
+	return said &&
+	       print("\nExit codes: the command's own (128+N: killed by signal N); 122 the guest crashed or\n"
+		     "ended without a result; 125 mayfly or the host failed; 126 COMMAND cannot be executed;\n"
+		     "127 COMMAND was not found.\n");
 }

@@ -21,7 +21,8 @@ struct options {
 /* Parses what follows "mayfly run". ARGUMENTS is NULL-terminated and outlives OPTIONS. */
 bool options_parse(char **arguments, struct options *options, struct problem *problem);
 
-/* Writes the help of "mayfly run", made from the same table, to standard output. */
-void options_help(void);
+/* Writes the help of "mayfly run", made from the same table, to standard output. False (errno) if that
+ * failed. */
+bool options_help(void);
 
 #endif

@@ -52,3 +52,10 @@ void report(const char *format, ...)
 	if (write(STDERR_FILENO, line, length) < 0)
 		return;
 }
+
+bool print(const char *text)
+{
+	size_t length = strlen(text);
+
+	return write(STDOUT_FILENO, text, length) == (ssize_t)length;
+}

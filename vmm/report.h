@@ -18,4 +18,7 @@ bool problem_set(struct problem *problem, const char *format, ...)
  * in it (file names, guest data) become '?'. Safe in every thread and after lockdown. */
 void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Writes TEXT to standard output as it is. False (errno) if not all of it was taken. Start-up only. */
+bool print(const char *text);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,10 +36,14 @@ static int reopen(int fd, int flags)
 bool stream_open(struct stream *stream, int fd, int place, bool output, struct problem *problem)
 {
 	struct stat stat = {0};
+	char name[32];
 	int copy = -1;
 
 	*stream = (struct stream){.fd = place};
-	if (fstat(fd, &stat) == 0 && (S_ISFIFO(stat.st_mode) || isatty(fd)))
+	stream->terminal = isatty(fd);
+	/* A terminal's master must not be opened anew: that makes another terminal. */
+	bool master = stream->terminal && ptsname_r(fd, name, sizeof(name)) == 0;
+	if (fstat(fd, &stat) == 0 && (S_ISFIFO(stat.st_mode) || stream->terminal) && !master)
 		copy = reopen(fd, output ? O_WRONLY : O_RDONLY);
 	if (copy < 0) {
 		/* Regular files never block; sockets, and what may not be reopened, do. */
@@ -61,9 +66,10 @@ ssize_t stream_read(struct stream *stream, uint8_t *data, size_t size)
 	ssize_t count = read(stream->fd, data, size);
 	if (count < 0 && is_later(errno))
 		return 0;
-	/* A terminal that hung up or a directory: there is no more to be read. */
 	if (count <= 0)
 		stream->ended = true;
+	if (count < 0 && (errno == EBADF || (errno == EIO && stream->terminal)))
+		return 0;
 	return count;
 }
 

@@ -14,8 +14,9 @@ bool streams_fill(struct problem *problem);
 
 struct stream {
 	int fd;
+	bool terminal;
 	bool may_block; /* then it is used only after poll said that it is ready */
-	bool ready;     /* what poll said; the user of the loop sets it */
+	bool ready;	/* what the last poll said; the user sets it each time */
 	bool ended;     /* end of input, or nobody reads the output */
 };
 
@@ -24,7 +25,8 @@ struct stream {
 bool stream_open(struct stream *stream, int fd, int place, bool output, struct problem *problem);
 
 /* Both return how many bytes were moved, 0 if none can be now, -1 after an error (errno). At the end
- * of input, or when nobody reads the output, ENDED is set. */
+ * of input, when nobody reads the output, or after an error ENDED is set. A terminal that hung up and
+ * a stream that is not open for reading (nohup's) are at their end. */
 ssize_t stream_read(struct stream *stream, uint8_t *data, size_t size);
 ssize_t stream_write(struct stream *stream, const uint8_t *data, size_t size);
 

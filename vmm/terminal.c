@@ -24,15 +24,19 @@ _Noreturn static void guard(int pipe_end, const struct termios *saved)
 	struct problem problem;
 	char byte;
 
+	/* It needs the terminal and the pipe, and must not keep anything else of the VM alive. */
 	setsid();
+	dup2(pipe_end, STDIN_FILENO);
+	syscall(SYS_close_range, STDIN_FILENO + 1, FD_TERMINAL - 1, 0);
+	syscall(SYS_close_range, FD_TERMINAL + 1, ~0u, 0);
 	if (!sysfilter_open(&filter, &problem))
 		_exit(1);
-	sysfilter_allow_fd(&filter, SYS_read, pipe_end);
+	sysfilter_allow_fd(&filter, SYS_read, STDIN_FILENO);
 	sysfilter_allow_ioctl(&filter, FD_TERMINAL, 1, TCSETS);
 	sysfilter_allow(&filter, SYS_exit_group);
 	if (!sysfilter_install(&filter, &problem))
 		_exit(1);
-	if (read(pipe_end, &byte, 1) == 0)
+	if (read(STDIN_FILENO, &byte, 1) == 0)
 		set_modes(FD_TERMINAL, saved);
 	_exit(0);
 }
@@ -51,7 +55,7 @@ static bool start_guardian(const struct terminal *terminal, struct problem *prob
 
 		sigfillset(&all);
 		sigprocmask(SIG_BLOCK, &all, NULL);
-		close(ends[1]);
+		close(ends[1]); /* or it would never see the pipe end */
 		guard(ends[0], &terminal->saved);
 	}
 	close(ends[0]);

@@ -64,14 +64,15 @@ static enum console_place console_place(const struct options *options)
 	return options->command ? CONSOLE_NOWHERE : CONSOLE_OUT;
 }
 
-/* The log is truncated only when it can be opened; it is the one file that mayfly writes. */
+/* The log is the one file that mayfly writes. It is opened before the VM starts, so that an error is
+ * told in time, and truncated when nothing else can fail. */
 static bool open_streams(struct vm *vm, struct problem *problem)
 {
 	const char *log = vm->options->console;
 	int log_fd = -1;
 
 	if (log) {
-		log_fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+		log_fd = open(log, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
 		if (log_fd < 0)
 			return problem_set(problem,
 					   "cannot write %s: %s (give --console a file that can be "
@@ -188,7 +189,7 @@ static bool lock_down(struct vm *vm, lockdown_t *lockdown, struct problem *probl
 	vcpu_allow(&filter);
 	uart_allow(&vm->console, &filter);
 	uart_allow(&vm->channel_uart, &filter);
-	ioloop_allow(&vm->loop, &filter);
+	ioloop_allow(&filter);
 	terminal_allow(&vm->terminal, &filter);
 	return lockdown_install(&filter, (unsigned)vm->options->cpus + 1, lockdown, problem);
 }
@@ -197,30 +198,55 @@ static bool lock_down(struct vm *vm, lockdown_t *lockdown, struct problem *probl
  * guardian must be forked while there is one thread. */
 static bool start(struct vm *vm, lockdown_t *lockdown, struct problem *problem)
 {
-	if (!shed(problem) || !open_events(problem) || !open_streams(vm, problem) ||
-	    !make_machine(vm, problem))
+	if (!shed(problem) || !open_events(problem) || !make_machine(vm, problem) ||
+	    !open_streams(vm, problem))
 		return false;
 	if (!vm->options->command && !terminal_open(&vm->terminal, problem))
 		return false;
-	return make_vcpus(vm, problem) && lock_down(vm, lockdown, problem);
+	if (!make_vcpus(vm, problem))
+		return false;
+	/* A log that is no regular file cannot be truncated, and need not be. */
+	if (vm->options->console && ftruncate(FD_LOG, 0) < 0 && errno != EINVAL)
+		return problem_set(problem, "cannot empty %s: %s (give --console another file)",
+				   vm->options->console, strerror(errno));
+	return lock_down(vm, lockdown, problem);
 }
 
-static int finish(struct vm *vm)
+/* The exit code, and the line that explains it. What went wrong with our own streams comes first:
+ * lost output must not look like success. */
+static int verdict(struct vm *vm, struct problem *line)
 {
 	const struct channel *channel = &vm->channel;
 	enum end_cause cause = ending_cause(&vm->ending);
 	bool said = channel->exited &&
 		    (cause == END_WORKLOAD || cause == END_POWER_OFF || cause == END_RESET);
 
-	terminal_restore(&vm->terminal);
+	line->text[0] = '\0';
+	if (vm->loop.interrupted)
+		return CODE_SIGNAL + vm->loop.interrupted;
 	if (vm->loop.failed && cause != END_SIGNAL) {
-		report("%s", vm->loop.failure.text);
+		*line = vm->loop.failure;
 		return CODE_MAYFLY_FAILED;
 	}
 	if (said)
-		return ending_workload(channel->exit_kind, channel->exit_value,
-				       vm->options->command[0]);
-	return ending_report(&vm->ending, vm->options->command != NULL);
+		return ending_workload_code(channel->exit_kind, channel->exit_value,
+					    vm->options->command[0], line);
+	return ending_code(&vm->ending, vm->options->command != NULL, line);
+}
+
+static int finish(struct vm *vm)
+{
+	struct problem line;
+	int code = verdict(vm, &line);
+
+	terminal_restore(&vm->terminal);
+	if (!line.text[0])
+		return code;
+	int signal = ioloop_await_stderr();
+	if (signal)
+		return CODE_SIGNAL + signal;
+	report("%s", line.text);
+	return code;
 }
 
 int vm_run(const struct options *options)

@@ -151,11 +151,52 @@ load helpers
 	reader=$!
 	"$mayfly" run -k "$bare" -a test=flood </dev/null >"$BATS_TEST_TMPDIR/fifo" 3>&- &
 	pid=$!
+	until_true grep -q '^Seccomp:.2$' "/proc/$pid/status"
+	sleep 0.5 # time to fill the pipe; without it the test would only be easier
+	kill "$pid"
+	code "$pid"
+	kill "$reader"
+	is 143 "$code"
+}
+
+@test "a signal that cuts the last output short is no success" {
+	mkfifo "$BATS_TEST_TMPDIR/fifo"
+	sleep 30 <"$BATS_TEST_TMPDIR/fifo" 3>&- &
+	reader=$!
+	"$mayfly" run -k "$bare" -a test=big </dev/null >"$BATS_TEST_TMPDIR/fifo" 3>&- &
+	pid=$!
+	until_true grep -q '^Seccomp:.2$' "/proc/$pid/status"
+	sleep 1
+	kill "$pid"
+	code "$pid"
+	kill "$reader"
+	is 143 "$code"
+}
+
+@test "SIGTERM ends a VM whose last line cannot be written" {
+	mkfifo "$BATS_TEST_TMPDIR/fifo"
+	sleep 30 <"$BATS_TEST_TMPDIR/fifo" 3>&- &
+	reader=$!
+	(head -c 65536 /dev/zero; exec "$mayfly" run -k "$bare" -a test=triplefault </dev/null 2>&1) >"$BATS_TEST_TMPDIR/fifo" 3>&- &
+	pid=$!
+	until_true grep -q '^Seccomp:.2$' "/proc/$pid/status"
 	sleep 0.5
 	kill "$pid"
 	code "$pid"
 	kill "$reader"
 	is 143 "$code"
+}
+
+@test "an error on stdin is 125, not the end of the input" {
+	run --separate-stderr bash -c "'$mayfly' run -k '$bare' -a test=cat -- x </"
+	failed 125 "cannot read standard input"
+}
+
+@test "what nohup and a script's background ignore is ignored" {
+	run bash -c "trap '' HUP; '$mayfly' run -k '$bare' -a test=spin </dev/null >'$BATS_TEST_TMPDIR/out' 2>&1 3>&- & pid=\$!
+		until grep -q spinning '$BATS_TEST_TMPDIR/out'; do sleep 0.05; done
+		kill -HUP \$pid; sleep 0.3; kill \$pid; wait \$pid; echo \$?"
+	is 143 "$output"
 }
 
 @test "the death of the parent ends the VM" {

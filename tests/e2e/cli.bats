@@ -131,6 +131,29 @@ bad() { run --separate-stderr timeout 30 "$mayfly" run "$@" </dev/null; }
 	failed 125 "cannot write /nowhere/log"
 }
 
+@test "a start that fails leaves the log as it was, and makes none" {
+	echo precious >log
+	bad -k missing --console log
+	failed 125 "cannot open missing"
+	is precious "$(cat log)"
+	bad -k missing --console new
+	ended 125
+	[ ! -e new ]
+}
+
+@test "help that cannot be written is no success" {
+	run --separate-stderr bash -c "'$mayfly' run --help >/dev/full"
+	failed 125 "cannot write standard output"
+	run --separate-stderr bash -c "'$mayfly' --version >/dev/full"
+	failed 125 "cannot write standard output"
+}
+
+@test "a user with very many groups can start" {
+	[ "$(id -u)" = 0 ] || skip "needs root to have many groups"
+	run setpriv --groups "$(seq -s, 10000 11000)" "$mayfly" run -k "$bare" -a test=hello </dev/null
+	is "hello, world" "$output"
+}
+
 @test "control characters in names do not reach the terminal" {
 	bad -k "$(printf 'a\033[31mb\nc')"
 	failed 125 "a?[31mb?c"

@@ -78,6 +78,25 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
 	is 20000 "$("$mayfly" run -k "$vmlinux" -i "$initrd" -- sh -c 'echo $#' sh $(seq 20000))"
 }
 
+@test "more arguments than Linux takes are refused, not cut" {
+	# shellcheck disable=SC2046 # one argument a number
+	run --separate-stderr "$mayfly" run -k "$vmlinux" -i "$initrd" -- sh -c 'echo $#' sh $(yes a | head -n 140000) </dev/null
+	case $status in
+	0) is 140000 "$output" ;;
+	*) failed 126 "shorter" ;;
+	esac
+}
+
+@test "what the initramfs has in /tmp is in sight" {
+	mkdir -p tree/tmp
+	printf '#!/bin/sh\necho from tmp\n' >tree/tmp/prog
+	chmod 755 tree/tmp/prog
+	{ cat "$initrd"; (cd tree && find tmp | cpio -o -H newc 2>/dev/null); } >both
+	run --separate-stderr timeout 60 "$mayfly" run -k "$vmlinux" -i both -- /tmp/prog </dev/null
+	ended 0
+	is "from tmp" "$output"
+}
+
 @test "the guest has the memory and the CPUs it was given" {
 	linux -c 2 -m 512M -- sh -c 'nproc; awk "/MemTotal/ { print int(\$2 / 1024) }" /proc/meminfo'
 	ended 0

@@ -31,10 +31,33 @@ trace() {
 }
 
 @test "no option turns it off" {
-	run "$mayfly" run --help
-	! printf '%s' "$output" | grep -i seccomp
+	run bash -c "'$mayfly' run --help | grep -i seccomp"
+	is 1 "$status"
 	for option in --no-seccomp --seccomp=off --jail=off; do
 		run "$mayfly" run -k "$bare" "$option"
 		is 125 "$status"
 	done
+}
+
+@test "SIGTERM ends the VM in order: by exit, not by the signal" {
+	strace -f -qq -o "$BATS_TEST_TMPDIR/trace" "$mayfly" run -k "$bare" -a test=spin </dev/null >"$BATS_TEST_TMPDIR/out" 3>&- &
+	pid=$!
+	until_true said spinning
+	kill "$(pgrep -P "$pid")"
+	code "$pid"
+	is 143 "$code"
+	grep -q 'exit_group(143)' "$BATS_TEST_TMPDIR/trace"
+}
+
+# Both come from one ppoll: the guest's output, which makes mayfly send TAKEN, and input that must wait for that.
+@test "input that arrives with output is not forgotten" {
+	(echo line; sleep 20) 3>&- | timeout 10 strace -o "$BATS_TEST_TMPDIR/trace" -e trace=ppoll -e inject=ppoll:delay_enter=300000 \
+		"$mayfly" run -k "$bare" -a "test=prompt spin=100000" -- x >"$BATS_TEST_TMPDIR/out"
+	is "prompt line" "$(tr '\n' ' ' <"$BATS_TEST_TMPDIR/out" | sed 's/ $//')"
+}
+
+@test "a host that forbids pidfds runs the guest all the same" {
+	run strace -o "$BATS_TEST_TMPDIR/trace" -e trace=pidfd_open -e inject=pidfd_open:error=EPERM "$mayfly" run -k "$bare" -a test=hello </dev/null
+	is 0 "$status"
+	is "hello, world" "$output"
 }

@@ -2,34 +2,76 @@
 # terminal; the bare guest is on the other side.
 load helpers
 
+setup() {
+	export mayfly bare shown=$BATS_TEST_TMPDIR/typescript
+	cooked='isig icanon iexten echo '
+	raw='-isig -icanon -iexten -echo '
+}
+
+# on_terminal COMMANDS: bash runs them on a terminal, which shows what stands in $shown. Standard input is typed.
+# COMMANDS may use `until_shown TEXT`; a background job gets the terminal as stdin only if told so.
+on_terminal() {
+	{
+		echo 'until_shown() { until grep -q "$1" "$shown"; do sleep 0.05; done; }'
+		echo "$1"
+	} >"$BATS_TEST_TMPDIR/commands"
+	: >"$shown"
+	timeout 30 script -qefc "bash $BATS_TEST_TMPDIR/commands" "$shown" >/dev/null
+	output=$(cat -v "$shown")
+}
+
+# type_after TEXT KEYS: types when the terminal shows TEXT; stays while the terminal lives, as a user does.
+type_after() {
+	until grep -q "$1" "$shown" 2>/dev/null; do sleep 0.05; done
+	printf "$2"
+}
+
 @test "Ctrl-A x ends the VM and the terminal is restored" {
-	run bash -c "(sleep 1; printf '\\001x') | timeout 30 script -qefc \"$mayfly run -k $bare -a test=sleep; echo code \\\$?; stty -a\" /dev/null"
-	has "$output" "asleep"
+	on_terminal '"$mayfly" run -k "$bare" -a test=sleep; echo "code $?"; stty -a' < <(type_after asleep '\001x')
 	has "$output" "code 0"
-	has "$output" "isig icanon iexten echo "
+	has "$output" "$cooked"
+}
+
+@test "Ctrl-A x ends a VM that takes no input, whatever was typed before" {
+	on_terminal '"$mayfly" run -k "$bare" -a test=sleep; echo "code $?"' < <(
+		type_after asleep 'lost keys'
+		sleep 0.3
+		printf '%0100d' 0
+		sleep 0.3
+		printf '\001x'
+	)
+	has "$output" "code 0"
 }
 
 @test "Ctrl-A h shows the help, Ctrl-A Ctrl-A is sent, other keys reach the guest" {
-	run bash -c "(sleep 1; printf '\\001h'; sleep 0.2; printf 'abc\\001\\001'; sleep 0.2; printf .) |
-		timeout 30 script -qefc \"$mayfly run -k $bare -a test=echo\" /dev/null | cat -v"
+	on_terminal '"$mayfly" run -k "$bare" -a "test=echo greet=1"' < <(
+		type_after listening '\001h'
+		type_after 'ends the VM' 'abc\001\001.'
+	)
 	has "$output" "ends the VM"
 	has "$output" "abc^A."
 }
 
 @test "the terminal is raw while the guest runs" {
-	run bash -c "sleep 2 | timeout 30 script -qefc \"$mayfly run -k $bare -a test=sleep </dev/tty & sleep 0.7; stty -a; kill \\\$!; wait\" /dev/null"
-	has "$output" "-isig -icanon -iexten -echo "
+	on_terminal '"$mayfly" run -k "$bare" -a test=sleep </dev/tty & until_shown asleep; stty -a; kill $!; wait' < <(
+		until_true grep -q speed "$shown"
+	)
+	has "$output" "$raw"
 }
 
 @test "SIGTERM and SIGKILL leave the terminal as it was" {
 	for signal in TERM KILL; do
-		run bash -c "sleep 3 | timeout 30 script -qefc \"$mayfly run -k $bare -a test=sleep </dev/tty & sleep 0.5; kill -$signal \\\$!; wait \\\$!; sleep 0.5; stty -a\" /dev/null"
-		has "$output" "asleep"
-		has "$output" "isig icanon iexten echo "
+		on_terminal "\"\$mayfly\" run -k \"\$bare\" -a test=sleep </dev/tty & until_shown asleep; kill -$signal \$!; wait \$!
+			for i in \$(seq 100); do stty -a | grep -q ' icanon' && break; sleep 0.05; done; stty -a" < <(
+			until_true grep -q speed "$shown"
+		)
+		has "$output" "$cooked"
 	done
 }
 
 @test "with a command the terminal is left alone" {
-	run bash -c "sleep 3 | timeout 30 script -qefc \"$mayfly run -k $bare -a test=sleep -v -- x </dev/tty & sleep 0.5; stty -a; kill \\\$!; wait\" /dev/null"
-	has "$output" "isig icanon iexten echo "
+	on_terminal '"$mayfly" run -k "$bare" -a test=sleep -v -- x </dev/tty & until_shown asleep; stty -a; kill $!; wait' < <(
+		until_true grep -q speed "$shown"
+	)
+	has "$output" "$cooked"
 }

@@ -141,6 +141,8 @@ static void test_echo(void)
 	uint8_t byte;
 
 	out8(COM1 + 4, 0x03);
+	if (number_after("greet="))
+		say("listening\n");
 	do {
 		while (!(in8(COM1 + 5) & LSR_READY))
 			;
@@ -237,6 +239,38 @@ static void test_cat(void)
 		taken();
 		frame(6, data, 0);
 	}
+}
+
+/* Says something just when input may come, then copies one frame of it. */
+static void test_prompt(void)
+{
+	static uint8_t data[1024];
+
+	ready();
+	for (volatile unsigned i = number_after("spin="); i; i--)
+		;
+	frame(4, "prompt\n", 7);
+	for (;;) {
+		uint8_t type = receive();
+		unsigned size = receive();
+
+		size |= (unsigned)receive() << 8;
+		for (unsigned i = 0; i < size; i++)
+			data[i] = receive();
+		if (type != 2)
+			continue;
+		frame(4, data, size);
+		taken();
+		end(0, 0);
+	}
+}
+
+/* Fills every buffer between here and a pipe, then is off. */
+static void test_big(void)
+{
+	for (unsigned i = 0; i < 73000; i++)
+		out8(COM1, 'x');
+	power_off();
 }
 
 /* Breaks the protocol. */
@@ -375,6 +409,8 @@ static const struct {
 	{"output", test_output},
 	{"cat", test_cat},
 	{"badframe", test_badframe},
+	{"prompt", test_prompt},
+	{"big", test_big},
 	{"impatient", test_impatient},
 	{"flood", test_flood},
 	{"sleep", test_sleep},

@@ -29,7 +29,10 @@ static int code_of(enum end_cause cause, int number, const char *words, bool wor
 	problem_set(&text, "%s", words ? words : "");
 	ending_set(ending, cause, number, words ? &text : NULL);
 	capture_begin(&capture, STDERR_FILENO);
-	int code = ending_report(ending, workload);
+	struct problem line;
+	int code = ending_code(ending, workload, &line);
+	if (line.text[0])
+		report("%s", line.text);
 	capture_end(&capture);
 	return code;
 }
@@ -37,7 +40,10 @@ static int code_of(enum end_cause cause, int number, const char *words, bool wor
 static int workload_code(unsigned kind, unsigned value)
 {
 	capture_begin(&capture, STDERR_FILENO);
-	int code = ending_workload(kind, value, "/bin/prog");
+	struct problem line;
+	int code = ending_workload_code(kind, value, "/bin/prog", &line);
+	if (line.text[0])
+		report("%s", line.text);
 	capture_end(&capture);
 	return code;
 }

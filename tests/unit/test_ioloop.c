@@ -615,7 +615,7 @@ static void what_the_loop_needs(void **state)
 
 	(void)state;
 	allowed.count = 0;
-	ioloop_allow(&vm.loop, NULL);
+	ioloop_allow(NULL);
 	assert_true(is_allowed(SYS_ppoll, ANY_FD));
 	for (unsigned i = 0; i < COUNT(in); i++)
 		assert_true(is_allowed(SYS_read, in[i]));
