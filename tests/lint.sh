@@ -19,7 +19,7 @@ foreign() {
 	dir=$1
 	shift
 	for file in "$dir"/*.[ch]; do
-		for header in $(sed -n 's/^#include "\(.*\)".*/\1/p' "$file"); do
+		sed -n 's/^#include "\(.*\)".*/\1/p' "$file" | while read -r header; do
 			[ -e "$dir/$header" ] && continue
 			case " $* " in *" $header "*) ;; *) echo "$file includes $header" ;; esac
 		done

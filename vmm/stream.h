@@ -16,7 +16,7 @@ struct stream {
 	int fd;
 	bool terminal;
 	bool may_block; /* then it is used only after poll said that it is ready */
-	bool ready;	/* what the last poll said; the user sets it each time */
+	bool ready;     /* what the last poll said; the user sets it each time */
 	bool ended;     /* end of input, or nobody reads the output */
 };
 
