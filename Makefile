@@ -69,10 +69,12 @@ $(B)/mayfly: $(B)/mayfly.debug tests/check-binary.sh
 INIT_CFLAGS := -std=c11 -Os $(WARNINGS) -fno-pie -fstack-protector-strong -ffunction-sections \
 	-fdata-sections -fno-asynchronous-unwind-tables
 
-$(B)/init: rootfs/init.c devices/channel_wire.h boot/job.h boot/bytes.h Makefile | $(B)/libseccomp
-	$(call say,CC,$<)
-	$(Q)$(CC) -D_GNU_SOURCE= -Idevices -Iboot $(SYSTEM_INCLUDES) $(INIT_CFLAGS) -static -no-pie \
-		-Wl,--gc-sections,--build-id=none,-z,noexecstack -s -o $@ $<
+INIT_SOURCES := $(wildcard rootfs/*.c)
+
+$(B)/init: $(INIT_SOURCES) $(wildcard rootfs/*.h) devices/channel_wire.h boot/job.h boot/bytes.h Makefile | $(B)/libseccomp
+	$(call say,CC,$@)
+	$(Q)$(CC) -D_GNU_SOURCE= -Irootfs -Idevices -Iboot $(SYSTEM_INCLUDES) $(INIT_CFLAGS) -static -no-pie \
+		-Wl,--gc-sections,--build-id=none,-z,noexecstack -s -o $@ $(INIT_SOURCES)
 
 # --- bare guests: no operating system, no libc ---
 

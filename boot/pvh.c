@@ -25,6 +25,19 @@ static bool check_header(struct bytes file, Elf64_Ehdr *header, struct problem *
 	return true;
 }
 
+/* Where two segments share memory, what is loaded would depend on their order. */
+static bool overlaps(const struct image *image, const Elf64_Phdr *program)
+{
+	for (unsigned i = 0; i < image->segment_count; i++) {
+		const struct image_segment *other = &image->segment[i];
+
+		if (program->p_paddr < other->address + other->memory_size &&
+		    other->address < program->p_paddr + program->p_memsz)
+			return true;
+	}
+	return false;
+}
+
 static bool add_segment(struct bytes file, struct image_space space, const Elf64_Phdr *program,
 			struct image *image, struct problem *problem)
 {
@@ -53,6 +66,8 @@ static bool add_segment(struct bytes file, struct image_space space, const Elf64
 			"0x%llx (give it more with -m)",
 			(unsigned long long)program->p_paddr,
 			(unsigned long long)(size + 1023) >> 10, (unsigned long long)space.end);
+	if (overlaps(image, program))
+		return problem_set(problem, "has ELF segments that overlap (the file is damaged)");
 	if (image->segment_count == IMAGE_SEGMENTS_MAX)
 		return problem_set(problem, "has more than %d ELF segments (link it with fewer)",
 				   IMAGE_SEGMENTS_MAX);

@@ -4,7 +4,7 @@
 set -u
 
 cd "$(dirname "$0")/.." || exit 1
-sources='vmm/*.c vmm/*.h vmm/x86_64/*.c vmm/x86_64/*.h boot/*.c boot/*.h devices/*.c devices/*.h rootfs/*.c'
+sources='vmm/*.c vmm/*.h vmm/x86_64/*.c vmm/x86_64/*.h boot/*.c boot/*.h devices/*.c devices/*.h rootfs/*.c rootfs/*.h'
 
 # Nothing below may print; whatever prints is a breach.
 quiet() {
@@ -47,7 +47,7 @@ sizes() {
 	quiet awk 'FNR == 1 { begin = 0 }
 		/^{/ { begin = FNR }
 		/^}/ { if (begin && FNR - begin > 60) print FILENAME ":" begin ": a function of " FNR - begin " lines"; begin = 0 }
-		FNR == 351 { if (FILENAME !~ /rootfs/) print FILENAME ": more than 350 lines" }' $sources
+		FNR == 351 { print FILENAME ": more than 350 lines" }' $sources
 }
 
 # shellcheck disable=SC2086
@@ -58,7 +58,7 @@ manual() { mandoc -Tlint -Wwarning docs/mayfly.1; }
 static() {
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr --suppress=missingInclude \
 		--suppress=ctuuninitvar --suppress=unmatchedSuppression \
-		-Ivmm -Ivmm/x86_64 -Iboot -Idevices vmm boot devices rootfs
+		-Ivmm -Ivmm/x86_64 -Iboot -Idevices -Irootfs vmm boot devices rootfs
 }
 
 checks='layers arches sizes format shell manual static'

@@ -81,6 +81,18 @@ static void ready(void)
 	frame(1, "\1\0", 2);
 }
 
+/* DATA has room for the largest frame. Returns its type. */
+static uint8_t receive_frame(uint8_t *data, unsigned *size)
+{
+	uint8_t type = receive();
+
+	*size = receive();
+	*size |= (unsigned)receive() << 8;
+	for (unsigned i = 0; i < *size; i++)
+		data[i] = receive();
+	return type;
+}
+
 /* Waits for the host's TAKEN. */
 static void taken(void)
 {
@@ -225,12 +237,9 @@ static void test_cat(void)
 
 	ready();
 	for (;;) {
-		uint8_t type = receive();
-		unsigned size = receive();
+		unsigned size;
+		uint8_t type = receive_frame(data, &size);
 
-		size |= (unsigned)receive() << 8;
-		for (unsigned i = 0; i < size; i++)
-			data[i] = receive();
 		if (type == 3)
 			end(0, 0);
 		if (type != 2)
@@ -251,12 +260,9 @@ static void test_prompt(void)
 		;
 	frame(4, "prompt\n", 7);
 	for (;;) {
-		uint8_t type = receive();
-		unsigned size = receive();
+		unsigned size;
+		uint8_t type = receive_frame(data, &size);
 
-		size |= (unsigned)receive() << 8;
-		for (unsigned i = 0; i < size; i++)
-			data[i] = receive();
 		if (type != 2)
 			continue;
 		frame(4, data, size);

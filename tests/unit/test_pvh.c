@@ -354,6 +354,26 @@ static void a_kernel_without_segments(void **state)
 	assert_refused("PVH entry");
 }
 
+/* What is loaded must not depend on the order of the segments. */
+static void segments_that_overlap(void **state)
+{
+	(void)state;
+	for (int shift = -1; shift <= 1; shift++) {
+		set_up(state);
+		put_le32(elf + PHDR(1, p_type), PT_LOAD);
+		put_le64(elf + PHDR(1, p_offset), 0);
+		put_le64(elf + PHDR(1, p_filesz), 16);
+		put_le64(elf + PHDR(1, p_memsz), 16);
+		put_le64(elf + PHDR(1, p_paddr),
+			 get_le64(elf + PHDR(0, p_paddr)) + get_le64(elf + PHDR(0, p_memsz)) +
+				 (uint64_t)shift);
+		if (shift < 0)
+			assert_refused("overlap");
+		else
+			assert_false(!parse() && strstr(problem.text, "overlap"));
+	}
+}
+
 #define PVH_TEST(test) cmocka_unit_test_setup(test, set_up)
 
 int main(void)
@@ -371,6 +391,7 @@ int main(void)
 		PVH_TEST(a_segment_may_end_with_memory),
 		PVH_TEST(segments_over_boot_data),
 		PVH_TEST(segments_beyond_the_file),
+		PVH_TEST(segments_that_overlap),
 		PVH_TEST(no_note),
 		PVH_TEST(damaged_notes),
 		PVH_TEST(notes_at_the_end_of_the_file),

@@ -1,0 +1,125 @@
+#include "system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/random.h>
+#include <net/if.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void say(const char *text)
+{
+	if (write(STDERR_FILENO, text, strlen(text)) < 0)
+		return;
+}
+
+_Noreturn void give_up(const char *what)
+{
+	say("mayfly init: ");
+	say(what);
+	say(": ");
+	say(strerror(errno));
+	say("\n");
+	sync();
+	reboot(RB_AUTOBOOT);
+	_exit(1);
+}
+
+static void mount_all(void)
+{
+	static const struct {
+		const char *type, *target, *data;
+		unsigned long flags;
+		mode_t mode; /* of the directory, if it is not there */
+	} mounts[] = {
+		{"devtmpfs", "/dev", "", MS_NOSUID, 0755},
+		{"proc", "/proc", "", MS_NOSUID | MS_NODEV | MS_NOEXEC, 0555},
+		{"sysfs", "/sys", "", MS_NOSUID | MS_NODEV | MS_NOEXEC, 0555},
+		{"cgroup2", "/sys/fs/cgroup", "", MS_NOSUID | MS_NODEV | MS_NOEXEC, 0755},
+		{"devpts", "/dev/pts", "mode=0620,gid=5,ptmxmode=0666", MS_NOSUID | MS_NOEXEC,
+		 0755},
+		{"tmpfs", "/dev/shm", "mode=1777", MS_NOSUID | MS_NODEV, 01777},
+		{"mqueue", "/dev/mqueue", "", MS_NOSUID | MS_NODEV | MS_NOEXEC, 01777},
+	};
+
+	/* A kernel without one of these still runs what does not need it. */
+	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
+		mkdir(mounts[i].target, mounts[i].mode);
+		mount(mounts[i].type, mounts[i].target, mounts[i].type, mounts[i].flags,
+		      mounts[i].data);
+	}
+}
+
+/* Nothing is mounted on these: what the user's initramfs has there stays in sight, and the root is in
+ * memory anyway. */
+static void make_directories(void)
+{
+	mkdir("/run", 0755);
+	if (mkdir("/tmp", 01777) == 0)
+		chmod("/tmp", 01777);
+}
+
+static void link_devices(void)
+{
+	static const char *const links[][2] = {
+		{"/proc/self/fd", "/dev/fd"},
+		{"/proc/self/fd/0", "/dev/stdin"},
+		{"/proc/self/fd/1", "/dev/stdout"},
+		{"/proc/self/fd/2", "/dev/stderr"},
+	};
+
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+		if (symlink(links[i][0], links[i][1]) < 0)
+			continue; /* it is there */
+}
+
+static void raise_loopback(void)
+{
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	ioctl(fd, SIOCSIFFLAGS, &request);
+	close(fd);
+}
+
+/* The host's random bytes: a guest whose CPU has no RDRAND could wait for entropy for minutes. */
+static void seed_random(const char *seed)
+{
+	struct {
+		struct rand_pool_info info;
+		uint8_t bytes[32];
+	} pool = {.info = {.entropy_count = 256, .buf_size = 32}};
+	int fd;
+
+	if (!seed || strlen(seed) != 2 * sizeof(pool.bytes))
+		return;
+	fd = open("/dev/random", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	for (size_t i = 0; i < sizeof(pool.bytes); i++) {
+		char digits[3] = {seed[2 * i], seed[2 * i + 1], '\0'};
+
+		pool.bytes[i] = (uint8_t)strtoul(digits, NULL, 16);
+	}
+	ioctl(fd, RNDADDENTROPY, &pool);
+	close(fd);
+}
+
+void system_set_up(const char *seed)
+{
+	mount_all();
+	make_directories();
+	link_devices();
+	raise_loopback();
+	sethostname("mayfly", 6);
+	seed_random(seed);
+}

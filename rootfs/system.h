@@ -1,0 +1,13 @@
+/* What a program expects of a running Linux: mounts, devices, a loopback, entropy. */
+#ifndef MAYFLY_SYSTEM_H
+#define MAYFLY_SYSTEM_H
+
+/* Says WHAT and errno on the console, all that is left without the channel, and resets the machine; the host
+ * notices that there is no result. */
+_Noreturn void give_up(const char *what);
+
+/* Sets everything up as far as the kernel lets us. SEED is 64 hexadecimal digits for its random number
+ * generator, or NULL. */
+void system_set_up(const char *seed);
+
+#endif
