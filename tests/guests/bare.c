@@ -254,21 +254,25 @@ static void test_cat(void)
 static void test_prompt(void)
 {
 	static uint8_t data[1024];
+	unsigned size = 0;
+	bool was_taken = false;
 
 	ready();
 	for (volatile unsigned i = number_after("spin="); i; i--)
 		;
 	frame(4, "prompt\n", 7);
-	for (;;) {
-		unsigned size;
-		uint8_t type = receive_frame(data, &size);
+	while (!was_taken || !size) {
+		unsigned length;
+		uint8_t type = receive_frame(data, &length);
 
-		if (type != 2)
-			continue;
-		frame(4, data, size);
-		taken();
-		end(0, 0);
+		if (type == 6)
+			was_taken = true;
+		if (type == 2)
+			size = length;
 	}
+	frame(4, data, size);
+	taken();
+	end(0, 0);
 }
 
 /* Fills every buffer between here and a pipe, then is off. */
