@@ -194,7 +194,7 @@ load helpers
 
 @test "what nohup and a script's background ignore is ignored" {
 	run bash -c "trap '' HUP; '$mayfly' run -k '$bare' -a test=spin </dev/null >'$BATS_TEST_TMPDIR/out' 2>&1 3>&- & pid=\$!
-		until grep -q spinning '$BATS_TEST_TMPDIR/out'; do sleep 0.05; done
+		until grep -qs spinning '$BATS_TEST_TMPDIR/out'; do sleep 0.05; done
 		kill -HUP \$pid; sleep 0.3; kill \$pid; wait \$pid; echo \$?"
 	is 143 "$output"
 }

@@ -49,13 +49,6 @@ trace() {
 	grep -q 'exit_group(143)' "$BATS_TEST_TMPDIR/trace"
 }
 
-# Both come from one ppoll: the guest's output, which makes mayfly send TAKEN, and input that must wait for that.
-@test "input that arrives with output is not forgotten" {
-	(echo line; sleep 20) 3>&- | timeout 10 strace -o "$BATS_TEST_TMPDIR/trace" -e trace=ppoll -e inject=ppoll:delay_enter=300000 \
-		"$mayfly" run -k "$bare" -a "test=prompt spin=100000" -- x >"$BATS_TEST_TMPDIR/out"
-	is "prompt line" "$(tr '\n' ' ' <"$BATS_TEST_TMPDIR/out" | sed 's/ $//')"
-}
-
 @test "a host that forbids pidfds runs the guest all the same" {
 	run strace -o "$BATS_TEST_TMPDIR/trace" -e trace=pidfd_open -e inject=pidfd_open:error=EPERM "$mayfly" run -k "$bare" -a test=hello </dev/null
 	is 0 "$status"

@@ -250,31 +250,6 @@ static void test_cat(void)
 	}
 }
 
-/* Says something just when input may come, then copies one frame of it. */
-static void test_prompt(void)
-{
-	static uint8_t data[1024];
-	unsigned size = 0;
-	bool was_taken = false;
-
-	ready();
-	for (volatile unsigned i = number_after("spin="); i; i--)
-		;
-	frame(4, "prompt\n", 7);
-	while (!was_taken || !size) {
-		unsigned length;
-		uint8_t type = receive_frame(data, &length);
-
-		if (type == 6)
-			was_taken = true;
-		if (type == 2)
-			size = length;
-	}
-	frame(4, data, size);
-	taken();
-	end(0, 0);
-}
-
 /* Fills every buffer between here and a pipe, then is off. */
 static void test_big(void)
 {
@@ -419,7 +394,7 @@ static const struct {
 	{"output", test_output},
 	{"cat", test_cat},
 	{"badframe", test_badframe},
-	{"prompt", test_prompt},
+
 	{"big", test_big},
 	{"impatient", test_impatient},
 	{"flood", test_flood},
