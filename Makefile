@@ -116,6 +116,13 @@ $(B)/initramfs.cpio: rootfs/initramfs.sh images/tree.sh
 	$(Q)mkdir -p $(@D)
 	$(Q)rootfs/initramfs.sh $(ARCH) $@
 
+# To be appended to initramfs.cpio: what tests need in a guest.
+$(B)/tools.cpio: rootfs/tools-initramfs.sh images/tools.sh images/iperf3.c images/debian-kernel.sh images/tree.sh \
+		images/apt.sh images/cache.sh
+	$(Q)images/deps.sh lab
+	$(Q)mkdir -p $(@D)
+	$(Q)rootfs/tools-initramfs.sh $(ARCH) $@
+
 $(B)/debian-vmlinuz: images/debian-kernel.sh images/apt.sh images/cache.sh
 	$(Q)images/deps.sh lab
 	$(Q)mkdir -p $(@D)
@@ -134,7 +141,7 @@ install: $(B)/mayfly ## install the launcher and its manual (PREFIX, DESTDIR)
 # --- tests ---
 
 # What unit tests and fuzzers link: everything that needs neither KVM nor a running VM.
-UNIT_CODE := $(PURE_SOURCES) $(addprefix vmm/,ram.c report.c options.c bus.c ending.c fdplan.c file.c stream.c) \
+UNIT_CODE := $(PURE_SOURCES) $(addprefix vmm/,ram.c report.c options.c device_options.c bus.c ending.c fdplan.c file.c stream.c storage.c tap.c) \
 	vmm/$(ARCH)/layout.c vmm/$(ARCH)/guest_cpuid.c tests/unit/sysfilter_stub.c
 UNIT_TESTS := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
 FUZZERS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
@@ -184,7 +191,7 @@ check: check-deps ## run all tests; ends with "N passed, N failed, N skipped"
 	$(Q)$(MAKE) --no-print-directory check-build
 	$(Q)tests/check.sh $(ARCH)
 
-check-build: $(B)/mayfly $(BUILT) $(B)/initramfs.cpio $(B)/debian-vmlinuz $(GUESTS) $(TESTS)
+check-build: $(B)/mayfly $(BUILT) $(B)/initramfs.cpio $(B)/tools.cpio $(B)/debian-vmlinuz $(GUESTS) $(TESTS)
 
 lint: ## check style, layers, shell scripts and the manual
 	$(Q)images/deps.sh check

@@ -74,7 +74,8 @@ on_host() { bats --tap "$@"; }
 in_lab() {
 	"$here/lab/lab.sh" -a "$arch" -t 900 -f "$files/mayfly:/t/mayfly" -f "$files/vmlinux:/t/vmlinux" \
 		-f "$files/bzImage:/t/bzImage" -f "$files/initramfs.cpio:/t/initramfs.cpio" \
-		-f "$files/debian-vmlinuz:/t/debian-vmlinuz" -f "$files/guests:/t/guests" -f "$here/e2e:/t/e2e" -f README.md:/t/README.md \
+		-f "$files/tools.cpio:/t/tools.cpio" -f "$files/debian-vmlinuz:/t/debian-vmlinuz" \
+		-f "$files/guests:/t/guests" -f "$here/e2e:/t/e2e" -f README.md:/t/README.md \
 		-- env E2E_FILES=/t bats --tap "$@"
 }
 

@@ -3,9 +3,10 @@
 #
 #   lab.sh [-a ARCH] [-t SECONDS] [-m MIB] [-c CPUS] [-f HOSTPATH[:LABPATH]]... -- COMMAND [ARG...]
 #
-# Each -f puts a file or a directory into the lab, as LABPATH (default: /NAME). COMMAND runs as root with busybox, bash
-# and bats at hand and /dev/kvm, /dev/net/tun, /dev/pts, /proc, /sys and a tmpfs on /tmp. Its output, both streams, is
-# passed on as it comes, less the carriage returns at line ends that consoles add.
+# Each -f puts a file or a directory into the lab, as LABPATH (default: /NAME). COMMAND runs as root with busybox, bash,
+# bats and the programs of images/tools.sh at hand and /dev/kvm, /dev/net/tun, /dev/pts, /proc, /sys and a tmpfs on /tmp;
+# it can make bridges, macvlan and macvtap links. Its output, both streams, is passed on as it comes, less the carriage
+# returns at line ends that consoles add.
 # Exit: COMMAND's code; 124 when SECONDS (default 120) have passed; 125 when the lab itself failed; a line on stderr
 # says so for both.
 # shellcheck disable=SC2317 # functions that are called by name look unreachable
@@ -59,6 +60,14 @@ lab_init() {
 	END
 }
 
+# busybox's applets of the same names give way: their directories come first in the path.
+copy_tools() {
+	for program in "$tools"/bin/*; do
+		for directory in bin sbin usr/bin usr/sbin; do rm -f "$1/$directory/${program##*/}"; done
+		cp -a "$program" "$1/usr/bin"
+	done
+}
+
 # The part of the lab that is the same in every run. The modules' names carry the order they are loaded in.
 build_base() {
 	progress BUILD "lab host for $arch"
@@ -73,6 +82,7 @@ build_base() {
 	cp "$(dpkg -L bash-static | grep '/bin/bash-static$')" "$1/tree/bin/bash"
 	dpkg -L bats | grep -E '^/usr/(bin|lib|libexec)/' | cut -c2- | tar -C / -cf - --no-recursion -T - |
 		tar -xf - -C "$1/tree"
+	copy_tools "$1/tree"
 	lab_init >"$1/tree/init"
 	chmod 755 "$1/tree/init"
 	tree_pack "$1/tree" "$1/base.cpio"
@@ -169,13 +179,14 @@ shift $((OPTIND - 1))
 [ $# -gt 0 ] || usage
 
 case $arch in
-x86_64) modules='irqbypass kvm kvm-amd tun' ;;
+x86_64) modules='irqbypass kvm kvm-amd tun tap macvlan macvtap llc stp bridge' ;;
 *) lab_fail "no recipe for architecture $arch" ;;
 esac
 
 kernel=$("$images/debian-kernel.sh" "$arch")
+tools=$("$images/tools.sh" "$arch")
 versions=$(installed busybox-static bash-static bats)
-key=$(cache_key "$0" "$images/tree.sh" "$kernel" "$versions")
+key=$(cache_key "$0" "$images/tree.sh" "$kernel" "$tools" "$versions")
 base=$(cache_entry "lab-$arch" "$key" build_base)
 
 printf 'exec %s\n' "$(quoted "$@")" >"$work/tree/lab/command"
