@@ -1,6 +1,7 @@
 #include "ram.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -89,4 +90,30 @@ bool ram_write(const struct ram *ram, gpa_t to, const void *buffer, size_t lengt
 	if (length) /* a BUFFER of nothing may be NULL */
 		memcpy(host, buffer, length);
 	return true;
+}
+
+bool ram_holds(const struct ram *ram, gpa_t start, size_t length)
+{
+	return locate(ram, start, length) != NULL;
+}
+
+bool ram_span(const struct ram *ram, gpa_t start, size_t length, struct iovec *span)
+{
+	*span = (struct iovec){.iov_base = locate(ram, start, length), .iov_len = length};
+	return span->iov_base != NULL;
+}
+
+uint16_t ram_load16_acquire(const struct ram *ram, gpa_t address)
+{
+	_Atomic uint16_t *index = (_Atomic uint16_t *)(void *)locate(ram, address, sizeof(*index));
+
+	return index ? atomic_load_explicit(index, memory_order_acquire) : 0;
+}
+
+void ram_store16_release(const struct ram *ram, gpa_t address, uint16_t value)
+{
+	_Atomic uint16_t *index = (_Atomic uint16_t *)(void *)locate(ram, address, sizeof(*index));
+
+	if (index)
+		atomic_store_explicit(index, value, memory_order_release);
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "report.h"
 
@@ -45,5 +46,18 @@ uint64_t ram_host(const struct ram *ram, unsigned index);
  * What was read is a snapshot: the compiler cannot fetch it a second time. */
 bool ram_read(const struct ram *ram, gpa_t from, void *buffer, size_t length);
 bool ram_write(const struct ram *ram, gpa_t to, const void *buffer, size_t length);
+
+/* True if all LENGTH bytes from START on lie in one range. */
+bool ram_holds(const struct ram *ram, gpa_t start, size_t length);
+
+/* The same bytes as an iovec, for a system call that moves bulk data, and for nothing else: what it
+ * points to is the guest's and may change at any time. */
+bool ram_span(const struct ram *ram, gpa_t start, size_t length, struct iovec *span);
+
+/* A ring's 16-bit index, which the guest's CPUs write and read at the same time: whole, never torn.
+ * ADDRESS is even and in RAM (ram_holds); elsewhere a load gives 0 and a store is lost. What was
+ * written before the store is seen by whoever sees it; what is read after the load is no older. */
+uint16_t ram_load16_acquire(const struct ram *ram, gpa_t address);
+void ram_store16_release(const struct ram *ram, gpa_t address, uint16_t value);
 
 #endif
