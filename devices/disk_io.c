@@ -1,0 +1,124 @@
+#include "disk_io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <string.h>
+#include <unistd.h>
+
+bool disk_io_complain(struct disk *disk, const char *what)
+{
+	if (!atomic_flag_test_and_set(&disk->complained))
+		report("warning: cannot %s %s: %s (the guest gets an I/O error; this is said once)",
+		       what, disk->name, strerror(errno));
+	return false;
+}
+
+ssize_t disk_io_once(int fd, enum disk_direction direction, const struct iovec *iov, unsigned count,
+		     uint64_t position)
+{
+	return direction == DISK_WRITE ? pwritev(fd, iov, (int)count, (off_t)position)
+				       : preadv(fd, iov, (int)count, (off_t)position);
+}
+
+static bool is_aligned(const struct iovec *iov, unsigned count, uint32_t alignment)
+{
+	uintptr_t all = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		all |= (uintptr_t)iov[i].iov_base | iov[i].iov_len;
+	return all % alignment == 0;
+}
+
+/* O_DIRECT takes memory of its own alignment only, and the guest's need not have it. */
+static ssize_t transfer_bounced(struct disk *disk, enum disk_direction direction, uint64_t position,
+				const struct chain *chain, uint32_t offset, uint32_t length)
+{
+	struct iovec iov = {disk->bounce, length < DISK_BOUNCE_SIZE ? length : DISK_BOUNCE_SIZE};
+	ssize_t done;
+
+	pthread_mutex_lock(&disk->bounce_lock);
+	if (direction == DISK_WRITE)
+		chain_read(chain, offset, disk->bounce, (uint32_t)iov.iov_len);
+	done = disk_io_once(disk->fd, direction, &iov, 1, position);
+	if (direction == DISK_READ && done > 0)
+		chain_write(chain, offset, disk->bounce, (uint32_t)done);
+	pthread_mutex_unlock(&disk->bounce_lock);
+	return done;
+}
+
+static ssize_t transfer_chain(struct disk *disk, int fd, enum disk_direction direction,
+			      uint64_t position, const struct chain *chain, uint32_t offset,
+			      uint32_t length)
+{
+	struct iovec iov[VIRTQ_SIZE_MAX];
+	unsigned count = direction == DISK_WRITE ? chain_readable_iov(chain, offset, length, iov)
+						 : chain_writable_iov(chain, offset, length, iov);
+
+	if (disk->direct && fd == disk->fd && !is_aligned(iov, count, disk->direct))
+		return transfer_bounced(disk, direction, position, chain, offset, length);
+	return disk_io_once(fd, direction, iov, count, position);
+}
+
+bool disk_io_move(struct disk *disk, int fd, enum disk_direction direction, uint64_t position,
+		  const struct chain *chain, uint32_t offset, uint32_t length)
+{
+	while (length) {
+		ssize_t done = transfer_chain(disk, fd, direction, position, chain, offset, length);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done == 0)
+			errno = ENODATA; /* the file has become shorter */
+		if (done <= 0)
+			return disk_io_complain(disk, direction == DISK_WRITE ? "write" : "read");
+		position += (uint64_t)done;
+		offset += (uint32_t)done;
+		length -= (uint32_t)done;
+	}
+	return true;
+}
+
+bool disk_io_allocate(int fd, int mode, uint64_t position, uint64_t length)
+{
+	while (fallocate(fd, mode | FALLOC_FL_KEEP_SIZE, (off_t)position, (off_t)length) < 0)
+		if (errno != EINTR)
+			return false;
+	return true;
+}
+
+static bool write_zeros(struct disk *disk, int fd, uint64_t position, uint64_t length)
+{
+	static const uint8_t zeros[DISK_CLUSTER] __attribute__((aligned(DISK_CLUSTER)));
+
+	while (length) {
+		struct iovec iov[16];
+		unsigned count = 0;
+
+		for (uint64_t left = length; left && count < 16; count++) {
+			uint64_t piece = left < sizeof(zeros) ? left : sizeof(zeros);
+
+			iov[count] = (struct iovec){(void *)(uintptr_t)zeros, piece};
+			left -= piece;
+		}
+		ssize_t done = disk_io_once(fd, DISK_WRITE, iov, count, position);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return disk_io_complain(disk, "write");
+		position += (uint64_t)done;
+		length -= (uint64_t)done;
+	}
+	return true;
+}
+
+bool disk_io_zero(struct disk *disk, int fd, uint64_t position, uint64_t length, bool may_unmap)
+{
+	int mode = may_unmap ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE;
+
+	if (length == 0 || disk_io_allocate(fd, mode, position, length))
+		return true;
+	if (errno == EOPNOTSUPP)
+		return write_zeros(disk, fd, position, length);
+	return disk_io_complain(disk, "write zeros to");
+}
