@@ -1,0 +1,146 @@
+#include "virtio_net_rx.h"
+
+#include <errno.h>
+#include <linux/virtio_config.h>
+#include <string.h>
+#include <sys/uio.h>
+
+enum received { TAKEN, IDLE, STARVED };
+
+static void count_received(struct virtio_net *net, uint32_t bytes)
+{
+	virtio_count(&net->virtio, STAT_IN, 1);
+	virtio_count(&net->virtio, STAT_IN_BYTES, bytes - VIRTIO_NET_HEADER);
+}
+
+/* A buffer without room for the header comes back empty (§5.1.6.3.1 forbids it). */
+static bool is_usable(struct virtio_net *net, struct virtq *ring, const struct chain *chain)
+{
+	if (chain->write_size >= VIRTIO_NET_HEADER)
+		return true;
+	virtq_push(ring, net->virtio.ram, chain->head, 0);
+	virtio_count(&net->virtio, STAT_ERRORS, 1);
+	return false;
+}
+
+static void set_num_buffers(const struct chain *first, unsigned buffers)
+{
+	uint16_t value = (uint16_t)buffers;
+
+	chain_write(first, offsetof(struct virtio_net_hdr_v1, num_buffers), &value, sizeof(value));
+}
+
+/* The held packet into as many buffers as it takes (§5.1.6.3.2); all of them appear at once. */
+static enum received deliver_held(struct virtio_net *net, unsigned index)
+{
+	struct virtio_net_pair *pair = &net->pair[index];
+	struct virtq *ring = &net->virtio.queue[2 * index].ring;
+	struct chain first, rest;
+	unsigned buffers = 0;
+
+	for (uint32_t done = 0; done < pair->held; buffers++) {
+		struct chain *chain = buffers ? &rest : &first;
+		uint32_t left = pair->held - done;
+
+		if (buffers == ring->size || !virtio_next(&net->virtio, 2 * index, chain)) {
+			virtq_rewind(ring, buffers, buffers);
+			if (buffers < ring->size)
+				return STARVED;
+			pair->held = 0; /* all of its buffers together are too small */
+			virtio_count(&net->virtio, STAT_ERRORS, 1);
+			return TAKEN;
+		}
+		if (!buffers && !is_usable(net, ring, chain))
+			return TAKEN;
+		uint32_t piece = chain->write_size < left ? chain->write_size : left;
+		chain_write(chain, 0, pair->packet + done, piece);
+		virtq_push(ring, net->virtio.ram, chain->head, piece);
+		done += piece;
+	}
+	set_num_buffers(&first, buffers);
+	count_received(net, pair->held);
+	pair->held = 0;
+	return TAKEN;
+}
+
+/* What of the packet went into the driver's buffer is brought to the rest of it. */
+static void hold(struct virtio_net_pair *pair, const struct iovec *iov, unsigned count,
+		 uint32_t bytes)
+{
+	uint8_t *to = pair->packet;
+
+	for (unsigned i = 0; i < count; i++) {
+		memcpy(to, iov[i].iov_base, iov[i].iov_len);
+		to += iov[i].iov_len;
+	}
+	pair->held = bytes;
+}
+
+static enum received explain(struct virtio_net *net, unsigned index, int error)
+{
+	struct virtio_net_pair *pair = &net->pair[index];
+
+	if (error == EAGAIN || error == EINTR)
+		return IDLE;
+	/* A queue that was just detached says the same as one whose interface is gone. */
+	if (index < atomic_load(&net->active)) {
+		pair->tap_gone = true;
+		if (!atomic_flag_test_and_set(&net->virtio.complained))
+			report("warning: %s is gone: the guest is cut off", net->virtio.label);
+	}
+	return IDLE;
+}
+
+/* Straight into the driver's first buffer; what does not fit there goes to our own memory. */
+static enum received receive_packet(struct virtio_net *net, unsigned index)
+{
+	struct virtio_net_pair *pair = &net->pair[index];
+	struct virtq *ring = &net->virtio.queue[2 * index].ring;
+	struct iovec iov[VIRTQ_SIZE_MAX + 1];
+	struct chain chain;
+
+	if (pair->held)
+		return deliver_held(net, index);
+	if (!virtio_next(&net->virtio, 2 * index, &chain))
+		return STARVED;
+	if (!is_usable(net, ring, &chain))
+		return TAKEN;
+	uint32_t room =
+		chain.write_size < sizeof(pair->packet) ? chain.write_size : sizeof(pair->packet);
+	unsigned count = chain_writable_iov(&chain, 0, room, iov);
+	iov[count] = (struct iovec){pair->packet + room, sizeof(pair->packet) - room};
+	ssize_t bytes = readv(pair->tap_fd, iov, (int)count + 1);
+	if (bytes > 0 && (uint32_t)bytes <= room) {
+		set_num_buffers(&chain, 1);
+		virtq_push(ring, net->virtio.ram, chain.head, (uint32_t)bytes);
+		count_received(net, (uint32_t)bytes);
+		return TAKEN;
+	}
+	virtq_rewind(ring, 1, 0);
+	if (bytes <= 0)
+		return explain(net, index, errno);
+	if (!(net->virtio.accepted & VIRTIO_FEATURE(VIRTIO_NET_F_MRG_RXBUF))) {
+		virtio_count(&net->virtio, STAT_ERRORS, 1);
+		return TAKEN;
+	}
+	hold(pair, iov, count, (uint32_t)bytes);
+	return deliver_held(net, index);
+}
+
+enum virtio_net_wait virtio_net_receive(struct virtio_net *net, unsigned index)
+{
+	unsigned queue = 2 * index;
+	struct virtq *ring = &net->virtio.queue[queue].ring;
+	enum received received = TAKEN;
+
+	if (!virtio_begin(&net->virtio, queue))
+		return NET_AWAIT_KICK;
+	for (unsigned i = 0; i < VIRTIO_NET_BATCH && received == TAKEN; i++)
+		received = receive_packet(net, index);
+	if (ring->next_used != ring->published)
+		virtio_publish(&net->virtio, queue);
+	virtio_end(&net->virtio, queue);
+	if (received == TAKEN)
+		return NET_MORE;
+	return received == IDLE && !net->pair[index].tap_gone ? NET_AWAIT_TAP : NET_AWAIT_KICK;
+}
