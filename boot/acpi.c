@@ -121,6 +121,9 @@ static uint64_t add_dsdt(struct builder *builder, const struct acpi *fields)
 	scope = aml_begin_scope(&aml, "_SB_");
 	for (unsigned i = 0; i < fields->uart_count; i++)
 		aml_uart(&aml, i, fields->uart[i].port, fields->uart[i].gsi);
+	for (unsigned i = 0; i < fields->virtio_count; i++)
+		aml_virtio(&aml, i, fields->virtio[i].address, fields->virtio[i].size,
+			   fields->virtio[i].gsi);
 	aml_end(&aml, scope);
 	return end(builder, dsdt, (size_t)(aml.next - dsdt));
 }

@@ -6,11 +6,17 @@
 #include <stdint.h>
 
 #define ACPI_UARTS_MAX 2
+#define ACPI_VIRTIO_MAX 8
 #define ACPI_SIZE_MAX 4096
 
 struct acpi_uart {
 	uint16_t port; /* first of 8 I/O ports */
 	uint32_t gsi;  /* edge, active high */
+};
+
+struct acpi_virtio {
+	uint32_t address, size; /* of the registers */
+	uint32_t gsi;           /* edge, active high */
 };
 
 struct acpi {
@@ -22,6 +28,8 @@ struct acpi {
 	uint16_t sleep_control_port; /* §4.8.3.7; the status register is the port after it */
 	unsigned uart_count;
 	struct acpi_uart uart[ACPI_UARTS_MAX];
+	unsigned virtio_count;
+	struct acpi_virtio virtio[ACPI_VIRTIO_MAX];
 };
 
 #define ACPI_S5_TYPE 5         /* what \_S5 says */

@@ -7,9 +7,11 @@
 /* Opcodes, §20.2. */
 enum {
 	ZERO_OP = 0x00,
+	ONE_OP = 0x01,
 	NAME_OP = 0x08,
 	BYTE_PREFIX = 0x0a,
 	DWORD_PREFIX = 0x0c,
+	STRING_PREFIX = 0x0d,
 	SCOPE_OP = 0x10,
 	BUFFER_OP = 0x11,
 	PACKAGE_OP = 0x12,
@@ -21,6 +23,8 @@ enum {
 enum {
 	IO_PORT = 0x47,
 	IO_DECODE_16 = 1,
+	MEMORY_32_FIXED = 0x86,
+	MEMORY_WRITABLE = 1,
 	EXTENDED_INTERRUPT = 0x89,
 	INTERRUPT_CONSUMER_EDGE_HIGH = 0x03,
 	END_TAG = 0x79,
@@ -105,40 +109,90 @@ static void put_interrupt(struct aml *aml, uint32_t gsi)
 	put32(aml, gsi);
 }
 
-static void put_uart_resources(struct aml *aml, uint16_t port, uint32_t gsi)
+/* Opens _CRS, a buffer of SIZE bytes of resource descriptors, the end tag included. */
+static struct aml_block begin_resources(struct aml *aml, uint8_t size)
 {
-	enum { SIZE = 8 + 9 + 2 }; /* the three descriptors */
-
 	put8(aml, NAME_OP);
 	put_name(aml, "_CRS");
 	put8(aml, BUFFER_OP);
 	struct aml_block buffer = begin_block(aml);
 	put8(aml, BYTE_PREFIX);
-	put8(aml, SIZE);
-	put_io_ports(aml, port, 8);
-	put_interrupt(aml, gsi);
+	put8(aml, size);
+	return buffer;
+}
+
+static void end_resources(struct aml *aml, struct aml_block buffer)
+{
 	put8(aml, END_TAG);
 	put8(aml, 0); /* checksum 0: not checked */
 	aml_end(aml, buffer);
 }
 
-void aml_uart(struct aml *aml, unsigned number, uint16_t port, uint32_t gsi)
+/* A device's name: three letters and a digit. */
+static struct aml_block begin_device(struct aml *aml, const char *letters, unsigned digit)
 {
-	char name[5] = "COM1";
+	char name[4];
 
-	name[3] = (char)('1' + (int)number);
+	memcpy(name, letters, 3);
+	name[3] = (char)('0' + digit);
 	put8(aml, EXT_OP_PREFIX);
 	put8(aml, DEVICE_OP);
 	struct aml_block device = begin_block(aml);
 	put_name(aml, name);
+	return device;
+}
+
+static void put_byte_name(struct aml *aml, const char *name, unsigned value)
+{
+	put8(aml, NAME_OP);
+	put_name(aml, name);
+	put8(aml, BYTE_PREFIX);
+	put8(aml, value);
+}
+
+void aml_uart(struct aml *aml, unsigned number, uint16_t port, uint32_t gsi)
+{
+	struct aml_block device = begin_device(aml, "COM", number + 1);
+
 	put8(aml, NAME_OP);
 	put_name(aml, "_HID");
 	put8(aml, DWORD_PREFIX);
 	put32(aml, EISA_ID_PNP0501);
+	put_byte_name(aml, "_UID", number + 1);
+	struct aml_block resources = begin_resources(aml, 8 + 9 + 2);
+	put_io_ports(aml, port, 8);
+	put_interrupt(aml, gsi);
+	end_resources(aml, resources);
+	aml_end(aml, device);
+}
+
+static void put_memory(struct aml *aml, uint32_t address, uint32_t size)
+{
+	put8(aml, MEMORY_32_FIXED);
+	put8(aml, 9); /* length of what follows, 16 bits */
+	put8(aml, 0);
+	put8(aml, MEMORY_WRITABLE);
+	put32(aml, address);
+	put32(aml, size);
+}
+
+void aml_virtio(struct aml *aml, unsigned number, uint32_t address, uint32_t size, uint32_t gsi)
+{
+	static const char id[] = "LNRO0005";
+	struct aml_block device = begin_device(aml, "VIO", number);
+
 	put8(aml, NAME_OP);
-	put_name(aml, "_UID");
-	put8(aml, BYTE_PREFIX);
-	put8(aml, number + 1);
-	put_uart_resources(aml, port, gsi);
+	put_name(aml, "_HID");
+	put8(aml, STRING_PREFIX);
+	memcpy(aml->next, id, sizeof(id)); /* with its NUL */
+	aml->next += sizeof(id);
+	put_byte_name(aml, "_UID", number);
+	put8(aml, NAME_OP);
+	put_name(aml, "_CCA"); /* §6.2.17: the device sees what the CPU's caches hold */
+	put8(aml, ONE_OP);
+	struct aml_block resources = begin_resources(aml, 12 + 9 + 2);
+	put_memory(aml, address, size);
+	put_interrupt(aml, gsi);
+	end_resources(aml, resources);
 	aml_end(aml, device);
 }

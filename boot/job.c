@@ -27,6 +27,12 @@ static void put_string(struct text *text, enum job_tag tag, const char *value)
 	put(text, value, strlen(value) + 1);
 }
 
+static void put_optional(struct text *text, enum job_tag tag, const char *value)
+{
+	if (value)
+		put_string(text, tag, value);
+}
+
 /* OUT has room for two digits a byte and a NUL. */
 static void to_hex(char *out, const uint8_t *bytes, size_t count)
 {
@@ -50,6 +56,11 @@ static void put_job(struct text *text, const struct job *job)
 	put_string(text, JOB_WINDOW, hex);
 	to_hex(hex, job->seed, sizeof(job->seed));
 	put_string(text, JOB_SEED, hex);
+	for (unsigned i = 0; i < JOB_IPS; i++) {
+		put_optional(text, JOB_ADDRESS, job->ip[i].address);
+		put_optional(text, JOB_GATEWAY, job->ip[i].gateway);
+		put_optional(text, JOB_DNS, job->ip[i].dns);
+	}
 	for (char *const *argument = job->arguments; *argument; argument++)
 		put_string(text, JOB_ARGUMENT, *argument);
 }

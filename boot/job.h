@@ -17,13 +17,24 @@ enum job_tag {
 	JOB_WINDOW = 'w',   /* the channel window's physical address, hexadecimal */
 	JOB_SEED = 's',     /* random bytes, hexadecimal */
 	JOB_ARGUMENT = 'a', /* one of argv, in order */
+	JOB_ADDRESS = 'i',  /* of eth0: ADDRESS/PREFIX, IPv4 or IPv6 */
+	JOB_GATEWAY = 'g',  /* an address */
+	JOB_DNS = 'n',      /* an address */
 };
+
+/* What eth0 gets; NULL: nothing. */
+struct job_ip {
+	const char *address, *gateway, *dns;
+};
+
+#define JOB_IPS 2
 
 struct job {
 	struct bytes init;      /* the ELF file of init */
 	uint64_t window;        /* see devices/channel_wire.h */
 	uint8_t seed[32];       /* for the guest's random number generator */
 	char *const *arguments; /* NULL-terminated */
+	struct job_ip ip[JOB_IPS];
 };
 
 /* Size of the segment that job_build makes. */

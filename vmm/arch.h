@@ -29,6 +29,7 @@ struct boot_request {
 	const char *append;                    /* the user's words, which come last; NULL: none */
 	const uint8_t *seed;                   /* SEED_SIZE random bytes for the kernel */
 	unsigned cpus;
+	unsigned devices; /* virtio devices, at ARCH_VIRTIO and on */
 };
 
 #define SEED_SIZE 32
@@ -57,7 +58,8 @@ bool arch_load(const struct boot_request *request, const struct ram *ram, struct
 bool arch_init_vcpu(const struct kvm *kvm, const struct vcpu *vcpu, unsigned cpus,
 		    const struct boot_entry *entry, struct problem *problem);
 
-/* Puts the UARTs and the architecture's power and reset registers on the bus. */
+/* Puts the UARTs and the architecture's power and reset registers on the bus. (The virtio devices are
+ * everybody's: see devices.h.) */
 void arch_add_devices(struct bus *bus, struct machine *machine, struct uart *console,
 		      struct uart *channel);
 

@@ -6,18 +6,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BUS_DEVICES_MAX 8
+#define BUS_DEVICES_MAX 16
 
 enum bus_space { BUS_PORT, BUS_MMIO };
 
-/* A device with byte registers. A wider access is split into bytes, as on ISA. */
+/* WIDTH is the widest access that the device takes at once, 1 or 4 bytes; a wider one is split, as on ISA.
+ * SIZE is what is left of it: 1 to WIDTH bytes, of any alignment. */
 struct bus_device {
 	enum bus_space space;
 	uint64_t base;
 	uint32_t size;
+	unsigned width;
 	void *device;
-	uint8_t (*read)(void *device, unsigned offset);
-	void (*write)(void *device, unsigned offset, uint8_t value);
+	uint32_t (*read)(void *device, unsigned offset, unsigned size);
+	void (*write)(void *device, unsigned offset, unsigned size, uint32_t value);
 };
 
 struct bus {

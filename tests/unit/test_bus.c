@@ -11,44 +11,53 @@
 struct recorder {
 	uint8_t base;
 	unsigned reads, writes;
-	unsigned last_offset;
+	unsigned last_offset, last_size;
 	uint8_t written[16];
 };
 
-static uint8_t recorder_read(void *device, unsigned offset)
+static uint32_t recorder_read(void *device, unsigned offset, unsigned size)
 {
 	struct recorder *recorder = device;
+	uint32_t value = 0;
 
 	recorder->reads++;
 	recorder->last_offset = offset;
-	return (uint8_t)(recorder->base + offset);
+	recorder->last_size = size;
+	for (unsigned i = 0; i < 4; i++) /* more than was asked for */
+		value |= (uint32_t)(uint8_t)(recorder->base + offset + i) << (8 * i);
+	return value;
 }
 
-static void recorder_write(void *device, unsigned offset, uint8_t value)
+static void recorder_write(void *device, unsigned offset, unsigned size, uint32_t value)
 {
 	struct recorder *recorder = device;
 
 	recorder->writes++;
 	recorder->last_offset = offset;
-	recorder->written[offset % 16] = value;
+	recorder->last_size = size;
+	for (unsigned i = 0; i < size; i++)
+		recorder->written[(offset + i) % 16] = (uint8_t)(value >> (8 * i));
 }
 
 struct fixture {
 	struct bus bus;
-	struct recorder low, high, memory;
+	struct recorder low, high, memory, wide;
 };
 
-/* Two devices side by side at ports 0x3f8 and 0x400, one in memory. */
+/* Two devices side by side at ports 0x3f8 and 0x400, one in memory, and one that takes 32 bits at once. */
 static struct fixture *setup(void)
 {
 	static struct fixture fixture;
 
-	fixture = (struct fixture){
-		.low = {.base = 0x10}, .high = {.base = 0x80}, .memory = {.base = 0xc0}};
+	fixture = (struct fixture){.low = {.base = 0x10},
+				   .high = {.base = 0x80},
+				   .memory = {.base = 0xc0},
+				   .wide = {.base = 0x20}};
 	const struct bus_device devices[] = {
-		{BUS_PORT, 0x3f8, 8, &fixture.low, recorder_read, recorder_write},
-		{BUS_PORT, 0x400, 4, &fixture.high, recorder_read, recorder_write},
-		{BUS_MMIO, 0xfed00000, 16, &fixture.memory, recorder_read, recorder_write},
+		{BUS_PORT, 0x3f8, 8, 1, &fixture.low, recorder_read, recorder_write},
+		{BUS_PORT, 0x400, 4, 1, &fixture.high, recorder_read, recorder_write},
+		{BUS_MMIO, 0xfed00000, 16, 1, &fixture.memory, recorder_read, recorder_write},
+		{BUS_MMIO, 0xe0000000, 14, 4, &fixture.wide, recorder_read, recorder_write},
 	};
 
 	for (unsigned i = 0; i < COUNT(devices); i++)
@@ -90,6 +99,48 @@ static void a_wide_access_is_split(void **state)
 	for (unsigned i = 0; i < 8; i++)
 		assert_int_equal(data[i], 0xc8 + i);
 	assert_int_equal(f->memory.reads, 8);
+}
+
+static void a_wide_device_gets_up_to_its_width_at_once(void **state)
+{
+	struct fixture *f = setup();
+	uint8_t data[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+
+	(void)state;
+	for (unsigned size = 1; size <= 4; size *= 2) {
+		f->wide = (struct recorder){.base = 0x20};
+		bus_access(&f->bus, BUS_MMIO, 0xe0000004, true, data, size);
+		assert_int_equal(f->wide.writes, 1);
+		assert_int_equal(f->wide.last_offset, 4);
+		assert_int_equal(f->wide.last_size, size);
+		assert_memory_equal(f->wide.written + 4, data, size);
+	}
+	bus_access(&f->bus, BUS_MMIO, 0xe0000000, true, data, 8);
+	assert_int_equal(f->wide.writes, 3);
+	assert_memory_equal(f->wide.written, data, 8);
+	bus_access(&f->bus, BUS_MMIO, 0xe0000001, false, data, 8);
+	assert_int_equal(f->wide.reads, 2);
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(data[i], 0x21 + i);
+}
+
+/* The device is 14 bytes long. */
+static void a_wide_access_ends_with_the_device(void **state)
+{
+	struct fixture *f = setup();
+	uint8_t data[4] = {0xaa, 0xbb, 0xcc, 0xdd};
+
+	(void)state;
+	bus_access(&f->bus, BUS_MMIO, 0xe000000b, true, data, 4);
+	assert_int_equal(f->wide.writes, 1);
+	assert_int_equal(f->wide.last_size, 3);
+	bus_access(&f->bus, BUS_MMIO, 0xe000000b, false, data, 4);
+	assert_int_equal(data[2], 0x2d);
+	assert_int_equal(data[3], 0);
+	bus_access(&f->bus, BUS_MMIO, 0xdffffffe, false, data, 4);
+	assert_int_equal(data[0] | data[1], 0);
+	assert_int_equal(data[2], 0x20);
+	assert_int_equal(f->wide.last_size, 2);
 }
 
 static void an_access_may_straddle_two_devices(void **state)
@@ -164,7 +215,7 @@ static void the_spaces_are_two(void **state)
 static void an_access_beyond_the_last_port_finds_nothing(void **state)
 {
 	struct fixture *f = setup();
-	const struct bus_device first = {BUS_PORT, 0, 1, &f->low, recorder_read, recorder_write};
+	const struct bus_device first = {BUS_PORT, 0, 1, 1, &f->low, recorder_read, recorder_write};
 	uint8_t data[4] = {1, 2, 3, 4};
 
 	(void)state;
@@ -198,6 +249,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_byte_reaches_its_device),
 		cmocka_unit_test(a_wide_access_is_split),
+		cmocka_unit_test(a_wide_device_gets_up_to_its_width_at_once),
+		cmocka_unit_test(a_wide_access_ends_with_the_device),
 		cmocka_unit_test(an_access_may_straddle_two_devices),
 		cmocka_unit_test(what_nobody_claims_reads_as_zero),
 		cmocka_unit_test(what_nobody_claims_takes_writes),

@@ -19,6 +19,7 @@
  *   0x0010_0000  │ RAM: the kernel …    │
  *                │ … initrd at its end  │ up to 3 GiB, or as -m says
  *   0xC000_0000  ├──────────────────────┤ the hole
+ *   0xE000_0000  │ virtio-mmio          │ 4 KiB a device, 8 of them
  *   0xFEC0_0000  │ I/O APIC             │ 4 KiB
  *   0xFEE0_0000  │ local APICs          │ 4 KiB
  *   0xFFFB_C000  │ identity map page    │ VT-x only: KVM's own use
@@ -49,6 +50,7 @@
 	R(ACPI, 0x000e0000, 0x10000)                  \
 	R(MPTABLE, 0x000f0000, 0x10000)               \
 	R(RAM_LOW, 0x00100000, 0xc0000000 - 0x100000) \
+	R(VIRTIO, 0xe0000000, 8 * 0x1000)             \
 	R(IOAPIC, 0xfec00000, 0x1000)                 \
 	R(LAPIC, 0xfee00000, 0x1000)                  \
 	R(IDENTITY_MAP, 0xfffbc000, 0x1000)           \
@@ -89,7 +91,8 @@ LAYOUT_FOLLOWS(EBDA, WINDOW);
 LAYOUT_FOLLOWS(WINDOW, ACPI);
 LAYOUT_FOLLOWS(ACPI, MPTABLE);
 LAYOUT_FOLLOWS(MPTABLE, RAM_LOW);
-LAYOUT_FOLLOWS(RAM_LOW, IOAPIC);
+LAYOUT_FOLLOWS(RAM_LOW, VIRTIO);
+LAYOUT_FOLLOWS(VIRTIO, IOAPIC);
 LAYOUT_FOLLOWS(IOAPIC, LAPIC);
 LAYOUT_FOLLOWS(LAPIC, IDENTITY_MAP);
 LAYOUT_FOLLOWS(IDENTITY_MAP, TSS);
@@ -99,8 +102,8 @@ LAYOUT_FOLLOWS(COM2, COM1);
 LAYOUT_FOLLOWS(COM1, POWER);
 #undef LAYOUT_FOLLOWS
 
-/* Interrupts: the ISA numbers of the UARTs, one to one on the I/O APIC. */
-enum { GSI_COM2 = 3, GSI_COM1 = 4, GSI_COUNT = 24 };
+/* Interrupts: the ISA numbers of the UARTs, one to one on the I/O APIC; virtio devices above ISA's. */
+enum { GSI_COM2 = 3, GSI_COM1 = 4, GSI_VIRTIO = 16, GSI_COUNT = 24 };
 
 /* Offsets in the power device, and what to write there. */
 enum { POWER_RESET = 0, POWER_SLEEP_CONTROL = 1, POWER_SLEEP_STATUS = 2, POWER_RESET_VALUE = 1 };
@@ -111,6 +114,10 @@ enum { POWER_RESET = 0, POWER_SLEEP_CONTROL = 1, POWER_SLEEP_STATUS = 2, POWER_R
 #define ARCH_WINDOW LAYOUT_WINDOW
 #define ARCH_GSI_CONSOLE GSI_COM1
 #define ARCH_GSI_CHANNEL GSI_COM2
+#define ARCH_GSI_VIRTIO GSI_VIRTIO /* of the first device; the others follow, one each */
+#define ARCH_VIRTIO LAYOUT_VIRTIO  /* the same */
+#define ARCH_VIRTIO_SIZE 0x1000u   /* from one device to the next */
+#define ARCH_VIRTIO_DEVICES 8
 #define ARCH_SYNC_REGISTERS (KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS)
 
 /* The memory map of a guest with RAM_SIZE bytes, as its firmware would tell it. */

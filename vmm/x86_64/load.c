@@ -93,6 +93,19 @@ static bool load_initrd(const struct boot_request *request, const struct ram *ra
 	return true;
 }
 
+/* For kernels without ACPI (Linux: virtio_mmio.device=<size>@<address>:<irq>). */
+static void name_devices(const struct boot_request *request)
+{
+	struct problem word; /* any text will do */
+
+	for (unsigned i = 0; i < request->devices; i++) {
+		problem_set(&word, "virtio_mmio.device=4K@%#llx:%u",
+			    (unsigned long long)(ARCH_VIRTIO + i * ARCH_VIRTIO_SIZE),
+			    ARCH_GSI_VIRTIO + i);
+		cmdline_add(request->cmdline, word.text);
+	}
+}
+
 static bool load_cmdline(const struct boot_request *request, const struct ram *ram,
 			 const struct image *image, struct problem *problem)
 {
@@ -101,6 +114,7 @@ static bool load_cmdline(const struct boot_request *request, const struct ram *r
 	cmdline_add(request->cmdline, "console=ttyS0 reboot=k,panic_warm panic=-1");
 	if (image->format == IMAGE_PVH)
 		cmdline_add(request->cmdline, "random.trust_cpu=on");
+	name_devices(request);
 	cmdline_add(request->cmdline, request->append);
 	if (!cmdline_fits(request->cmdline, image->cmdline_max))
 		return problem_set(problem,
@@ -112,10 +126,10 @@ static bool load_cmdline(const struct boot_request *request, const struct ram *r
 			 request->cmdline->length + 1);
 }
 
-static bool write_tables(const struct ram *ram, unsigned cpus)
+static bool write_tables(const struct ram *ram, unsigned cpus, unsigned devices)
 {
 	uint8_t out[ACPI_SIZE_MAX];
-	const struct acpi acpi = {
+	struct acpi acpi = {
 		.address = LAYOUT_ACPI,
 		.cpus = cpus,
 		.lapic = (uint32_t)LAYOUT_LAPIC,
@@ -125,6 +139,7 @@ static bool write_tables(const struct ram *ram, unsigned cpus)
 		.sleep_control_port = (uint16_t)(LAYOUT_POWER + POWER_SLEEP_CONTROL),
 		.uart_count = 2,
 		.uart = {{(uint16_t)LAYOUT_COM1, GSI_COM1}, {(uint16_t)LAYOUT_COM2, GSI_COM2}},
+		.virtio_count = devices,
 	};
 	const struct mptable mptable = {
 		.address = (uint32_t)LAYOUT_MPTABLE,
@@ -135,6 +150,12 @@ static bool write_tables(const struct ram *ram, unsigned cpus)
 	};
 
 	_Static_assert(MPTABLE_SIZE_MAX <= ACPI_SIZE_MAX, "one buffer serves both");
+	for (unsigned i = 0; i < devices; i++)
+		acpi.virtio[i] = (struct acpi_virtio){
+			(uint32_t)ARCH_VIRTIO + i * ARCH_VIRTIO_SIZE,
+			ARCH_VIRTIO_SIZE,
+			ARCH_GSI_VIRTIO + i,
+		};
 	return ram_write(ram, GPA(LAYOUT_ACPI), out, acpi_build(&acpi, out)) &&
 	       ram_write(ram, GPA(LAYOUT_MPTABLE), out, mptable_build(&mptable, out));
 }
@@ -196,7 +217,7 @@ bool arch_load(const struct boot_request *request, const struct ram *ram, struct
 	bool written = image.format == IMAGE_PVH
 			       ? write_start_info(ram, &initrd, &map, entry)
 			       : write_zero_page(ram, &image, &initrd, &map, request->seed, entry);
-	if (!written || !write_tables(ram, request->cpus) ||
+	if (!written || !write_tables(ram, request->cpus, request->devices) ||
 	    !gdt_write(ram, LAYOUT_GDT, image.format == IMAGE_BZIMAGE))
 		return problem_set(problem,
 				   "cannot write the boot data (this is a bug of mayfly's: please "

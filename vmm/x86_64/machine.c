@@ -10,10 +10,11 @@ enum {
 };
 #define BIOS_RESET_WARM 0x1234
 
-static uint8_t read_nothing(void *device, unsigned offset)
+static uint32_t read_nothing(void *device, unsigned offset, unsigned size)
 {
 	(void)device;
 	(void)offset;
+	(void)size;
 	return 0;
 }
 
@@ -28,43 +29,47 @@ static void reset(struct machine *machine)
 	ending_set(machine->ending, panicked ? END_PANIC : END_RESET, 0, NULL);
 }
 
-static void write_keyboard(void *device, unsigned offset, uint8_t value)
+static void write_keyboard(void *device, unsigned offset, unsigned size, uint32_t value)
 {
 	(void)offset;
+	(void)size;
 	if (value == KEYBOARD_COMMAND_RESET)
 		reset(device);
 }
 
-static void write_power(void *device, unsigned offset, uint8_t value)
+static void write_power(void *device, unsigned offset, unsigned size, uint32_t value)
 {
 	struct machine *machine = device;
 	bool off = (value >> SLEEP_TYPE_SHIFT & SLEEP_TYPE_MASK) == ACPI_S5_TYPE;
 
+	(void)size;
 	if (offset == POWER_RESET && value == POWER_RESET_VALUE)
 		reset(machine);
 	if (offset == POWER_SLEEP_CONTROL && (value & ACPI_SLEEP_ENABLE) && off)
 		ending_set(machine->ending, END_POWER_OFF, 0, NULL);
 }
 
-static uint8_t read_uart(void *device, unsigned offset)
+static uint32_t read_uart(void *device, unsigned offset, unsigned size)
 {
+	(void)size;
 	return uart_read(device, offset);
 }
 
-static void write_uart(void *device, unsigned offset, uint8_t value)
+static void write_uart(void *device, unsigned offset, unsigned size, uint32_t value)
 {
-	uart_write(device, offset, value);
+	(void)size;
+	uart_write(device, offset, (uint8_t)value);
 }
 
 void arch_add_devices(struct bus *bus, struct machine *machine, struct uart *console,
 		      struct uart *channel)
 {
 	const struct bus_device devices[] = {
-		{BUS_PORT, LAYOUT_COM1, LAYOUT_COM1_SIZE, console, read_uart, write_uart},
-		{BUS_PORT, LAYOUT_COM2, LAYOUT_COM2_SIZE, channel, read_uart, write_uart},
-		{BUS_PORT, LAYOUT_KEYBOARD, LAYOUT_KEYBOARD_SIZE, machine, read_nothing,
+		{BUS_PORT, LAYOUT_COM1, LAYOUT_COM1_SIZE, 1, console, read_uart, write_uart},
+		{BUS_PORT, LAYOUT_COM2, LAYOUT_COM2_SIZE, 1, channel, read_uart, write_uart},
+		{BUS_PORT, LAYOUT_KEYBOARD, LAYOUT_KEYBOARD_SIZE, 1, machine, read_nothing,
 		 write_keyboard},
-		{BUS_PORT, LAYOUT_POWER, LAYOUT_POWER_SIZE, machine, read_nothing, write_power},
+		{BUS_PORT, LAYOUT_POWER, LAYOUT_POWER_SIZE, 1, machine, read_nothing, write_power},
 	};
 
 	for (unsigned i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
