@@ -89,7 +89,7 @@ static bool end(struct channel *channel, const uint8_t *payload, size_t size,
 	bool no_signal = size == 2 && payload[0] == CHANNEL_KILLED &&
 			 (payload[1] == 0 || payload[1] > CHANNEL_SIGNAL_MAX);
 
-	if (size != 2 || payload[0] > CHANNEL_SETUP_FAILED || no_signal)
+	if (size != 2 || payload[0] > CHANNEL_NET_FAILED || no_signal)
 		return problem_set(problem, "a damaged exit status");
 	channel->exited = true;
 	channel->exit_kind = payload[0];

@@ -29,6 +29,7 @@ enum channel_exit {
 	CHANNEL_KILLED = 1,       /* value: the signal */
 	CHANNEL_NOT_STARTED = 2,  /* value: errno of execve */
 	CHANNEL_SETUP_FAILED = 3, /* value: errno of something before it */
+	CHANNEL_NET_FAILED = 4,   /* value: errno of setting up eth0 */
 };
 
 /* What the host writes at the window's start before the guest runs, so that init can tell that it

@@ -18,6 +18,7 @@
 
 #include "job_file.h"
 #include "link.h"
+#include "net.h"
 #include "system.h"
 
 static struct job_file job;
@@ -272,6 +273,18 @@ static int watch_children(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static void set_up_network(void)
+{
+	for (unsigned i = 0; i < job.ips; i++) {
+		if (!net_add_address(job.ip[i].address))
+			finish(CHANNEL_NET_FAILED, errno);
+		if (job.ip[i].gateway && !net_add_gateway(job.ip[i].gateway))
+			finish(CHANNEL_NET_FAILED, errno);
+		if (job.ip[i].dns)
+			net_add_dns(job.ip[i].dns);
+	}
+}
+
 /* The kernel hands on words of its command line that it does not know. */
 static bool has_word(char **words, const char *word)
 {
@@ -295,6 +308,7 @@ int main(int argc, char **argv)
 		window = link_map_window(job.window);
 	hello[1] = window != NULL;
 	link_send(channel, CHANNEL_READY, hello, sizeof(hello));
+	set_up_network();
 	start_workload();
 	run(signals);
 	if (WIFSIGNALED(work.status))

@@ -7,8 +7,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "job.h"
 #include "system.h"
+
+/* Gateway and name server belong to the address before them. */
+static void take_ip_field(struct job_file *job, char *field)
+{
+	if (field[0] == JOB_ADDRESS && job->ips < JOB_IPS)
+		job->ip[job->ips++].address = field + 1;
+	if (field[0] == JOB_GATEWAY && job->ips)
+		job->ip[job->ips - 1].gateway = field + 1;
+	if (field[0] == JOB_DNS && job->ips)
+		job->ip[job->ips - 1].dns = field + 1;
+}
 
 static void take_field(struct job_file *job, char *field, size_t *count)
 {
@@ -22,6 +32,8 @@ static void take_field(struct job_file *job, char *field, size_t *count)
 	case JOB_ARGUMENT:
 		job->arguments[(*count)++] = field + 1;
 		break;
+	default:
+		take_ip_field(job, field);
 	}
 }
 

@@ -5,10 +5,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "job.h"
+
 struct job_file {
 	uint64_t window;  /* physical address of the channel's window */
 	const char *seed; /* hexadecimal, or NULL */
 	char **arguments; /* NULL-terminated */
+	unsigned ips;     /* addresses of eth0 */
+	struct {
+		char *address;
+		const char *gateway, *dns; /* or NULL */
+	} ip[JOB_IPS];
 };
 
 /* Reads the job and removes our files, so that the workload sees the user's root alone. */

@@ -94,6 +94,13 @@ int ending_workload_code(unsigned kind, unsigned value, const char *command, str
 		return CODE_SIGNAL + (int)value;
 	case CHANNEL_NOT_STARTED:
 		return not_started((int)value, command, line);
+	case CHANNEL_NET_FAILED:
+		problem_set(
+			line,
+			"the guest's init could not set up eth0: %s (its kernel needs virtio_net and "
+			"the address's protocol built in; -v shows its log)",
+			strerror((int)value));
+		return CODE_GUEST_FAILED;
 	default:
 		problem_set(line,
 			    "the guest's init could not set up the workload: %s (-v shows its log)",

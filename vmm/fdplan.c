@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 bool fd_place(int fd, int place, const char *what, struct problem *problem)
@@ -19,12 +21,66 @@ bool fd_place(int fd, int place, const char *what, struct problem *problem)
 		close(fd);
 	}
 	return problem_set(problem,
-			   "cannot open %s: %s (raise the limit on open files to 256: "
-			   "ulimit -n 256)",
+			   "cannot open %s: %s (raise the limit on open files to 512: "
+			   "ulimit -n 512)",
 			   what, strerror(error));
 }
 
 bool fd_event(int place, struct problem *problem)
 {
 	return fd_place(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), place, "an eventfd", problem);
+}
+
+bool fd_blocking_event(int place, struct problem *problem)
+{
+	return fd_place(eventfd(0, EFD_CLOEXEC), place, "an eventfd", problem);
+}
+
+static bool is_kept(int fd, const int *keep, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (keep[i] == fd)
+			return true;
+	return false;
+}
+
+static void close_from(int first, int last)
+{
+	if (syscall(SYS_close_range, first, last, 0) == 0)
+		return;
+	for (int fd = first; fd <= last && fd < 4096; fd++) /* Linux 5.8 and older */
+		close(fd);
+}
+
+/* Closes the gaps between those that are kept. */
+static void close_gaps(const int *keep, unsigned count)
+{
+	int first = 3, last = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		last = keep[i] > last ? keep[i] : last;
+	for (int fd = first; fd <= last; fd++)
+		if (is_kept(fd, keep, count)) {
+			if (first < fd)
+				close_from(first, fd - 1);
+			first = fd + 1;
+		}
+	close_from(first, INT_MAX);
+}
+
+bool fd_close_others(int *keep, unsigned count, struct problem *problem)
+{
+	close_gaps(keep, count);
+	for (unsigned i = 0; i < count; i++) {
+		int moved = fcntl(keep[i], F_DUPFD_CLOEXEC, FD_END);
+
+		if (moved < 0)
+			return problem_set(problem,
+					   "cannot use descriptor %d: %s (open it for mayfly, each "
+					   "once; or raise the limit on open files: ulimit -n)",
+					   keep[i], strerror(errno));
+		close(keep[i]);
+		keep[i] = moved;
+	}
+	return true;
 }

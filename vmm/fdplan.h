@@ -24,11 +24,18 @@ enum fd_plan {
 	FD_CHANNEL_KICK = 43,
 	FD_CHANNEL_IRQ = 44,
 	FD_VM = 45,
-	FD_STATUS = 64, /* /proc/self/task/…/status, one a thread, up to 64 */
-	FD_VCPU = 128,  /* one a vCPU, VCPUS_MAX of them */
+	FD_STATS = 46,       /* the file for --stats */
+	FD_VCPU = 64,        /* one a vCPU, VCPUS_MAX of them */
+	FD_DISK = 96,        /* one a device, from here on: the file of a disk, … */
+	FD_SCRATCH = 104,    /* … what an ephemeral one writes to, … */
+	FD_VIRTIO_IRQ = 112, /* … the interrupt … */
+	FD_STATUS = 128,     /* /proc/self/task/…/status, one a thread, up to 128 */
+	FD_KICK = 256,       /* … and DEVICE_QUEUES_MAX a device: kicks … */
+	FD_TAP = 320,        /* … and the queues of its TAP */
+	FD_END = 384,
 };
 
-enum { FD_STATUS_COUNT = 64 };
+enum { FD_STATUS_COUNT = 128 };
 
 /* Moves descriptor FD to its place. FD < 0 is passed on as failure of the call that made it
  * (errno), WHAT names it. */
@@ -36,5 +43,12 @@ bool fd_place(int fd, int place, const char *what, struct problem *problem);
 
 /* A non-blocking eventfd at PLACE. */
 bool fd_event(int place, struct problem *problem);
+
+/* The same, but a read waits for an event. */
+bool fd_blocking_event(int place, struct problem *problem);
+
+/* Closes every descriptor from 3 on but the COUNT in KEEP, which are moved to FD_END and above, their new
+ * numbers in KEEP. False if one of them is not open. */
+bool fd_close_others(int *keep, unsigned count, struct problem *problem);
 
 #endif

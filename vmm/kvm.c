@@ -120,3 +120,21 @@ bool kvm_add_irqfd(const struct kvm *kvm, int eventfd, unsigned gsi, struct prob
 	return problem_set(problem, "KVM refuses interrupt %u: %s (a newer host kernel is needed)",
 			   gsi, strerror(errno));
 }
+
+bool kvm_add_ioeventfd(const struct kvm *kvm, int eventfd, uint64_t address, uint32_t value,
+		       struct problem *problem)
+{
+	struct kvm_ioeventfd ioeventfd = {
+		.fd = eventfd,
+		.addr = address,
+		.len = sizeof(value),
+		.datamatch = value,
+		.flags = KVM_IOEVENTFD_FLAG_DATAMATCH,
+	};
+
+	if (ioctl(kvm->vm, KVM_IOEVENTFD, &ioeventfd) == 0)
+		return true;
+	return problem_set(problem,
+			   "KVM refuses a doorbell at %#llx: %s (a newer host kernel is needed)",
+			   (unsigned long long)address, strerror(errno));
+}

@@ -29,4 +29,8 @@ bool kvm_set_memory(const struct kvm *kvm, const struct ram *ram, struct problem
 /* Lets a write to the eventfd raise interrupt GSI. */
 bool kvm_add_irqfd(const struct kvm *kvm, int eventfd, unsigned gsi, struct problem *problem);
 
+/* Lets the guest's 32-bit write of VALUE to ADDRESS signal the eventfd, without an exit to us. */
+bool kvm_add_ioeventfd(const struct kvm *kvm, int eventfd, uint64_t address, uint32_t value,
+		       struct problem *problem);
+
 #endif

@@ -13,7 +13,7 @@
 #define MEMORY_MAX (64 * 1024 * MIB)
 #define MEMORY_DEFAULT (256 * MIB)
 
-enum kind { TEXT, CPUS, MEMORY, FLAG };
+enum kind { TEXT, CPUS, MEMORY, FLAG, DISK, NET, IP };
 
 struct option {
 	char letter; /* 0: none */
@@ -34,9 +34,15 @@ static const struct option table[] = {
 	{'c', "cpus", "N", CPUS, MEMBER(cpus), "number of CPUs, 1 to 32 (1)"},
 	{'m', "memory", "SIZE", MEMORY, MEMBER(memory),
 	 "memory, 16M to 64G; a plain number is in MiB (256M)"},
+	{'d', "disk", "FILE[,KEY...]", DISK, 0,
+	 "a disk: ro, ephemeral, direct, serial=ID, queues=N; repeatable"},
+	{'n', "net", "tap=NAME[,KEY...]", NET, 0,
+	 "a NIC: tap=NAME or fd=N, mac=ADDR, mtu=N, queues=N; repeatable"},
+	{0, "ip", "ADDR/PREFIX[,KEY...]", IP, 0, "address of the guest's eth0: gw=ADDR, dns=ADDR"},
 	{'a', "append", "WORDS", TEXT, MEMBER(append), "words to add to the kernel's command line"},
 	{0, "console", "FILE", TEXT, MEMBER(console),
 	 "write the guest's console, the kernel's log, to FILE"},
+	{0, "stats", "FILE", TEXT, MEMBER(stats), "write counters to FILE, as JSON, at the end"},
 	{'v', "verbose", NULL, FLAG, MEMBER(verbose), "show the kernel's log on standard error"},
 	{'h', "help", NULL, FLAG, MEMBER(help), "show this help"},
 };
@@ -96,7 +102,39 @@ static bool set_memory(const char *text, uint64_t *memory, struct problem *probl
 			   text);
 }
 
-static bool set_option(struct options *options, const struct option *option, const char *value,
+static bool add_disk(struct options *options, char *value, struct problem *problem)
+{
+	if (options->disks + options->nets == DEVICES_MAX)
+		return problem_set(problem,
+				   "'%s' is one device too many (at most %d disks and NICs)", value,
+				   DEVICES_MAX);
+	return disk_options_parse(value, &options->disk[options->disks++], problem);
+}
+
+static bool add_net(struct options *options, char *value, struct problem *problem)
+{
+	if (options->disks + options->nets == DEVICES_MAX)
+		return problem_set(problem,
+				   "'%s' is one device too many (at most %d disks and NICs)", value,
+				   DEVICES_MAX);
+	return net_options_parse(value, &options->net[options->nets++], problem);
+}
+
+static bool add_ip(struct options *options, char *value, struct problem *problem)
+{
+	struct ip_options ip;
+
+	if (!ip_options_parse(value, &ip, problem))
+		return false;
+	if (options->ips == ADDRESSES_MAX || (options->ips && options->ip[0].family == ip.family))
+		return problem_set(problem,
+				   "'%s' is one address too many (one IPv4 and one IPv6 --ip)",
+				   ip.address);
+	options->ip[options->ips++] = ip;
+	return true;
+}
+
+static bool set_option(struct options *options, const struct option *option, char *value,
 		       struct problem *problem)
 {
 	char *member = (char *)options + option->offset;
@@ -109,6 +147,12 @@ static bool set_option(struct options *options, const struct option *option, con
 		return set_cpus(value, &options->cpus, problem);
 	case MEMORY:
 		return set_memory(value, &options->memory, problem);
+	case DISK:
+		return add_disk(options, value, problem);
+	case NET:
+		return add_net(options, value, problem);
+	case IP:
+		return add_ip(options, value, problem);
 	default:
 		*(bool *)member = true;
 		return true;
@@ -132,7 +176,7 @@ static const struct option *find_name(const char *name, size_t length)
 }
 
 /* Splits WORD into the option that it names and the value that is written onto it (or NULL). */
-static const struct option *find_option(const char *word, const char **value)
+static const struct option *find_option(char *word, char **value)
 {
 	const struct option *option;
 	size_t length;
@@ -150,7 +194,7 @@ static const struct option *find_option(const char *word, const char **value)
 /* Takes the option at **ARGUMENTS and moves on past its value. */
 static bool take_option(char ***arguments, struct options *options, struct problem *problem)
 {
-	const char *word = **arguments, *value;
+	char *word = **arguments, *value;
 	const struct option *option = find_option(word, &value);
 
 	if (!option)
@@ -184,6 +228,10 @@ static bool check(const struct options *options, struct problem *problem)
 				   "boot)");
 	if (options->command && !options->command[0][0])
 		return problem_set(problem, "the command after '--' is empty (name a program)");
+	if (options->ips && (!options->command || !options->nets))
+		return problem_set(problem,
+				   "--ip is for a command on a guest with a NIC (give --net and a "
+				   "command after '--')");
 	if (options->verbose && options->console)
 		return problem_set(problem,
 				   "--console and -v both say where the log goes (give one)");
@@ -224,8 +272,10 @@ static bool say_option(const struct option *option)
 		strcat(line, " ");
 		strcat(line, option->argument);
 	}
-	for (length = strlen(line); length < 24; length++)
-		line[length] = ' ';
+	length = strlen(line);
+	do
+		line[length++] = ' ';
+	while (length < 30);
 	line[length] = '\0';
 	strcat(line, option->help);
 	strcat(line, "\n");

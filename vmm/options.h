@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "device_options.h"
 #include "report.h"
 
 struct options {
@@ -15,10 +16,16 @@ struct options {
 	uint64_t memory; /* bytes */
 	bool verbose;
 	bool help;
+	const char *stats; /* file for the counters */
+	unsigned disks, nets, ips;
+	struct disk_options disk[DEVICES_MAX];
+	struct net_options net[DEVICES_MAX];
+	struct ip_options ip[ADDRESSES_MAX];
 	char **command; /* NULL-terminated; NULL: a plain boot */
 };
 
-/* Parses what follows "mayfly run". ARGUMENTS is NULL-terminated and outlives OPTIONS. */
+/* Parses what follows "mayfly run". ARGUMENTS is NULL-terminated and outlives OPTIONS; the values of -d, -n
+ * and --ip are cut up where they stand. */
 bool options_parse(char **arguments, struct options *options, struct problem *problem);
 
 /* Writes the help of "mayfly run", made from the same table, to standard output. False (errno) if that

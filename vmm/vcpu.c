@@ -11,8 +11,6 @@
 #include "arch.h"
 #include "fdplan.h"
 
-#define STACK_SIZE 65536
-
 bool vcpu_create(struct vcpu *vcpu, const struct kvm *kvm, unsigned index, struct problem *problem)
 {
 	int fd = ioctl(kvm->vm, KVM_CREATE_VCPU, (unsigned long)index);
@@ -30,43 +28,6 @@ bool vcpu_create(struct vcpu *vcpu, const struct kvm *kvm, unsigned index, struc
 		return problem_set(problem, "cannot map vCPU %u: %s (free some memory)", index,
 				   strerror(errno));
 	return true;
-}
-
-void gate_init(struct gate *gate)
-{
-	memset(gate, 0, sizeof(*gate));
-	pthread_mutex_init(&gate->lock, NULL);
-	pthread_cond_init(&gate->arrived, NULL);
-	pthread_cond_init(&gate->opened, NULL);
-}
-
-void gate_await(struct gate *gate, unsigned count)
-{
-	pthread_mutex_lock(&gate->lock);
-	while (gate->waiting < count)
-		pthread_cond_wait(&gate->arrived, &gate->lock);
-	pthread_mutex_unlock(&gate->lock);
-}
-
-void gate_open(struct gate *gate, lockdown_t lockdown)
-{
-	pthread_mutex_lock(&gate->lock);
-	gate->lockdown = lockdown;
-	gate->open = true;
-	pthread_cond_broadcast(&gate->opened);
-	pthread_mutex_unlock(&gate->lock);
-}
-
-static lockdown_t gate_wait(struct gate *gate)
-{
-	pthread_mutex_lock(&gate->lock);
-	gate->waiting++;
-	pthread_cond_signal(&gate->arrived);
-	while (!gate->open)
-		pthread_cond_wait(&gate->opened, &gate->lock);
-	lockdown_t lockdown = gate->lockdown;
-	pthread_mutex_unlock(&gate->lock);
-	return lockdown;
 }
 
 static void serve_port(struct vcpu *vcpu)
@@ -147,37 +108,21 @@ static void vcpu_run(struct vcpu *vcpu, lockdown_t lockdown)
 	}
 }
 
-/* A thread must not return: its exit would need system calls that nothing else needs. */
 static void *vcpu_main(void *argument)
 {
 	struct vcpu *vcpu = argument;
 
 	vcpu_run(vcpu, gate_wait(vcpu->gate));
-	pthread_mutex_lock(&vcpu->gate->lock);
-	for (;;)
-		pthread_cond_wait(&vcpu->gate->opened, &vcpu->gate->lock);
-	return NULL;
+	gate_park(vcpu->gate);
 }
 
 bool vcpu_start(struct vcpu *vcpu, struct problem *problem)
 {
-	pthread_attr_t attributes;
-	int error;
-
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	error = pthread_create(&vcpu->thread, &attributes, vcpu_main, vcpu);
-	if (error)
-		return problem_set(problem,
-				   "cannot start vCPU %u: %s (raise the limit on processes: "
-				   "ulimit -u)",
-				   vcpu->index, strerror(error));
-	return true;
+	return gate_start_thread(vcpu->gate, vcpu_main, vcpu, "a vCPU", problem);
 }
 
 void vcpu_allow(struct sysfilter *filter)
 {
 	sysfilter_allow_ioctl(filter, FD_VCPU, VCPUS_MAX, KVM_RUN); /* run the guest */
 	sysfilter_allow_fd(filter, SYS_write, FD_ENDING);           /* say that it ended */
-	sysfilter_allow(filter, SYS_futex);                         /* wait at the gate */
 }

@@ -6,17 +6,18 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "arch.h"
 #include "channel.h"
+#include "devices.h"
 #include "exitcode.h"
 #include "fdplan.h"
 #include "file.h"
 #include "guest_init.h"
 #include "ioloop.h"
 #include "lockdown.h"
+#include "stats.h"
 #include "terminal.h"
 
 #define KVM_PATH "/dev/kvm"
@@ -31,6 +32,7 @@ struct vm {
 	struct machine machine;
 	struct uart console, channel_uart;
 	struct channel channel;
+	struct devices devices;
 	struct ending ending;
 	struct terminal terminal;
 	struct gate gate;
@@ -39,16 +41,18 @@ struct vm {
 	uint8_t seed[SEED_SIZE];
 };
 
-/* What we were started with and do not need goes first: descriptors, core dumps, debuggers. */
-static bool shed(struct problem *problem)
+/* What we were started with and do not need goes first: descriptors, core dumps, debuggers. INHERITED gets those
+ * that the user gave us for NICs. */
+static bool shed(const struct options *options, int *inherited, struct problem *problem)
 {
 	const struct rlimit no_core = {0, 0};
+	unsigned count = 0;
 
-	if (!streams_fill(problem))
+	for (unsigned i = 0; i < options->nets; i++)
+		for (unsigned j = 0; j < options->net[i].fds; j++)
+			inherited[count++] = options->net[i].fd_number[j];
+	if (!streams_fill(problem) || !fd_close_others(inherited, count, problem))
 		return false;
-	if (syscall(SYS_close_range, 3, ~0u, 0) < 0) /* Linux 5.8 and older */
-		for (int fd = 3; fd < 1024; fd++)
-			close(fd);
 	if (setrlimit(RLIMIT_CORE, &no_core) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
 		return problem_set(problem, "cannot turn off core dumps: %s (allow prctl(2))",
 				   strerror(errno));
@@ -116,6 +120,10 @@ static bool load_guest(struct vm *vm, struct problem *problem)
 		.window = ARCH_WINDOW,
 		.arguments = options->command,
 	};
+
+	for (unsigned i = 0; i < options->ips; i++)
+		job.ip[i] = (struct job_ip){options->ip[i].address, options->ip[i].gateway,
+					    options->ip[i].dns};
 	struct boot_request request = {
 		.kernel_name = options->kernel,
 		.initrd_name = options->initrd,
@@ -124,6 +132,7 @@ static bool load_guest(struct vm *vm, struct problem *problem)
 		.append = options->append,
 		.seed = vm->seed,
 		.cpus = (unsigned)options->cpus,
+		.devices = vm->devices.count,
 	};
 
 	/* Two seeds: what the kernel gets is not what init gets. */
@@ -139,10 +148,11 @@ static bool load_guest(struct vm *vm, struct problem *problem)
 	return load(vm, &request, problem);
 }
 
-static bool make_machine(struct vm *vm, struct problem *problem)
+static bool make_machine(struct vm *vm, const int *inherited, struct problem *problem)
 {
 	if (!kvm_open(&vm->kvm, KVM_PATH, problem) ||
 	    !ram_reserve(&vm->ram, vm->options->memory, ARCH_HOLE_START, ARCH_HOLE_END, problem) ||
+	    !devices_open(&vm->devices, vm->options, inherited, &vm->ram, problem) ||
 	    !load_guest(vm, problem) || !kvm_set_memory(&vm->kvm, &vm->ram, problem) ||
 	    !arch_create_irqchip(&vm->kvm, problem) ||
 	    !kvm_add_irqfd(&vm->kvm, FD_CONSOLE_IRQ, ARCH_GSI_CONSOLE, problem) ||
@@ -156,10 +166,10 @@ static bool make_machine(struct vm *vm, struct problem *problem)
 				   "please report it)");
 	vm->machine = (struct machine){&vm->ending, &vm->ram};
 	arch_add_devices(&vm->bus, &vm->machine, &vm->console, &vm->channel_uart);
-	return true;
+	return devices_connect(&vm->devices, &vm->bus, &vm->kvm, problem);
 }
 
-static bool make_vcpus(struct vm *vm, struct problem *problem)
+static bool make_threads(struct vm *vm, struct problem *problem)
 {
 	unsigned cpus = (unsigned)vm->options->cpus;
 
@@ -175,7 +185,9 @@ static bool make_vcpus(struct vm *vm, struct problem *problem)
 		    !vcpu_start(vcpu, problem))
 			return false;
 	}
-	gate_await(&vm->gate, cpus);
+	if (!devices_start(&vm->devices, &vm->gate, problem))
+		return false;
+	gate_await(&vm->gate);
 	kvm_close_system(&vm->kvm);
 	return true;
 }
@@ -186,24 +198,32 @@ static bool lock_down(struct vm *vm, lockdown_t *lockdown, struct problem *probl
 
 	if (!sysfilter_open(&filter, problem))
 		return false;
+	gate_allow(&filter);
 	vcpu_allow(&filter);
+	devices_allow(&vm->devices, &filter);
+	if (vm->options->stats)
+		stats_allow(&filter);
 	uart_allow(&vm->console, &filter);
 	uart_allow(&vm->channel_uart, &filter);
 	ioloop_allow(&filter);
 	terminal_allow(&vm->terminal, &filter);
-	return lockdown_install(&filter, (unsigned)vm->options->cpus + 1, lockdown, problem);
+	return lockdown_install(&filter, vm->gate.started + 1, lockdown, problem);
 }
 
 /* The terminal is touched last but for the threads: an error before leaves it as it was, and the
  * guardian must be forked while there is one thread. */
 static bool start(struct vm *vm, lockdown_t *lockdown, struct problem *problem)
 {
-	if (!shed(problem) || !open_events(problem) || !make_machine(vm, problem) ||
-	    !open_streams(vm, problem))
+	int inherited[DEVICES_MAX * DEVICE_QUEUES_MAX];
+
+	if (!shed(vm->options, inherited, problem) || !open_events(problem) ||
+	    !make_machine(vm, inherited, problem) || !open_streams(vm, problem))
+		return false;
+	if (vm->options->stats && !stats_open(vm->options->stats, problem))
 		return false;
 	if (!vm->options->command && !terminal_open(&vm->terminal, problem))
 		return false;
-	if (!make_vcpus(vm, problem))
+	if (!make_threads(vm, problem))
 		return false;
 	/* A log that is no regular file cannot be truncated, and need not be. */
 	if (vm->options->console && ftruncate(FD_LOG, 0) < 0 && errno != EINVAL)
@@ -240,6 +260,10 @@ static int finish(struct vm *vm)
 	int code = verdict(vm, &line);
 
 	terminal_restore(&vm->terminal);
+	devices_sync(&vm->devices);
+	if (vm->options->stats && !stats_write(&vm->devices, code) && !line.text[0])
+		problem_set(&line, "cannot write %s: %s (give --stats another file)",
+			    vm->options->stats, strerror(errno));
 	if (!line.text[0])
 		return code;
 	int signal = ioloop_await_stderr();

@@ -1,0 +1,186 @@
+#include "devices.h"
+
+#include <linux/virtio_mmio.h>
+#include <string.h>
+
+#include "arch_layout.h"
+#include "fdplan.h"
+
+_Static_assert(DEVICES_MAX == ARCH_VIRTIO_DEVICES, "a slot for each device");
+_Static_assert(DEVICE_QUEUES_MAX == VIRTIO_WORKERS_MAX, "a worker for each queue");
+
+static int kick_place(unsigned slot, unsigned worker)
+{
+	return FD_KICK + (int)(slot * DEVICE_QUEUES_MAX + worker);
+}
+
+/* What both kinds need. */
+static bool begin(struct devices *devices, struct virtio *virtio, const char *label,
+		  const struct ram *ram, struct problem *problem)
+{
+	unsigned number = devices->count++;
+
+	devices->slot[number].virtio = virtio;
+	virtio->ram = ram;
+	virtio->label = label;
+	virtio->irq_fd = FD_VIRTIO_IRQ + (int)number;
+	return fd_event(virtio->irq_fd, problem);
+}
+
+/* Printable ASCII, NUL-padded; without the user's, one that tells the disks of this guest apart. */
+static void set_serial(struct virtio_blk *blk, const char *serial, unsigned number)
+{
+	struct problem text;
+
+	problem_set(&text, "mayfly-%u", number);
+	if (!serial)
+		serial = text.text;
+	memcpy(blk->serial, serial, strnlen(serial, sizeof(blk->serial)));
+}
+
+static bool open_disk(struct devices *devices, const struct disk_options *options,
+		      const struct ram *ram, struct problem *problem)
+{
+	unsigned number = devices->count;
+	struct slot *slot = &devices->slot[number];
+	struct virtio *virtio = &slot->blk.virtio;
+
+	if (!begin(devices, virtio, options->path, ram, problem) ||
+	    !storage_open(&slot->disk, options, number, problem))
+		return false;
+	virtio->queues = options->queues;
+	for (unsigned i = 0; i < options->queues; i++) {
+		virtio->queue[i].kick_fd = kick_place(number, i);
+		if (!fd_blocking_event(virtio->queue[i].kick_fd, problem))
+			return false;
+	}
+	set_serial(&slot->blk, options->serial, number);
+	virtio_blk_init(&slot->blk, &slot->disk);
+	return true;
+}
+
+static bool open_net(struct devices *devices, const struct net_options *options,
+		     const int *inherited, const struct ram *ram, struct problem *problem)
+{
+	unsigned number = devices->count;
+	struct slot *slot = &devices->slot[number];
+
+	slot->net.pair = &devices->pair[number * DEVICE_QUEUES_MAX];
+	if (!begin(devices, &slot->net.virtio, slot->tap, ram, problem) ||
+	    !tap_open(&slot->net, options, inherited, number, slot->tap, problem))
+		return false;
+	for (unsigned i = 0; i < options->queues; i++) {
+		slot->net.pair[i].kick_fd = kick_place(number, i);
+		if (!fd_event(slot->net.pair[i].kick_fd, problem))
+			return false;
+	}
+	virtio_net_init(&slot->net);
+	return true;
+}
+
+bool devices_open(struct devices *devices, const struct options *options, const int *inherited,
+		  const struct ram *ram, struct problem *problem)
+{
+	for (unsigned i = 0; i < options->disks; i++)
+		if (!open_disk(devices, &options->disk[i], ram, problem))
+			return false;
+	for (unsigned i = 0; i < options->nets; i++) {
+		if (!open_net(devices, &options->net[i], inherited, ram, problem))
+			return false;
+		inherited += options->net[i].fds;
+	}
+	return true;
+}
+
+static uint32_t read_mmio(void *device, unsigned offset, unsigned size)
+{
+	return virtio_mmio_read(device, offset, size);
+}
+
+static void write_mmio(void *device, unsigned offset, unsigned size, uint32_t value)
+{
+	virtio_mmio_write(device, offset, size, value);
+}
+
+static bool connect_slot(struct slot *slot, unsigned number, struct bus *bus, const struct kvm *kvm,
+			 struct problem *problem)
+{
+	uint64_t address = ARCH_VIRTIO + number * ARCH_VIRTIO_SIZE;
+	const struct virtio *virtio = slot->virtio;
+	const struct bus_device device = {
+		.space = BUS_MMIO,
+		.base = address,
+		.size = ARCH_VIRTIO_SIZE,
+		.width = 4,
+		.device = &slot->mmio,
+		.read = read_mmio,
+		.write = write_mmio,
+	};
+
+	virtio_mmio_init(&slot->mmio, slot->virtio);
+	bus_add(bus, &device);
+	if (!kvm_add_irqfd(kvm, virtio->irq_fd, ARCH_GSI_VIRTIO + number, problem))
+		return false;
+	for (unsigned i = 0; i < virtio->queues; i++)
+		if (!kvm_add_ioeventfd(kvm, virtio->queue[i].kick_fd,
+				       address + VIRTIO_MMIO_QUEUE_NOTIFY, i, problem))
+			return false;
+	return true;
+}
+
+bool devices_connect(struct devices *devices, struct bus *bus, const struct kvm *kvm,
+		     struct problem *problem)
+{
+	for (unsigned i = 0; i < devices->count; i++)
+		if (!connect_slot(&devices->slot[i], i, bus, kvm, problem))
+			return false;
+	return true;
+}
+
+static bool is_disk(const struct slot *slot)
+{
+	return slot->virtio == &slot->blk.virtio;
+}
+
+static void *work(void *argument)
+{
+	struct worker *worker = argument;
+
+	gate_wait(worker->gate);
+	if (is_disk(worker->slot))
+		virtio_blk_work(&worker->slot->blk, worker->index);
+	virtio_net_work(&worker->slot->net, worker->index);
+}
+
+bool devices_start(struct devices *devices, struct gate *gate, struct problem *problem)
+{
+	for (unsigned i = 0; i < devices->count; i++) {
+		struct slot *slot = &devices->slot[i];
+		unsigned workers = is_disk(slot) ? slot->virtio->queues : slot->net.pairs;
+
+		for (unsigned j = 0; j < workers; j++) {
+			struct worker *worker = &devices->worker[devices->workers++];
+
+			*worker = (struct worker){gate, slot, j};
+			if (!gate_start_thread(gate, work, worker, "a device's thread", problem))
+				return false;
+		}
+	}
+	return true;
+}
+
+void devices_allow(const struct devices *devices, struct sysfilter *filter)
+{
+	for (unsigned i = 0; i < devices->count; i++)
+		if (is_disk(&devices->slot[i]))
+			virtio_blk_allow(&devices->slot[i].blk, filter);
+		else
+			virtio_net_allow(&devices->slot[i].net, filter);
+}
+
+void devices_sync(struct devices *devices)
+{
+	for (unsigned i = 0; i < devices->count; i++)
+		if (is_disk(&devices->slot[i]))
+			disk_flush(&devices->slot[i].disk);
+}

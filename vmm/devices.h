@@ -1,0 +1,58 @@
+/* The guest's disks and NICs: made from the options, put on the bus, wired to KVM, served by threads. Disks come
+ * first; device N of both has the registers, the interrupt and the descriptors of slot N. */
+#ifndef MAYFLY_DEVICES_H
+#define MAYFLY_DEVICES_H
+
+#include "bus.h"
+#include "device_options.h"
+#include "gate.h"
+#include "kvm.h"
+#include "options.h"
+#include "ram.h"
+#include "storage.h"
+#include "tap.h"
+#include "virtio_blk.h"
+#include "virtio_mmio.h"
+#include "virtio_net.h"
+
+struct slot {
+	struct virtio_mmio mmio;
+	struct virtio *virtio; /* the one of blk or net */
+	struct virtio_blk blk;
+	struct disk disk;
+	struct virtio_net net;
+	char tap[TAP_NAME_SIZE];
+};
+
+/* A thread that serves a queue of a disk or a pair of a NIC. */
+struct worker {
+	struct gate *gate;
+	struct slot *slot;
+	unsigned index;
+};
+
+struct devices {
+	unsigned count, workers;
+	struct slot slot[DEVICES_MAX];
+	struct worker worker[DEVICES_MAX * DEVICE_QUEUES_MAX];
+	struct virtio_net_pair pair[DEVICES_MAX * DEVICE_QUEUES_MAX];
+};
+
+/* Opens disks and interfaces and makes the devices. INHERITED has the descriptors that --net fd= names, in the order
+ * of the options. */
+bool devices_open(struct devices *devices, const struct options *options, const int *inherited,
+		  const struct ram *ram, struct problem *problem);
+
+/* Puts the devices on the bus, and their kicks and interrupts into KVM's hands. After arch_create_irqchip. */
+bool devices_connect(struct devices *devices, struct bus *bus, const struct kvm *kvm,
+		     struct problem *problem);
+
+/* Starts the workers, which wait at the gate. */
+bool devices_start(struct devices *devices, struct gate *gate, struct problem *problem);
+
+void devices_allow(const struct devices *devices, struct sysfilter *filter);
+
+/* Brings what the guest wrote to stable storage: the VM has ended. */
+void devices_sync(struct devices *devices);
+
+#endif
