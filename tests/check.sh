@@ -99,12 +99,16 @@ case $("$here/where.sh" "$arch") in
 host)
 	echo "Linux guests: on this machine's KVM"
 	suite "Linux guests" on_host "$here/e2e/linux.bats"
+	suite "disks" on_host "$here/e2e/disk.bats"
+	suite "network" unshare -rn bats --tap "$here/e2e/net.bats"
 	;;
 lab)
 	[ ! -w /dev/kvm ] || suite "Linux on this KVM" on_host "$here/e2e/pvm.bats"
 	echo "Linux guests: in the lab (this machine's KVM, if it has one, cannot run Linux)"
 	suite "bare guests, lab" in_lab /t/e2e/bare.bats
 	suite "Linux guests, lab" in_lab /t/e2e/linux.bats
+	suite "disks, lab" in_lab /t/e2e/disk.bats
+	suite "network, lab" in_lab /t/e2e/net.bats
 	;;
 esac
 

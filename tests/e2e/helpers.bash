@@ -9,6 +9,7 @@ vmlinux=$files/vmlinux
 bzimage=$files/bzImage
 initrd=$files/initramfs.cpio
 debian=$files/debian-vmlinuz
+tools=$files/tools.cpio
 
 # guest TEST [OPTION...]: a plain boot of the bare guest, standard streams apart, no terminal.
 guest() {

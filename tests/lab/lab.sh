@@ -5,7 +5,7 @@
 #
 # Each -f puts a file or a directory into the lab, as LABPATH (default: /NAME). COMMAND runs as root with busybox, bash,
 # bats and the programs of images/tools.sh at hand and /dev/kvm, /dev/net/tun, /dev/pts, /proc, /sys and a tmpfs on /tmp;
-# it can make bridges, macvlan and macvtap links. Its output, both streams, is passed on as it comes, less the carriage
+# it can make loop devices, bridges, macvlan and macvtap links. Its output, both streams, is passed on as it comes, less the carriage
 # returns at line ends that consoles add.
 # Exit: COMMAND's code; 124 when SECONDS (default 120) have passed; 125 when the lab itself failed; a line on stderr
 # says so for both.
@@ -179,7 +179,7 @@ shift $((OPTIND - 1))
 [ $# -gt 0 ] || usage
 
 case $arch in
-x86_64) modules='irqbypass kvm kvm-amd tun tap macvlan macvtap llc stp bridge' ;;
+x86_64) modules='irqbypass kvm kvm-amd tun tap macvlan macvtap llc stp bridge loop' ;;
 *) lab_fail "no recipe for architecture $arch" ;;
 esac
 
