@@ -234,23 +234,35 @@ enum virtio_net_wait virtio_net_serve(struct virtio_net *net, unsigned index)
 	if (index >= atomic_load(&net->active))
 		return NET_AWAIT_KICK;
 	bool more = transmit(net, index);
-	enum virtio_net_wait wait = virtio_net_receive(net, index);
+	enum virtio_net_wait wait =
+		net->pair[index].quiet ? NET_AWAIT_TAP : virtio_net_receive(net, index);
+	net->pair[index].quiet = false;
 	return more ? NET_MORE : wait;
+}
+
+static void wait_for_work(struct virtio_net *net, struct virtio_net_pair *pair,
+			  enum virtio_net_wait wait)
+{
+	struct pollfd polls[] = {
+		{pair->kick_fd, POLLIN, 0},
+		{wait == NET_AWAIT_TAP ? pair->tap_fd : -1, POLLIN, 0},
+	};
+
+	if (ppoll(polls, 2, NULL, NULL) < 0)
+		return;
+	if (polls[0].revents)
+		virtio_await(&net->virtio, pair->kick_fd);
+	/* Saves a read for each packet that the driver sends. */
+	pair->quiet = wait == NET_AWAIT_TAP && !polls[1].revents;
 }
 
 _Noreturn void virtio_net_work(struct virtio_net *net, unsigned index)
 {
-	const struct virtio_net_pair *pair = &net->pair[index];
-
 	for (;;) {
 		enum virtio_net_wait wait = virtio_net_serve(net, index);
-		struct pollfd polls[] = {
-			{pair->kick_fd, POLLIN, 0},
-			{wait == NET_AWAIT_TAP ? pair->tap_fd : -1, POLLIN, 0},
-		};
 
-		if (wait != NET_MORE && ppoll(polls, 2, NULL, NULL) > 0 && polls[0].revents)
-			virtio_await(&net->virtio, pair->kick_fd);
+		if (wait != NET_MORE)
+			wait_for_work(net, &net->pair[index], wait);
 	}
 }
 

@@ -15,6 +15,7 @@ struct virtio_net_pair {
 	int tap_fd;    /* does not block; vnet headers of VIRTIO_NET_HEADER bytes */
 	int kick_fd;   /* eventfd, does not block */
 	bool tap_gone; /* the interface was deleted */
+	bool quiet;    /* ppoll has just said that the TAP has nothing */
 	/* A packet larger than the driver's first buffer, until there are buffers for all of it. */
 	uint32_t held; /* bytes; 0: none */
 	uint8_t packet[VIRTIO_NET_PACKET_MAX];
