@@ -38,7 +38,7 @@ static const struct option table[] = {
 	 "a disk: ro, ephemeral, direct, serial=ID, queues=N; repeatable"},
 	{'n', "net", "tap=NAME[,KEY...]", NET, 0,
 	 "a NIC: tap=NAME or fd=N, mac=ADDR, mtu=N, queues=N; repeatable"},
-	{0, "ip", "ADDR/PREFIX[,KEY...]", IP, 0, "address of the guest's eth0: gw=ADDR, dns=ADDR"},
+	{0, "ip", "ADDR/LEN[,KEY...]", IP, 0, "address of the guest's eth0: gw=ADDR, dns=ADDR"},
 	{'a', "append", "WORDS", TEXT, MEMBER(append), "words to add to the kernel's command line"},
 	{0, "console", "FILE", TEXT, MEMBER(console),
 	 "write the guest's console, the kernel's log, to FILE"},

@@ -114,6 +114,59 @@ bad() { run --separate-stderr timeout 30 "$mayfly" run "$@" </dev/null; }
 	failed 125 "the initrd needs" "-m"
 }
 
+@test "disks: missing, a directory, a device that is none, empty, odd, in use; too many" {
+	cd "$BATS_TEST_TMPDIR"
+	truncate -s 1M disk
+	truncate -s 1000 odd
+	: >empty
+	mkfifo fifo
+	guest hello -d nowhere
+	failed 125 "cannot open nowhere" "truncate"
+	for name in . fifo /dev/null; do
+		guest hello -d "$name,ro"
+		failed 125 "$name" "block device"
+	done
+	guest hello -d empty
+	failed 125 "empty" "truncate"
+	guest hello -d odd
+	failed 125 "odd" "1000 bytes" "truncate -s %512"
+	guest hello -d disk -d disk
+	failed 125 "cannot use disk" "one writer"
+	guest hello -d disk,rw
+	failed 125 "'rw'"
+	guest hello -d disk,ro,ephemeral
+	failed 125 "both 'ro' and 'ephemeral'"
+	# shellcheck disable=SC2046
+	guest hello $(for i in 1 2 3 4 5 6 7 8 9; do echo -d disk,ro; done)
+	failed 125 "one device too many"
+	# shellcheck disable=SC2046
+	guest hello $(for i in 1 2 3 4 5 6 7 8; do echo -d disk,ro,queues=8; done) -c 32
+	ended 0
+}
+
+@test "NICs: none named, a descriptor that is none, an interface that may not be made" {
+	guest hello -n mtu=1500
+	failed 125 "--net" "tap=NAME"
+	guest hello -n fd=9
+	failed 125 "descriptor 9" "Bad file descriptor"
+	guest hello --ip 10.0.0.2/24
+	failed 125 "--ip" "--net"
+	# A user namespace without its own network may not.
+	run --separate-stderr unshare -r "$mayfly" run -k "$bare" -a test=hello -n tap=mayfly-test </dev/null
+	failed 125 "cannot use interface mayfly-test" "ip tuntap add"
+}
+
+@test "counters that cannot be written are an error before the guest runs, or in the end" {
+	guest hello --stats /nowhere/stats
+	failed 125 "cannot write /nowhere/stats"
+	guest hello --stats /dev/full
+	is "hello, world" "$output"
+	is 1 "$(printf '%s\n' "$stderr" | grep -c "cannot write /dev/full: No space left on device (")"
+	guest hello --stats "$BATS_TEST_TMPDIR/stats"
+	ended 0
+	grep -q '"exit_code": 0' "$BATS_TEST_TMPDIR/stats"
+}
+
 @test "a kernel that needs more memory than there is" {
 	cp "$bare_bzimage" big
 	printf '\000\000\000\100' | dd of=big bs=1 seek=$((0x260)) conv=notrunc 2>/dev/null

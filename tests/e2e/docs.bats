@@ -35,3 +35,14 @@ root=$BATS_TEST_DIRNAME/../..
 		[ -e "$root/$file" ] || { echo "no file $file" >&2; false; }
 	done
 }
+
+# docs/network.md, in a network namespace where we are root.
+@test "the five lines for the host's network work as they are written" {
+	sed -n '/^```sh$/,/^```$/p' "$root/docs/network.md" | grep -v '^```' >"$BATS_TEST_TMPDIR/lines"
+	is 5 "$(wc -l <"$BATS_TEST_TMPDIR/lines")"
+	run unshare -rn sh -e -c '. "$1"; ip -o link show master mayfly0; cat /proc/sys/net/ipv4/ip_forward; nft list ruleset' sh "$BATS_TEST_TMPDIR/lines"
+	is 0 "$status"
+	has "$output" "tap0: "
+	has "$output" "masquerade"
+	is 1 "$(printf '%s\n' "$output" | sed -n 2p)"
+}
