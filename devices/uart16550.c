@@ -2,7 +2,8 @@
 
 #include <string.h>
 #include <sys/syscall.h>
-#include <unistd.h>
+
+#include "event.h"
 
 /* Registers by offset; some change their meaning with DLAB or with the direction. */
 enum {
@@ -50,15 +51,6 @@ enum {
 	MSR_DCD = 1 << 7,
 };
 
-static void signal_fd(int fd)
-{
-	uint64_t one = 1;
-
-	/* It fails only when the counter is full, and then the signal is pending already. */
-	if (write(fd, &one, sizeof(one)) < 0)
-		return;
-}
-
 void uart_init(struct uart *uart, int irq_fd, int kick_fd)
 {
 	memset(uart, 0, sizeof(*uart));
@@ -90,7 +82,7 @@ static void update_irq(struct uart *uart)
 	bool high = pending_cause(uart) != IIR_NONE;
 
 	if (high && !uart->irq_high)
-		signal_fd(uart->irq_fd);
+		event_signal(uart->irq_fd);
 	uart->irq_high = high;
 }
 
@@ -106,7 +98,7 @@ static void update_rx_wanted(struct uart *uart)
 	if (!uart->rx_wanted || !rx_is_open(uart) || uart->rx_count)
 		return;
 	uart->rx_wanted = false;
-	signal_fd(uart->kick_fd);
+	event_signal(uart->kick_fd);
 }
 
 static void push_rx(struct uart *uart, uint8_t byte)
@@ -138,7 +130,7 @@ static void transmit(struct uart *uart, uint8_t byte)
 		return;
 	uart->tx[(uart->tx_head + uart->tx_count++) % UART_TX_SIZE] = byte;
 	if (uart->tx_count == 1)
-		signal_fd(uart->kick_fd);
+		event_signal(uart->kick_fd);
 	uart->thre_pending = tx_is_ready(uart);
 }
 
@@ -289,7 +281,7 @@ size_t uart_take(struct uart *uart, uint8_t *data, size_t size)
 	if (!was_ready && tx_is_ready(uart))
 		uart->thre_pending = true;
 	if (uart->tx_count)
-		signal_fd(uart->kick_fd);
+		event_signal(uart->kick_fd);
 	if (taken)
 		pthread_cond_broadcast(&uart->tx_has_room);
 	update_irq(uart);

@@ -6,18 +6,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "event.h"
+
 #define DRIVER_BITS                                                                           \
 	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK | \
 	 VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_FAILED)
-
-static void signal_fd(int fd)
-{
-	uint64_t one = 1;
-
-	/* It fails only when the counter is full, and then the signal is pending already. */
-	if (write(fd, &one, sizeof(one)) < 0)
-		return;
-}
 
 void virtio_init(struct virtio *virtio)
 {
@@ -30,7 +23,7 @@ static void interrupt(struct virtio *virtio, unsigned reason)
 {
 	atomic_fetch_or(&virtio->interrupt, reason);
 	virtio_count(virtio, STAT_INTERRUPTS, 1);
-	signal_fd(virtio->irq_fd);
+	event_signal(virtio->irq_fd);
 }
 
 /* §2.1.2: the driver broke a ring. Nothing of the device moves until it is reset. */
@@ -75,7 +68,7 @@ static void start(struct virtio *virtio)
 		virtio->class->start(virtio);
 	atomic_store(&virtio->running, true);
 	for (unsigned i = 0; i < virtio->queues; i++)
-		signal_fd(virtio->queue[i].kick_fd);
+		event_signal(virtio->queue[i].kick_fd);
 }
 
 static bool features_are_fine(const struct virtio *virtio)
@@ -117,7 +110,7 @@ struct virtq *virtio_queue_to_set_up(struct virtio *virtio, uint32_t index)
 void virtio_kick(struct virtio *virtio, uint32_t index)
 {
 	if (index < virtio->queues)
-		signal_fd(virtio->queue[index].kick_fd);
+		event_signal(virtio->queue[index].kick_fd);
 }
 
 /* --- the class's side --- */

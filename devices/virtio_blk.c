@@ -78,7 +78,7 @@ static const struct outcome unsupported = {.status = VIRTIO_BLK_S_UNSUPP};
 
 static struct outcome outcome_of(bool fine)
 {
-	return fine ? (struct outcome){.status = VIRTIO_BLK_S_OK} : failed;
+	return (struct outcome){.status = fine ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR};
 }
 
 /* Whole sectors that lie on the disk. Written so that nothing can wrap. */

@@ -30,32 +30,50 @@ static void set_num_buffers(const struct chain *first, unsigned buffers)
 	chain_write(first, offsetof(struct virtio_net_hdr_v1, num_buffers), &value, sizeof(value));
 }
 
+/* Fills a buffer with what of the held packet comes after DONE bytes, and returns how much that is. */
+static uint32_t fill(struct virtio_net *net, unsigned index, const struct chain *chain,
+		     uint32_t done)
+{
+	const struct virtio_net_pair *pair = &net->pair[index];
+	uint32_t left = pair->held - done;
+	uint32_t piece = chain->write_size < left ? chain->write_size : left;
+
+	chain_write(chain, 0, pair->packet + done, piece);
+	virtq_push(&net->virtio.queue[2 * index].ring, net->virtio.ram, chain->head, piece);
+	return piece;
+}
+
+/* The driver gets its buffers back, and the packet waits for more of them; unless it has given us all that it
+ * can, and they are too small together. */
+static enum received give_back(struct virtio_net *net, unsigned index, unsigned buffers)
+{
+	struct virtq *ring = &net->virtio.queue[2 * index].ring;
+
+	virtq_rewind(ring, buffers, buffers);
+	if (buffers < ring->size)
+		return STARVED;
+	net->pair[index].held = 0;
+	virtio_count(&net->virtio, STAT_ERRORS, 1);
+	return TAKEN;
+}
+
 /* The held packet into as many buffers as it takes (§5.1.6.3.2); all of them appear at once. */
 static enum received deliver_held(struct virtio_net *net, unsigned index)
 {
 	struct virtio_net_pair *pair = &net->pair[index];
 	struct virtq *ring = &net->virtio.queue[2 * index].ring;
 	struct chain first, rest;
-	unsigned buffers = 0;
+	unsigned buffers = 1;
 
-	for (uint32_t done = 0; done < pair->held; buffers++) {
-		struct chain *chain = buffers ? &rest : &first;
-		uint32_t left = pair->held - done;
-
-		if (buffers == ring->size || !virtio_next(&net->virtio, 2 * index, chain)) {
-			virtq_rewind(ring, buffers, buffers);
-			if (buffers < ring->size)
-				return STARVED;
-			pair->held = 0; /* all of its buffers together are too small */
-			virtio_count(&net->virtio, STAT_ERRORS, 1);
-			return TAKEN;
-		}
-		if (!buffers && !is_usable(net, ring, chain))
-			return TAKEN;
-		uint32_t piece = chain->write_size < left ? chain->write_size : left;
-		chain_write(chain, 0, pair->packet + done, piece);
-		virtq_push(ring, net->virtio.ram, chain->head, piece);
-		done += piece;
+	if (!virtio_next(&net->virtio, 2 * index, &first))
+		return STARVED;
+	if (!is_usable(net, ring, &first))
+		return TAKEN;
+	uint32_t done = fill(net, index, &first, 0);
+	for (; done < pair->held; buffers++) {
+		if (buffers == ring->size || !virtio_next(&net->virtio, 2 * index, &rest))
+			return give_back(net, index, buffers);
+		done += fill(net, index, &rest, done);
 	}
 	set_num_buffers(&first, buffers);
 	count_received(net, pair->held);

@@ -74,6 +74,12 @@ static bool apply_all(const struct setting *settings, const char *option, char *
 	return true;
 }
 
+static const char *set_queues(unsigned *queues, const char *value)
+{
+	return to_number(value, 1, DEVICE_QUEUES_MAX, queues) ? NULL
+							      : "is no number of queues (1 to 8)";
+}
+
 /* --- disks --- */
 
 static const char *set_serial(void *options, char *value)
@@ -86,11 +92,7 @@ static const char *set_serial(void *options, char *value)
 
 static const char *set_disk_queues(void *options, char *value)
 {
-	struct disk_options *disk = options;
-
-	return to_number(value, 1, DEVICE_QUEUES_MAX, &disk->queues)
-		       ? NULL
-		       : "is no number of queues (1 to 8)";
+	return set_queues(&((struct disk_options *)options)->queues, value);
 }
 
 bool disk_options_parse(char *text, struct disk_options *disk, struct problem *problem)
@@ -172,11 +174,7 @@ static const char *set_mtu(void *options, char *value)
 
 static const char *set_net_queues(void *options, char *value)
 {
-	struct net_options *net = options;
-
-	return to_number(value, 1, DEVICE_QUEUES_MAX, &net->queues)
-		       ? NULL
-		       : "is no number of queue pairs (1 to 8)";
+	return set_queues(&((struct net_options *)options)->queues, value);
 }
 
 bool net_options_parse(char *text, struct net_options *net, struct problem *problem)

@@ -102,22 +102,24 @@ static bool set_memory(const char *text, uint64_t *memory, struct problem *probl
 			   text);
 }
 
+static bool has_room(const struct options *options, const char *value, struct problem *problem)
+{
+	if (options->disks + options->nets < DEVICES_MAX)
+		return true;
+	return problem_set(problem, "'%s' is one device too many (at most %d disks and NICs)",
+			   value, DEVICES_MAX);
+}
+
 static bool add_disk(struct options *options, char *value, struct problem *problem)
 {
-	if (options->disks + options->nets == DEVICES_MAX)
-		return problem_set(problem,
-				   "'%s' is one device too many (at most %d disks and NICs)", value,
-				   DEVICES_MAX);
-	return disk_options_parse(value, &options->disk[options->disks++], problem);
+	return has_room(options, value, problem) &&
+	       disk_options_parse(value, &options->disk[options->disks++], problem);
 }
 
 static bool add_net(struct options *options, char *value, struct problem *problem)
 {
-	if (options->disks + options->nets == DEVICES_MAX)
-		return problem_set(problem,
-				   "'%s' is one device too many (at most %d disks and NICs)", value,
-				   DEVICES_MAX);
-	return net_options_parse(value, &options->net[options->nets++], problem);
+	return has_room(options, value, problem) &&
+	       net_options_parse(value, &options->net[options->nets++], problem);
 }
 
 static bool add_ip(struct options *options, char *value, struct problem *problem)

@@ -22,6 +22,8 @@
 
 #define KVM_PATH "/dev/kvm"
 
+_Static_assert(ADDRESSES_MAX == JOB_IPS, "every address has a place in the job");
+
 /* Everything that a VM needs, in one place and without a heap. */
 struct vm {
 	const struct options *options;
