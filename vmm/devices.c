@@ -5,6 +5,7 @@
 
 #include "arch_layout.h"
 #include "fdplan.h"
+#include "pages.h"
 
 _Static_assert(DEVICES_MAX == ARCH_VIRTIO_DEVICES, "a slot for each device");
 _Static_assert(DEVICE_QUEUES_MAX == VIRTIO_WORKERS_MAX, "a worker for each queue");
@@ -65,8 +66,8 @@ static bool open_net(struct devices *devices, const struct net_options *options,
 	unsigned number = devices->count;
 	struct slot *slot = &devices->slot[number];
 
-	slot->net.pair = &devices->pair[number * DEVICE_QUEUES_MAX];
-	if (!begin(devices, &slot->net.virtio, slot->tap, ram, problem) ||
+	slot->net.pair = pages_reserve(options->queues * sizeof(*slot->net.pair), problem);
+	if (!slot->net.pair || !begin(devices, &slot->net.virtio, slot->tap, ram, problem) ||
 	    !tap_open(&slot->net, options, inherited, number, slot->tap, problem))
 		return false;
 	for (unsigned i = 0; i < options->queues; i++) {

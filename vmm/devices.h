@@ -35,7 +35,6 @@ struct devices {
 	unsigned count, workers;
 	struct slot slot[DEVICES_MAX];
 	struct worker worker[DEVICES_MAX * DEVICE_QUEUES_MAX];
-	struct virtio_net_pair pair[DEVICES_MAX * DEVICE_QUEUES_MAX];
 };
 
 /* Opens disks and interfaces and makes the devices. INHERITED has the descriptors that --net fd= names, in the order

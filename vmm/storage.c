@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "fdplan.h"
+#include "pages.h"
 
 #define BLOCK_LARGE 4096 /* of drives with 4 KiB sectors, and what all of today's like best */
 
@@ -156,18 +156,6 @@ static bool check_size(const struct disk *disk, struct problem *problem)
 		disk->name, (unsigned long long)disk->size, disk->block, disk->block);
 }
 
-static void *reserve(uint64_t size, struct problem *problem)
-{
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (memory != MAP_FAILED)
-		return memory;
-	problem_set(problem, "cannot reserve %llu KiB for a disk: %s (free some memory)",
-		    (unsigned long long)size >> 10, strerror(errno));
-	return NULL;
-}
-
 /* A file without a name in DIRECTORY, even where the file system does not know such a thing. */
 static int open_nameless(const char *directory)
 {
@@ -209,7 +197,7 @@ static bool open_scratch(struct disk *disk, int place, struct problem *problem)
 			"cannot make a scratch file of %llu MiB for %s: %s (set TMPDIR to "
 			"a directory on another file system)",
 			(unsigned long long)disk->size >> 20, disk->name, strerror(errno));
-	disk->dirty = reserve(disk_dirty_bytes(disk->size), problem);
+	disk->dirty = pages_reserve(disk_dirty_bytes(disk->size), problem);
 	return disk->dirty;
 }
 
@@ -242,7 +230,7 @@ bool storage_open(struct disk *disk, const struct disk_options *options, unsigne
 		disk->discard = can_punch(disk->scratch_fd, disk->size);
 	else if (is_written(options) && S_ISREG(stat.st_mode))
 		disk->discard = can_punch(disk->fd, disk->size);
-	if (disk->direct && !(disk->bounce = reserve(DISK_BOUNCE_SIZE, problem)))
+	if (disk->direct && !(disk->bounce = pages_reserve(DISK_BOUNCE_SIZE, problem)))
 		return false;
 	disk_init(disk);
 	return true;
