@@ -86,8 +86,8 @@ void virtio_set_status(struct virtio *virtio, uint32_t value)
 		reset(virtio);
 		return;
 	}
-	if ((added & VIRTIO_CONFIG_S_FEATURES_OK) &&
-	    (!((status | added) & VIRTIO_CONFIG_S_DRIVER) || !features_are_fine(virtio)))
+	/* Nothing is accepted before DRIVER, so that bit needs no look of its own. */
+	if ((added & VIRTIO_CONFIG_S_FEATURES_OK) && !features_are_fine(virtio))
 		added &= ~(uint32_t)VIRTIO_CONFIG_S_FEATURES_OK;
 	if (!((status | added) & VIRTIO_CONFIG_S_FEATURES_OK))
 		added &= ~(uint32_t)VIRTIO_CONFIG_S_DRIVER_OK;
