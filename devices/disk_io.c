@@ -116,7 +116,7 @@ bool disk_io_zero(struct disk *disk, int fd, uint64_t position, uint64_t length,
 {
 	int mode = may_unmap ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE;
 
-	if (length == 0 || disk_io_allocate(fd, mode, position, length))
+	if (disk_io_allocate(fd, mode, position, length))
 		return true;
 	if (errno == EOPNOTSUPP)
 		return write_zeros(disk, fd, position, length);

@@ -23,7 +23,7 @@ bool disk_io_move(struct disk *disk, int fd, enum disk_direction direction, uint
 /* fallocate with MODE and without a change of the file's size; errno says why not. */
 bool disk_io_allocate(int fd, int mode, uint64_t position, uint64_t length);
 
-/* Makes a range of FD read as zeros, by writing them if the file system knows no better. MAY_UNMAP: as a
+/* Makes a range of FD (LENGTH is not 0) read as zeros, by writing them if the file system knows no better. MAY_UNMAP: as a
  * hole, if it can be. False after a complaint. */
 bool disk_io_zero(struct disk *disk, int fd, uint64_t position, uint64_t length, bool may_unmap);
 
