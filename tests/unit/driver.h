@@ -159,7 +159,7 @@ static inline void driver_offer(struct driver *driver, unsigned index, unsigned 
 	struct driver_queue *queue = &driver->queue[index];
 
 	driver_put16(driver, queue->avail + 4 + 2 * (queue->avail_index % queue->size), head);
-	driver_put16(driver, queue->avail + 2, ++queue->avail_index);
+	ram_store16_release(driver->ram, GPA(queue->avail + 2), ++queue->avail_index);
 }
 
 /* Offers a chain of COUNT parts (at least one); returns its head. */
@@ -192,7 +192,7 @@ static inline bool driver_take_used(struct driver *driver, unsigned index, struc
 	struct driver_queue *queue = &driver->queue[index];
 	struct vring_used_elem element;
 
-	if (driver_get16(driver, queue->used + 2) == queue->used_index)
+	if (ram_load16_acquire(driver->ram, GPA(queue->used + 2)) == queue->used_index)
 		return false;
 	driver_get(driver, queue->used + 4 + sizeof(element) * (queue->used_index % queue->size),
 		   &element, sizeof(element));

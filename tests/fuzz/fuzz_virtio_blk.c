@@ -1,0 +1,279 @@
+/* The transport's registers and the block device behind them, over memfds: a driver that is mostly right, with odd
+ * accesses, flipped descriptors and resets in between. No base of an ephemeral disk and no read-only disk ever changes,
+ * each chain comes back once, what a good request asked for is what it gets. */
+#include "fuzz.h"
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
+#include <linux/virtio_ring.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "virtio_blk.h"
+#include "virtio_mmio.h"
+
+enum {
+	SECTORS = 40,
+	DISK_SIZE = SECTORS *
+		    DISK_SECTOR, /* not whole clusters, so that there is an end to get wrong */
+	RAM_SIZE = 0x20000,
+	RINGS = 0x1000,
+	SIZE = 16, /* of the queue */
+	AVAIL = RINGS + 0x400,
+	USED = RINGS + 0x800,
+	REQUEST = 0x2000, /* header, status, data of request N at REQUEST + N * 0x1800 */
+	REQUEST_SIZE = 0x1800,
+};
+
+enum kind { PLAIN, READ_ONLY, EPHEMERAL, DIRECT, KINDS };
+
+static const uint64_t registers[] = {0x00, 0x10, 0x14, 0x20,  0x24,  0x30,  0x34,
+				     0x38, 0x44, 0x50, 0x60,  0x64,  0x70,  0x80,
+				     0x90, 0xa0, 0xfc, 0x100, 0x122, 0x13c, 0x1000};
+static const uint64_t values[] = {0, 1, 2, 3, 7, 11, 15, 16, 128, 256, RINGS, 0xffff, UINT32_MAX};
+static const uint64_t sectors[] = {0, 7, 8, SECTORS - 1, SECTORS, 1ull << 55, UINT64_MAX};
+static const uint32_t types[] = {VIRTIO_BLK_T_IN,
+				 VIRTIO_BLK_T_OUT,
+				 VIRTIO_BLK_T_DISCARD,
+				 VIRTIO_BLK_T_WRITE_ZEROES,
+				 VIRTIO_BLK_T_FLUSH,
+				 VIRTIO_BLK_T_GET_ID,
+				 99};
+
+static struct ram ram;
+static struct disk disk;
+static struct virtio_blk blk;
+static struct virtio_mmio mmio;
+static int files[2]; /* the disk, and the scratch file */
+static uint8_t base[DISK_SIZE], dirty[4];
+static uint8_t bounce[DISK_BOUNCE_SIZE] __attribute__((aligned(4096)));
+
+static struct {
+	uint16_t avail, used;
+	unsigned requests;
+	bool confused; /* somebody wrote where it should not: only the device's own safety counts */
+} model;
+
+static uint8_t *at(uint64_t address)
+{
+	return (uint8_t *)(uintptr_t)ram_host(&ram, 0) + address;
+}
+
+static void write32(unsigned offset, uint32_t value)
+{
+	virtio_mmio_write(&mmio, offset, 4, value);
+}
+
+static void once(void)
+{
+	struct problem problem;
+
+	REQUIRE(ram_reserve(&ram, RAM_SIZE, 0xc0000000, 1ull << 32, &problem));
+	for (unsigned i = 0; i < 2; i++) {
+		files[i] = memfd_create("disk", MFD_CLOEXEC);
+		REQUIRE(files[i] >= 0 && ftruncate(files[i], DISK_SIZE) == 0);
+	}
+	for (unsigned i = 0; i < DISK_SIZE; i++)
+		base[i] = (uint8_t)(i / DISK_SECTOR * 5 + i);
+	blk.virtio.ram = &ram;
+	blk.virtio.label = "disk";
+	blk.virtio.queues = 1;
+	blk.virtio.irq_fd = eventfd(0, EFD_NONBLOCK);
+	blk.virtio.queue[0].kick_fd = eventfd(0, EFD_NONBLOCK);
+}
+
+static void make_disk(enum kind kind)
+{
+	disk = (struct disk){
+		.name = "disk",
+		.fd = files[0],
+		.scratch_fd = kind == EPHEMERAL ? files[1] : -1,
+		.size = DISK_SIZE,
+		.block = 512,
+		.physical = 4096,
+		.discard = true,
+		.read_only = kind == READ_ONLY,
+		.direct = kind == DIRECT ? 512 : 0,
+		.bounce = bounce,
+		.dirty = dirty,
+	};
+	memset(dirty, 0, sizeof(dirty));
+	REQUIRE(pwrite(files[0], base, DISK_SIZE, 0) == DISK_SIZE);
+	disk_init(&disk);
+	virtio_blk_init(&blk, &disk);
+	atomic_flag_test_and_set(&blk.virtio.complained); /* silence */
+	virtio_mmio_init(&mmio, &blk.virtio);
+}
+
+static void set_up_queue(void)
+{
+	memset(at(RINGS), 0, 0x1000);
+	write32(VIRTIO_MMIO_QUEUE_SEL, 0);
+	write32(VIRTIO_MMIO_QUEUE_NUM, SIZE);
+	write32(VIRTIO_MMIO_QUEUE_DESC_LOW, RINGS);
+	write32(VIRTIO_MMIO_QUEUE_DESC_HIGH, 0);
+	write32(VIRTIO_MMIO_QUEUE_AVAIL_LOW, AVAIL);
+	write32(VIRTIO_MMIO_QUEUE_AVAIL_HIGH, 0);
+	write32(VIRTIO_MMIO_QUEUE_USED_LOW, USED);
+	write32(VIRTIO_MMIO_QUEUE_USED_HIGH, 0);
+	write32(VIRTIO_MMIO_QUEUE_READY, 1);
+}
+
+static void start_driver(struct input *input)
+{
+	unsigned what = take8(input);
+
+	memset(&model, 0, sizeof(model));
+	write32(VIRTIO_MMIO_STATUS, 0);
+	write32(VIRTIO_MMIO_STATUS, 1);
+	write32(VIRTIO_MMIO_STATUS, 3);
+	for (unsigned half = 0; half < 2; half++) {
+		write32(VIRTIO_MMIO_DEVICE_FEATURES_SEL, half);
+		write32(VIRTIO_MMIO_DRIVER_FEATURES_SEL, half);
+		uint32_t offered = virtio_mmio_read(&mmio, VIRTIO_MMIO_DEVICE_FEATURES, 4);
+		/* Sometimes without EVENT_IDX (29), sometimes without FLUSH (9). */
+		if (half == 0)
+			offered &= ~((what & 1u) << 29 | (what >> 1 & 1u) << 9);
+		write32(VIRTIO_MMIO_DRIVER_FEATURES, offered);
+	}
+	write32(VIRTIO_MMIO_STATUS, 11);
+	set_up_queue();
+	write32(VIRTIO_MMIO_STATUS, 15);
+	REQUIRE(virtio_mmio_read(&mmio, VIRTIO_MMIO_STATUS, 4) == 15);
+}
+
+static void put_desc(unsigned number, uint64_t address, uint32_t length, unsigned flags)
+{
+	struct vring_desc desc = {address, length, (uint16_t)flags, (uint16_t)(number + 1)};
+
+	memcpy(at(RINGS + sizeof(desc) * number), &desc, sizeof(desc));
+}
+
+static void add_data(struct input *input, uint64_t data, uint32_t type, uint64_t sector)
+{
+	struct virtio_blk_discard_write_zeroes range = {sector, take8(input) % 24,
+							take8(input) & 0x83};
+
+	if (type == VIRTIO_BLK_T_DISCARD || type == VIRTIO_BLK_T_WRITE_ZEROES)
+		memcpy(at(data), &range, sizeof(range));
+	else if (type == VIRTIO_BLK_T_OUT)
+		memset(at(data), take8(input), 0x1000);
+}
+
+/* Header, data in two pieces, status: five descriptors, so three requests fit the table. */
+static void add_request(struct input *input)
+{
+	unsigned number = model.requests++ % 3, first = number * 5, what = take8(input);
+	uint64_t place = REQUEST + number * REQUEST_SIZE, data = place + 0x400;
+	uint32_t type = types[take8(input) % COUNT(types)];
+	struct virtio_blk_outhdr header = {.type = type,
+					   .sector = take_near(input, sectors, COUNT(sectors))};
+	uint32_t length = type == VIRTIO_BLK_T_DISCARD || type == VIRTIO_BLK_T_WRITE_ZEROES
+				  ? 16
+				  : (1 + what % 8) * DISK_SECTOR;
+	unsigned write =
+		type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_GET_ID ? VRING_DESC_F_WRITE : 0u;
+	uint32_t cut = 1 + take8(input) % (length - 1);
+
+	if (what >= 0xf0)
+		length += take8(input);
+	memcpy(at(place), &header, sizeof(header));
+	add_data(input, data, type, header.sector);
+	put_desc(first, place, what >= 0xe8 ? what & 15 : 16, VRING_DESC_F_NEXT);
+	put_desc(first + 1, data, cut, VRING_DESC_F_NEXT | write);
+	put_desc(first + 2, data + cut, length - cut,
+		 write | (what == 0xe7 ? 0 : VRING_DESC_F_NEXT));
+	put_desc(first + 3, place + 0x200, 1, VRING_DESC_F_WRITE);
+	*at(place + 0x200) = 0xee;
+	uint16_t head = (uint16_t)first;
+	memcpy(at(AVAIL + 4 + 2 * (model.avail % SIZE)), &head, sizeof(head));
+	model.avail++;
+	memcpy(at(AVAIL + 2), &model.avail, sizeof(model.avail));
+}
+
+static void serve(void)
+{
+	uint16_t used;
+
+	virtio_blk_serve(&blk, 0);
+	if (model.confused)
+		return;
+	memcpy(&used, at(USED + 2), sizeof(used));
+	REQUIRE(used == model.avail); /* each came back */
+	for (; model.used != used; model.used++) {
+		struct vring_used_elem element;
+
+		memcpy(&element, at(USED + 4 + 8 * (model.used % SIZE)), sizeof(element));
+		REQUIRE(element.id % 5 == 0 && element.id < 15);
+		uint8_t status = *at(REQUEST + element.id / 5 * REQUEST_SIZE + 0x200);
+		REQUIRE(status <= VIRTIO_BLK_S_UNSUPP || element.len == 0 || status == 0xee);
+	}
+}
+
+/* Up to three under way: their descriptors are used again. */
+static void request(struct input *input)
+{
+	unsigned count = 1 + take8(input) % 3;
+
+	while (count--)
+		add_request(input);
+	serve();
+}
+
+static void access_register(struct input *input)
+{
+	unsigned offset = (unsigned)take_near(input, registers, COUNT(registers));
+	unsigned size = take8(input);
+	uint32_t value = (uint32_t)take_near(input, values, COUNT(values));
+
+	if (size & 0x80) {
+		virtio_mmio_read(&mmio, offset, 1 + size % 4);
+		return;
+	}
+	model.confused = true;
+	virtio_mmio_write(&mmio, offset, size & 0x40 ? 1 + size % 4 : 4, value);
+}
+
+static void flip(struct input *input)
+{
+	model.confused = true;
+	*at(RINGS + take16(input) % 0xc00) ^= take8(input);
+}
+
+static void require_untouched(enum kind kind)
+{
+	static uint8_t now[DISK_SIZE];
+
+	if (kind != READ_ONLY && kind != EPHEMERAL)
+		return;
+	REQUIRE(pread(files[0], now, DISK_SIZE, 0) == DISK_SIZE);
+	REQUIRE(memcmp(now, base, DISK_SIZE) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input input = {data, size};
+	enum kind kind = take8(&input) % KINDS;
+
+	if (!ram.range[0].size)
+		once();
+	make_disk(kind);
+	start_driver(&input);
+	while (input.size) {
+		unsigned what = take8(&input);
+
+		if (what < 0xb0)
+			request(&input);
+		else if (what < 0xd0)
+			access_register(&input);
+		else if (what < 0xe8)
+			flip(&input);
+		else
+			start_driver(&input);
+		if (model.confused)
+			serve();
+	}
+	require_untouched(kind);
+	return 0;
+}
