@@ -82,11 +82,13 @@ GUESTS := $(B)/guests/bare.elf $(B)/guests/bare.bzimage
 GUEST_CFLAGS := -std=c11 -O2 $(WARNINGS) -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
 	-mno-red-zone -mgeneral-regs-only --param=min-pagesize=0 -fno-asynchronous-unwind-tables
 
-$(B)/guests/bare.elf: tests/guests/start.S tests/guests/bare.c tests/guests/bare.ld Makefile
+GUEST_SOURCES := tests/guests/start.S $(wildcard tests/guests/*.c)
+
+$(B)/guests/bare.elf: $(GUEST_SOURCES) $(wildcard tests/guests/*.h) tests/guests/bare.ld Makefile
 	$(call say,GUEST,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)gcc $(GUEST_CFLAGS) -mcmodel=small -nostdlib -static -no-pie -Wl,--build-id=none \
-		-Wl,--no-warn-rwx-segments -T tests/guests/bare.ld -o $@ tests/guests/start.S tests/guests/bare.c
+		-Wl,--no-warn-rwx-segments -T tests/guests/bare.ld -o $@ $(GUEST_SOURCES)
 
 $(B)/guests/bare.bzimage: $(B)/guests/bare.elf tests/guests/bzimage.S
 	$(call say,GUEST,$@)
@@ -141,7 +143,7 @@ install: $(B)/mayfly ## install the launcher and its manual (PREFIX, DESTDIR)
 # --- tests ---
 
 # What unit tests and fuzzers link: everything that needs neither KVM nor a running VM.
-UNIT_CODE := $(PURE_SOURCES) $(addprefix vmm/,ram.c report.c options.c device_options.c bus.c ending.c fdplan.c file.c stream.c storage.c tap.c) \
+UNIT_CODE := $(PURE_SOURCES) $(addprefix vmm/,ram.c report.c options.c device_options.c bus.c ending.c fdplan.c file.c stream.c pages.c storage.c tap.c) \
 	vmm/$(ARCH)/layout.c vmm/$(ARCH)/guest_cpuid.c tests/unit/sysfilter_stub.c
 UNIT_TESTS := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
 FUZZERS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
@@ -153,6 +155,12 @@ $(B)/unit-san/%.o: %.c Makefile | $(B)/libseccomp
 	$(call say,CC-SAN,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)gcc $(UNIT_CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
+
+# The devices once more, for their threads' sake.
+$(B)/unit-tsan/%.o: %.c Makefile | $(B)/libseccomp
+	$(call say,CC-TSAN,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)gcc $(UNIT_CFLAGS) -fsanitize=thread -MMD -MP -c -o $@ $<
 
 $(B)/unit-musl/%.o: %.c Makefile | $(B)/libseccomp $(B)/cmocka
 	$(call say,CC-MUSL,$<)
@@ -174,13 +182,19 @@ UNIT_OBJECTS = $(UNIT_CODE:%.c=$(B)/$(1)/%.o)
 $(B)/unit-san/test_%: $(B)/unit-san/tests/unit/test_%.o $(call UNIT_OBJECTS,unit-san)
 	$(Q)gcc $(SANITIZE) -o $@ $^ -lcmocka -pthread
 
+THREAD_CODE := $(wildcard devices/*.c) vmm/ram.c vmm/report.c tests/unit/sysfilter_stub.c
+THREAD_TESTS := $(basename $(notdir $(wildcard tests/unit/test_virt*.c)))
+
+$(B)/unit-tsan/test_%: $(B)/unit-tsan/tests/unit/test_%.o $(THREAD_CODE:%.c=$(B)/unit-tsan/%.o)
+	$(Q)gcc -fsanitize=thread -o $@ $^ -lcmocka -pthread
+
 $(B)/unit-musl/test_%: $(B)/unit-musl/tests/unit/test_%.o $(call UNIT_OBJECTS,unit-musl)
 	$(Q)$(CC) -static -o $@ $^ $(B)/cmocka/lib/libcmocka.a -pthread
 
 $(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(call UNIT_OBJECTS,fuzz)
 	$(Q)clang $(SANITIZE) -fsanitize=fuzzer -o $@ $^ -pthread
 
-TESTS := $(UNIT_TESTS:%=$(B)/unit-san/%) $(UNIT_TESTS:%=$(B)/unit-musl/%) $(FUZZERS:%=$(B)/fuzz/%)
+TESTS := $(UNIT_TESTS:%=$(B)/unit-san/%) $(UNIT_TESTS:%=$(B)/unit-musl/%) $(THREAD_TESTS:%=$(B)/unit-tsan/%) $(FUZZERS:%=$(B)/fuzz/%)
 .SECONDARY:
 
 check-deps:
@@ -197,7 +211,7 @@ lint: ## check style, layers, shell scripts and the manual
 	$(Q)images/deps.sh check
 	$(Q)tests/lint.sh
 
--include $(wildcard $(B)/unit-san/*/*.d $(B)/unit-san/*/*/*.d $(B)/unit-musl/*/*.d $(B)/unit-musl/*/*/*.d \
+-include $(wildcard $(B)/unit-san/*/*.d $(B)/unit-san/*/*/*.d $(B)/unit-tsan/*/*.d $(B)/unit-tsan/*/*/*.d $(B)/unit-musl/*/*.d $(B)/unit-musl/*/*/*.d \
 	$(B)/fuzz/*/*.d $(B)/fuzz/*/*/*.d)
 
 clean: ## remove what was built (the cache outside the tree stays)

@@ -55,7 +55,8 @@ unit() {
 	for program in "$files/$1"/test_*; do
 		case $program in *.d) continue ;; esac
 		# A crash, or a leak told after the tests, has no line of its own.
-		CMOCKA_MESSAGE_OUTPUT=TAP "$program" >"$work/one"
+		# The thread sanitizer wants its addresses where they always are.
+		CMOCKA_MESSAGE_OUTPUT=TAP setarch -R "$program" >"$work/one"
 		code=$?
 		cat "$work/one"
 		[ "$code" = 0 ] || grep -q '^not ok' "$work/one" || echo "not ok - ${program##*/}: exit code $code"
@@ -95,6 +96,7 @@ in_lab() {
 
 for check in $("$here/lint.sh" list); do suite "lint: $check" lint "$check"; done
 suite "unit tests (ASan, UBSan)" unit unit-san
+suite "unit tests (TSan)" unit unit-tsan
 suite "unit tests (musl)" unit unit-musl
 suite "fuzzers" fuzz
 suite "fuzzers' corpus" replay

@@ -814,6 +814,7 @@ static void workers_serve_two_queues(void **state)
 			while (!driver_take_used(&driver, queue, &used))
 				;
 	}
+	driver_write(&driver, VIRTIO_MMIO_STATUS, 0); /* waits until they are out of the rings */
 	assert_int_equal(atomic_load(&blk.virtio.stat[STAT_IN]), 1000);
 }
 
