@@ -802,7 +802,7 @@ static void workers_serve_two_queues(void **state)
 		assert_int_equal(pthread_create(&thread, NULL, work, (void *)(uintptr_t)i), 0);
 	}
 	for (unsigned i = 0; i < 500; i++) {
-		struct used used;
+		struct used used = {0};
 
 		for (unsigned queue = 0; queue < 2; queue++) {
 			DRIVER_ADD(&driver, queue, {HEADER, 16, false},

@@ -1,0 +1,693 @@
+/* The network device between a model driver and a model of the other end of its TAPs: what enters comes
+ * out once, in order and unchanged, or is counted as dropped; chains come back once; nobody sleeps
+ * while there is work. */
+#include "fuzz.h"
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
+#include <linux/virtio_ring.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "virtio_mmio.h"
+#include "virtio_net.h"
+
+enum {
+	PAIRS = 2,
+	QUEUES = 2 * PAIRS + 1,
+	RINGS = 0x4000,    /* bytes for the three areas of a queue */
+	SLOT = 0x11000,    /* bytes for what a descriptor points to: more than the largest packet */
+	PATTERN = 1 << 18, /* packets are pieces of this */
+	PENDING_MAX = 2048, /* packets on their way */
+};
+
+static const uint32_t sizes[] = {1, 12, 13, 60, 110, 600, 1526, 4096, 9014, VIRTIO_NET_PACKET_MAX};
+
+static struct ram ram;
+static struct virtio_net net;
+static struct virtio_net_pair pair[PAIRS];
+static struct virtio_mmio mmio;
+static int outside[PAIRS];
+static uint8_t pattern[PATTERN];
+
+struct packet {
+	unsigned offset; /* in the pattern */
+	uint32_t length;
+};
+
+/* Packets in the order in which they were sent. */
+struct way {
+	struct packet packet[PENDING_MAX];
+	unsigned first, count;
+};
+
+struct guest_queue {
+	uint32_t size;
+	uint16_t avail, seen; /* indices: next to add, next to collect */
+	unsigned out;         /* chains that the device has */
+	uint16_t free[VIRTQ_SIZE_MAX];
+	unsigned free_count;
+	struct vring_desc desc[VIRTQ_SIZE_MAX];
+	bool is_out[VIRTQ_SIZE_MAX]; /* by head */
+};
+
+static struct model {
+	struct input input;
+	struct guest_queue queue[QUEUES];
+	struct way in[PAIRS], out[PAIRS]; /* towards the guest, and from it */
+	uint64_t accepted;
+	unsigned active;
+	uint64_t lost;   /* what the device must have counted as dropped */
+	bool confused;   /* a descriptor was flipped: anything may happen, within the device */
+	unsigned offset; /* of the last packet in the pattern */
+} model;
+
+static uint8_t *at(uint64_t address)
+{
+	return (uint8_t *)(uintptr_t)ram_host(&ram, 0) + address;
+}
+
+static uint64_t rings(unsigned index)
+{
+	return 0x1000 + (uint64_t)index * RINGS;
+}
+
+static uint64_t avail_area(unsigned index)
+{
+	return rings(index) + 0x1000;
+}
+
+static uint64_t used_area(unsigned index)
+{
+	return rings(index) + 0x2000;
+}
+
+static uint64_t slot(unsigned index, unsigned desc)
+{
+	return 0x100000 + ((uint64_t)index * VIRTQ_SIZE_MAX + desc) * SLOT;
+}
+
+static uint16_t load16(uint64_t address)
+{
+	uint16_t value;
+
+	memcpy(&value, at(address), sizeof(value));
+	return value;
+}
+
+static void store16(uint64_t address, uint16_t value)
+{
+	memcpy(at(address), &value, sizeof(value));
+}
+
+static bool accepted(unsigned feature)
+{
+	return model.accepted & VIRTIO_FEATURE(feature);
+}
+
+static unsigned control_queue(void)
+{
+	return accepted(VIRTIO_NET_F_MQ) ? 2 * net.pairs : 2;
+}
+
+static bool is_broken(void)
+{
+	return virtio_mmio_read(&mmio, VIRTIO_MMIO_STATUS, 4) & VIRTIO_CONFIG_S_NEEDS_RESET;
+}
+
+/* --- packets on their way --- */
+
+static void put_packet(struct way *way, struct packet packet)
+{
+	REQUIRE(way->count < PENDING_MAX);
+	way->packet[(way->first + way->count++) % PENDING_MAX] = packet;
+}
+
+static bool take_packet(struct way *way, struct packet *packet)
+{
+	if (!way->count)
+		return false;
+	*packet = way->packet[way->first];
+	way->first = (way->first + 1) % PENDING_MAX;
+	way->count--;
+	return true;
+}
+
+/* The packet that came out is the next that went in, but for some that must have been counted.
+ * Bytes 10 and 11, num_buffers, are the device's. */
+static void match(struct way *way, const uint8_t *bytes, uint32_t length)
+{
+	struct packet packet;
+
+	for (;; model.lost++) {
+		REQUIRE(take_packet(way, &packet));
+		const uint8_t *sent = pattern + packet.offset;
+		if (packet.length == length && memcmp(sent, bytes, 10) == 0 &&
+		    memcmp(sent + 12, bytes + 12, length - 12) == 0)
+			return;
+	}
+}
+
+static struct packet next_packet(void)
+{
+	uint32_t length = sizes[take8(&model.input) % COUNT(sizes)] + take8(&model.input) % 8;
+
+	if (length > VIRTIO_NET_PACKET_MAX)
+		length = VIRTIO_NET_PACKET_MAX;
+	model.offset = (model.offset + 7919) % (PATTERN - SLOT);
+	return (struct packet){model.offset, length};
+}
+
+/* --- the driver --- */
+
+static void fresh_queue(unsigned index, uint32_t size)
+{
+	struct guest_queue *queue = &model.queue[index];
+
+	queue->size = size;
+	queue->avail = queue->seen = 0;
+	queue->out = 0;
+	queue->free_count = size;
+	for (unsigned i = 0; i < size; i++) {
+		queue->free[i] = (uint16_t)i;
+		queue->is_out[i] = false;
+	}
+	memset(at(rings(index)), 0, RINGS);
+}
+
+/* Adds a chain of COUNT parts if there are so many descriptors. Its head; -1: there are not. */
+static int add_chain(unsigned index, const struct vring_desc *part, unsigned count)
+{
+	struct guest_queue *queue = &model.queue[index];
+	uint16_t next = 0;
+
+	if (!count || queue->free_count < count)
+		return -1;
+	while (count--) {
+		uint16_t id = queue->free[--queue->free_count];
+		struct vring_desc *desc = &queue->desc[id];
+
+		*desc = part[count];
+		desc->addr = slot(index, id);
+		desc->next = next;
+		memcpy(at(rings(index) + sizeof(*desc) * id), desc, sizeof(*desc));
+		next = id;
+	}
+	queue->is_out[next] = true;
+	queue->out++;
+	store16(avail_area(index) + 4 + 2 * (queue->avail & (queue->size - 1)), next);
+	store16(avail_area(index) + 2, ++queue->avail);
+	return next;
+}
+
+static void fill(unsigned index, uint16_t head, const uint8_t *bytes)
+{
+	const struct vring_desc *desc = &model.queue[index].desc[head];
+
+	for (;; desc = &model.queue[index].desc[desc->next]) {
+		memcpy(at(desc->addr), bytes, desc->len);
+		bytes += desc->len;
+		if (!(desc->flags & VRING_DESC_F_NEXT))
+			return;
+	}
+}
+
+/* Bytes in the parts of the chain that have FLAG as given. */
+static uint32_t bytes_of(const struct guest_queue *queue, uint16_t head, uint16_t flag)
+{
+	uint32_t size = 0;
+
+	for (const struct vring_desc *desc = &queue->desc[head];; desc = &queue->desc[desc->next]) {
+		if ((desc->flags & VRING_DESC_F_WRITE) == flag)
+			size += desc->len;
+		if (!(desc->flags & VRING_DESC_F_NEXT))
+			return size;
+	}
+}
+
+static uint32_t write_size(const struct guest_queue *queue, uint32_t head)
+{
+	return bytes_of(queue, (uint16_t)head, VRING_DESC_F_WRITE);
+}
+
+/* The next used chain, which must be one that was added; its descriptors are free then. */
+static struct vring_used_elem collect(unsigned index)
+{
+	struct guest_queue *queue = &model.queue[index];
+	struct vring_used_elem used;
+
+	memcpy(&used, at(used_area(index) + 4 + 8 * (queue->seen & (queue->size - 1))),
+	       sizeof(used));
+	queue->seen++;
+	REQUIRE(used.id < queue->size && queue->is_out[used.id]);
+	REQUIRE(used.len <= write_size(queue, used.id));
+	queue->is_out[used.id] = false;
+	queue->out--;
+	for (uint16_t id = (uint16_t)used.id;; id = queue->desc[id].next) {
+		queue->free[queue->free_count++] = id;
+		if (!(queue->desc[id].flags & VRING_DESC_F_NEXT))
+			return used;
+	}
+}
+
+/* What the device wrote into the chain; where it ends. */
+static uint8_t *gather(const struct guest_queue *queue, struct vring_used_elem used, uint8_t *to)
+{
+	for (const struct vring_desc *desc = &queue->desc[used.id];;
+	     desc = &queue->desc[desc->next]) {
+		uint32_t length = desc->len < used.len ? desc->len : used.len;
+
+		if (desc->flags & VRING_DESC_F_WRITE) {
+			memcpy(to, at(desc->addr), length);
+			to += length;
+			used.len -= length;
+		}
+		if (!(desc->flags & VRING_DESC_F_NEXT))
+			return to;
+	}
+}
+
+static void collect_received(unsigned which)
+{
+	static uint8_t bytes[VIRTIO_NET_PACKET_MAX + SLOT];
+	unsigned index = 2 * which;
+	struct guest_queue *queue = &model.queue[index];
+	uint16_t end = load16(used_area(index) + 2);
+
+	REQUIRE((uint16_t)(end - queue->seen) <= queue->out);
+	while (queue->seen != end) {
+		struct vring_used_elem used = collect(index);
+		uint32_t size = write_size(queue, used.id);
+		uint8_t *to = gather(queue, used, bytes);
+		uint16_t buffers;
+
+		if (size < VIRTIO_NET_HEADER) {
+			REQUIRE(used.len == 0);
+			model.lost++;
+			continue;
+		}
+		REQUIRE(used.len >= VIRTIO_NET_HEADER);
+		memcpy(&buffers, bytes + 10, sizeof(buffers));
+		REQUIRE(buffers == 1 || (buffers && accepted(VIRTIO_NET_F_MRG_RXBUF)));
+		while (--buffers) {
+			REQUIRE(used.len == size && queue->seen != end);
+			used = collect(index);
+			size = write_size(queue, used.id);
+			to = gather(queue, used, to);
+			REQUIRE(to - bytes <= VIRTIO_NET_PACKET_MAX);
+		}
+		match(&model.in[which], bytes, (uint32_t)(to - bytes));
+	}
+}
+
+static void collect_sent(unsigned which)
+{
+	unsigned index = 2 * which + 1;
+	struct guest_queue *queue = &model.queue[index];
+	uint16_t end = load16(used_area(index) + 2);
+
+	REQUIRE((uint16_t)(end - queue->seen) <= queue->out);
+	while (queue->seen != end) {
+		struct vring_used_elem used = collect(index);
+
+		REQUIRE(used.len == 0);
+		if (bytes_of(queue, (uint16_t)used.id, 0) < VIRTIO_NET_HEADER)
+			model.lost++;
+	}
+}
+
+/* --- the other end of the TAP --- */
+
+static void send_from_outside(void)
+{
+	unsigned what = take8(&model.input), which = what % net.pairs;
+
+	for (unsigned i = 0; i <= what >> 4; i++) {
+		struct packet packet = next_packet();
+
+		if (packet.length < VIRTIO_NET_HEADER)
+			packet.length = VIRTIO_NET_HEADER;
+		if (send(outside[which], pattern + packet.offset, packet.length, 0) < 0)
+			return;
+		if (model.in[which].count < PENDING_MAX)
+			put_packet(&model.in[which], packet);
+		else
+			model.confused = true;
+	}
+}
+
+static void receive_outside(unsigned which)
+{
+	static uint8_t bytes[VIRTIO_NET_PACKET_MAX + 1];
+	ssize_t length;
+
+	while ((length = recv(outside[which], bytes, sizeof(bytes), 0)) > 0) {
+		if (model.confused)
+			continue;
+		REQUIRE(length >= VIRTIO_NET_HEADER && length <= VIRTIO_NET_PACKET_MAX);
+		match(&model.out[which], bytes, (uint32_t)length);
+	}
+}
+
+/* --- what the driver does --- */
+
+static void add_buffers(void)
+{
+	unsigned what = take8(&model.input), how = take8(&model.input);
+	struct vring_desc part[4];
+	unsigned count = 0, index = 2 * (what % net.pairs), cuts = (how >> 4) % 3;
+	uint32_t size = sizes[how % 16 % COUNT(sizes)] + take8(&model.input) % 8;
+
+	if (!accepted(VIRTIO_NET_F_MQ) && index)
+		return;
+	if ((how & 0xc0) == 0xc0)
+		part[count++] = (struct vring_desc){0, 5, VRING_DESC_F_NEXT, 0};
+	for (; cuts && size >= 3; cuts--) {
+		part[count++] =
+			(struct vring_desc){0, size / 3, VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, 0};
+		size -= size / 3;
+	}
+	/* All ones: a buffer that nothing can be written to. */
+	part[count++] = (struct vring_desc){0, size, what == 0xff ? 0 : VRING_DESC_F_WRITE, 0};
+	if (what == 0xff)
+		part[0] = part[count - 1], count = 1;
+	for (unsigned i = 0; i <= what >> 3; i++)
+		add_chain(index, part, count);
+}
+
+static void add_packets(void)
+{
+	unsigned what = take8(&model.input), which = what % net.pairs;
+
+	if (!accepted(VIRTIO_NET_F_MQ))
+		which = 0;
+	for (unsigned i = 0; i <= what >> 4; i++) {
+		struct packet packet = next_packet();
+		uint32_t left = packet.length;
+		struct vring_desc part[8];
+		unsigned count = 0;
+
+		for (unsigned cuts = take8(&model.input) % 7; cuts-- && left > 1; count++) {
+			uint32_t cut = 1 + take8(&model.input) % (left - 1) % 16;
+
+			part[count] = (struct vring_desc){0, cut, VRING_DESC_F_NEXT, 0};
+			left -= cut;
+		}
+		part[count++] = (struct vring_desc){0, left, 0, 0};
+		int head = add_chain(2 * which + 1, part, count);
+		if (head < 0)
+			return;
+		fill(2 * which + 1, (uint16_t)head, pattern + packet.offset);
+		if (packet.length >= VIRTIO_NET_HEADER)
+			put_packet(&model.out[which], packet);
+	}
+}
+
+/* A command and its answer, at once. */
+static void command(void)
+{
+	uint8_t what = take8(&model.input);
+	uint8_t bytes[4] = {VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, what % 4, 0};
+	struct vring_desc part[] = {{0, 2, VRING_DESC_F_NEXT, 0},
+				    {0, what & 0x80 ? 1 : 2, VRING_DESC_F_NEXT, 0},
+				    {0, 1, VRING_DESC_F_WRITE, 0}};
+	unsigned index = control_queue(), count = 3;
+	bool fine =
+		accepted(VIRTIO_NET_F_MQ) && !(what & 0xf0) && what % 4 >= 1 && what % 4 <= PAIRS;
+
+	if (net.pairs == 1 || model.confused)
+		return;
+	if (what & 0x70)
+		bytes[what >> 4 & 1] ^= what >> 4;
+	if ((what & 0x7f) == 0x7f)
+		part[1].flags = 0, count = 2;
+	int head = add_chain(index, part, count);
+	if (head < 0)
+		return;
+	const struct vring_desc *desc = &model.queue[index].desc[head];
+	memcpy(at(desc->addr), bytes, 2);
+	desc = &model.queue[index].desc[desc->next];
+	memcpy(at(desc->addr), bytes + 2, 2);
+	uint8_t *answer = at(model.queue[index].desc[desc->next].addr);
+	if (count == 3)
+		*answer = 0x55;
+	virtio_net_serve(&net, PAIRS - 1);
+	REQUIRE(load16(used_area(index) + 2) == (uint16_t)(model.queue[index].seen + 1));
+	REQUIRE(collect(index).len == count - 2);
+	if (count == 3)
+		REQUIRE(*answer == (fine ? VIRTIO_NET_OK : VIRTIO_NET_ERR));
+	if (fine)
+		model.active = what % 4;
+	REQUIRE(atomic_load(&net.active) == model.active);
+	if (accepted(VIRTIO_NET_F_MQ)) {
+		collect_received(PAIRS - 1);
+		receive_outside(PAIRS - 1);
+		collect_sent(PAIRS - 1);
+	}
+}
+
+/* --- serving --- */
+
+/* The driver is asked for a kick when it adds to queue INDEX. */
+static bool is_asked(unsigned index)
+{
+	const struct guest_queue *queue = &model.queue[index];
+
+	if (accepted(VIRTIO_RING_F_EVENT_IDX))
+		return load16(used_area(index) + 4 + 8 * queue->size) == queue->avail;
+	return load16(used_area(index)) == 0;
+}
+
+static void check_wait(unsigned which, enum virtio_net_wait wait)
+{
+	if (which >= model.active) {
+		REQUIRE(wait == NET_AWAIT_KICK);
+		REQUIRE(load16(used_area(2 * which) + 2) == model.queue[2 * which].seen);
+		REQUIRE(load16(used_area(2 * which + 1) + 2) == model.queue[2 * which + 1].seen);
+		return;
+	}
+	REQUIRE(is_asked(2 * which + 1) && model.queue[2 * which + 1].out == 0);
+	if (wait == NET_AWAIT_KICK)
+		REQUIRE(is_asked(2 * which));
+	else
+		REQUIRE(model.queue[2 * which].out);
+	model.lost += wait == NET_AWAIT_TAP ? model.in[which].count : 0;
+	if (wait == NET_AWAIT_TAP)
+		model.in[which].count = 0;
+}
+
+static enum virtio_net_wait serve(unsigned which)
+{
+	uint64_t signals;
+	uint16_t before = model.queue[2 * which].seen;
+	enum virtio_net_wait wait = virtio_net_serve(&net, which);
+
+	if (model.confused) {
+		receive_outside(which);
+		return NET_AWAIT_KICK;
+	}
+	REQUIRE(!is_broken());
+	if (which < model.active) {
+		collect_received(which);
+		collect_sent(which);
+	}
+	receive_outside(which);
+	bool heard = read(net.virtio.irq_fd, &signals, sizeof(signals)) > 0;
+	if (model.queue[2 * which].seen != before && which < model.active &&
+	    !accepted(VIRTIO_RING_F_EVENT_IDX))
+		REQUIRE(heard);
+	if (wait != NET_MORE)
+		check_wait(which, wait);
+	return wait;
+}
+
+static void serve_out(unsigned which)
+{
+	unsigned rounds = 0;
+
+	while (serve(which) == NET_MORE)
+		REQUIRE(++rounds < 100);
+}
+
+/* --- a session --- */
+
+static void set(unsigned offset, uint32_t value)
+{
+	virtio_mmio_write(&mmio, offset, 4, value);
+}
+
+static void set_up_queue(unsigned index, uint32_t size)
+{
+	fresh_queue(index, size);
+	set(VIRTIO_MMIO_QUEUE_SEL, index);
+	set(VIRTIO_MMIO_QUEUE_NUM, size);
+	set(VIRTIO_MMIO_QUEUE_DESC_LOW, (uint32_t)rings(index));
+	set(VIRTIO_MMIO_QUEUE_AVAIL_LOW, (uint32_t)avail_area(index));
+	set(VIRTIO_MMIO_QUEUE_USED_LOW, (uint32_t)used_area(index));
+	set(VIRTIO_MMIO_QUEUE_READY, 1);
+}
+
+static void start_session(void)
+{
+	unsigned what = take8(&model.input);
+	uint64_t without = 0;
+
+	set(VIRTIO_MMIO_STATUS, 0);
+	without |= what & 1 ? VIRTIO_FEATURE(VIRTIO_NET_F_MRG_RXBUF) : 0;
+	without |= what & 2 ? VIRTIO_FEATURE(VIRTIO_RING_F_EVENT_IDX) : 0;
+	without |= what & 4 ? VIRTIO_FEATURE(VIRTIO_NET_F_MQ) : 0;
+	model.accepted = net.virtio.offered & ~without;
+	set(VIRTIO_MMIO_STATUS, 3);
+	for (unsigned half = 0; half < 2; half++) {
+		set(VIRTIO_MMIO_DRIVER_FEATURES_SEL, half);
+		set(VIRTIO_MMIO_DRIVER_FEATURES, (uint32_t)(model.accepted >> 32 * half));
+	}
+	set(VIRTIO_MMIO_STATUS, 11);
+	for (unsigned i = 0; i < net.virtio.queues; i++)
+		set_up_queue(i, 1u << (what >> 3) % 9);
+	set(VIRTIO_MMIO_STATUS, 15);
+	model.active = 1;
+	model.confused = false;
+	for (unsigned i = 0; i < net.pairs; i++)
+		model.in[i].count = model.out[i].count = 0;
+	model.lost = atomic_load(&net.virtio.stat[STAT_ERRORS]);
+}
+
+/* Room for all that is still on its way to an active pair; false if a full ring of chains with several
+ * parts cannot take it. */
+static bool serve_all(unsigned which)
+{
+	const struct vring_desc part = {0, VIRTIO_NET_PACKET_MAX, VRING_DESC_F_WRITE, 0};
+
+	do {
+		while (add_chain(2 * which, &part, 1) >= 0)
+			;
+		serve_out(which);
+	} while (model.in[which].count && model.queue[2 * which].free_count);
+	model.lost += model.out[which].count;
+	model.out[which].count = 0;
+	return !model.in[which].count;
+}
+
+/* What was lost was counted. For a pair that is not served any more it is not known which was. */
+static void end_session(void)
+{
+	uint64_t unknown = 0;
+
+	if (model.confused)
+		return;
+	for (unsigned i = 0; i < net.pairs; i++) {
+		if (i >= model.active)
+			unknown += model.in[i].count + model.out[i].count;
+		else if (!serve_all(i))
+			return;
+	}
+	uint64_t counted = atomic_load(&net.virtio.stat[STAT_ERRORS]);
+	REQUIRE(counted >= model.lost && counted <= model.lost + unknown);
+}
+
+static void flip(void)
+{
+	unsigned where = take16(&model.input);
+
+	if (where & 0xc0)
+		return;
+	model.confused = true;
+	*at(rings(where % net.virtio.queues) + (where >> 8) * 0x20 % 0x2000 + (where >> 3 & 7)) ^=
+		take8(&model.input);
+}
+
+static void step(void)
+{
+	unsigned what = take8(&model.input);
+
+	switch (what % 16) {
+	case 0:
+	case 1:
+	case 2:
+	case 3:
+		add_buffers();
+		break;
+	case 4:
+	case 5:
+	case 6:
+	case 7:
+		send_from_outside();
+		break;
+	case 8:
+	case 9:
+		add_packets();
+		break;
+	case 10:
+		command();
+		break;
+	case 11:
+		flip();
+		break;
+	case 12:
+		end_session();
+		start_session();
+		break;
+	case 13:
+		serve(what / 16 % net.pairs);
+		break;
+	default:
+		serve_out(what / 16 % net.pairs);
+	}
+}
+
+/* --- once --- */
+
+static int event(void)
+{
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	REQUIRE(fd >= 0);
+	return fd;
+}
+
+static void prepare(void)
+{
+	static struct problem problem;
+	uint32_t seed = 1;
+
+	REQUIRE(ram_reserve(&ram, 96 << 20, 3ull << 30, 4ull << 30, &problem));
+	for (unsigned i = 0; i < PATTERN; i++) {
+		seed = seed * 1664525 + 1013904223;
+		pattern[i] = (uint8_t)(seed >> 24);
+	}
+	net.virtio.irq_fd = event();
+	for (unsigned i = 0; i < PAIRS; i++) {
+		int ends[2];
+
+		REQUIRE(!socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends));
+		pair[i].tap_fd = ends[0];
+		outside[i] = ends[1];
+		pair[i].kick_fd = event();
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (!ram_host(&ram, 0))
+		prepare();
+	model.input = (struct input){data, size};
+	unsigned what = take8(&model.input);
+	int irq_fd = net.virtio.irq_fd;
+	net = (struct virtio_net){
+		.virtio = {.ram = &ram, .label = "tap0", .irq_fd = irq_fd},
+		.pairs = what & 1 ? PAIRS : 1,
+		.uso = what & 2,
+		.config = {.mtu = what & 4 ? 1500 : 0},
+		.pair = pair,
+	};
+	virtio_net_init(&net);
+	atomic_flag_test_and_set(&net.virtio.complained); /* quiet */
+	virtio_mmio_init(&mmio, &net.virtio);
+	start_session();
+	while (model.input.size)
+		step();
+	end_session();
+	return 0;
+}
