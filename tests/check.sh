@@ -105,6 +105,7 @@ suite "documentation" on_host "$here/e2e/docs.bats"
 
 if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
 	suite "bare guests, this KVM" on_host "$here/e2e/bare.bats"
+	suite "virtio, bare, this KVM" on_host "$here/e2e/virtio.bats"
 	suite "seccomp" on_host "$here/e2e/seccomp.bats"
 	suite "terminal" on_host "$here/e2e/tty.bats"
 else
@@ -122,7 +123,7 @@ host)
 lab)
 	[ ! -w /dev/kvm ] || suite "Linux on this KVM" on_host "$here/e2e/pvm.bats"
 	echo "Linux guests: in the lab (this machine's KVM, if it has one, cannot run Linux)"
-	suite "bare guests, lab" in_lab /t/e2e/bare.bats
+	suite "bare guests, lab" in_lab /t/e2e/bare.bats /t/e2e/virtio.bats
 	suite "Linux guests, lab" in_lab /t/e2e/linux.bats
 	suite "disks, lab" in_lab /t/e2e/disk.bats
 	suite "network, lab" in_lab /t/e2e/net.bats

@@ -1,7 +1,6 @@
 /* A guest without an operating system: it does what "test=NAME" on its command line says and ends with
  * a number. It needs no more of a KVM than port I/O, so it runs where no Linux can. */
-#include <stdbool.h>
-#include <stdint.h>
+#include "bare.h"
 
 #define COM1 0x3f8
 #define COM2 0x2f8
@@ -43,13 +42,13 @@ static inline uint32_t in32(uint16_t port)
 	return value;
 }
 
-static void say(const char *text)
+void say(const char *text)
 {
 	while (*text)
 		out8(COM1, (uint8_t)*text++);
 }
 
-_Noreturn static void halt(void)
+_Noreturn void halt(void)
 {
 	for (;;)
 		__asm__ volatile("cli; hlt");
@@ -75,7 +74,7 @@ static uint8_t receive(void)
 	return in8(COM2);
 }
 
-static void ready(void)
+void ready(void)
 {
 	out8(COM2 + 4, 0x03); /* DTR, RTS: we listen */
 	frame(1, "\1\0", 2);
@@ -102,7 +101,7 @@ static void taken(void)
 	receive();
 }
 
-_Noreturn static void end(uint8_t kind, uint8_t value)
+_Noreturn void end(uint8_t kind, uint8_t value)
 {
 	uint8_t payload[2] = {kind, value};
 
@@ -112,7 +111,7 @@ _Noreturn static void end(uint8_t kind, uint8_t value)
 
 /* --- the tests --- */
 
-static unsigned number_after(const char *key)
+unsigned number_after(const char *key)
 {
 	unsigned value = 0;
 
@@ -354,22 +353,48 @@ static void test_tables(void)
 	end(0, 0);
 }
 
-extern const uint8_t ap_start[], ap_end[];
+uint64_t low_ram_end(void)
+{
+	const struct memmap_entry *map = (const struct memmap_entry *)info->memmap;
+	uint64_t last = 0;
 
-/* INIT and SIPI to everybody else; each that comes counts itself. */
-static void test_cpus(void)
+	for (uint32_t i = 0; i < info->memmap_entries; i++)
+		if (map[i].type == 1 && map[i].address < 0x100000000)
+			last = map[i].address + map[i].size;
+	return last;
+}
+
+extern const uint8_t ap_start[], ap_end[], ap64_start[], ap64_end[];
+
+/* INIT and SIPI to everybody else, who begin with a copy of FIRST to LAST at 0x2000. */
+static void start_others(const uint8_t *first, const uint8_t *last)
 {
 	volatile uint32_t *lapic = (volatile uint32_t *)0xfee00000;
 	uint8_t *trampoline = (uint8_t *)0x2000;
-	unsigned wanted = number_after("others="), size = (unsigned)(ap_end - ap_start);
-	volatile uint32_t *count = (volatile uint32_t *)(trampoline + size - 4);
 
-	ready();
-	for (unsigned i = 0; i < size; i++)
-		trampoline[i] = ap_start[i];
+	while (first < last)
+		*trampoline++ = *first++;
 	lapic[0xf0 / 4] = 0x1ff;
 	lapic[0x300 / 4] = 0xc4500; /* all but self, INIT */
 	lapic[0x300 / 4] = 0xc4602; /* all but self, SIPI at 0x2000 */
+}
+
+void (*other_cpu_work)(void);
+
+void start_other_cpu(void (*work)(void))
+{
+	other_cpu_work = work;
+	start_others(ap64_start, ap64_end);
+}
+
+/* Each that comes counts itself. */
+static void test_cpus(void)
+{
+	unsigned wanted = number_after("others=");
+	volatile uint32_t *count = (volatile uint32_t *)(0x2000 + (ap_end - ap_start) - 4);
+
+	ready();
+	start_others(ap_start, ap_end);
 	while (*count != wanted)
 		__asm__ volatile("pause");
 	end(0, (uint8_t)*count);
@@ -404,12 +429,24 @@ static const struct {
 	{"ram", test_ram},
 	{"tables", test_tables},
 	{"cpus", test_cpus},
+
+	{"blkprobe", test_blkprobe},
+	{"blkrw", test_blkrw},
+	{"blkro", test_blkro},
+	{"blkzero", test_blkzero},
+	{"blkqueues", test_blkqueues},
+	{"blkirq", test_blkirq},
+	{"blkevents", test_blkevents},
+	{"blkidle", test_blkidle},
+	{"blkstorm", test_blkstorm},
+	{"evil", test_evil},
+	{"nettalk", test_nettalk},
+	{"netevil", test_netevil},
+	{"netstorm", test_netstorm},
 };
 
-static bool is_asked_for(const char *name)
+bool is_asked_for(const char *key, const char *name)
 {
-	static const char key[] = "test=";
-
 	for (const char *p = cmdline; *p; p++) {
 		const char *k = key, *n = name, *q = p;
 
@@ -432,7 +469,7 @@ void bare_main(uint64_t argument)
 	cmdline = (const char *)(info->magic == 0x336ec578 ? info->cmdline
 							   : *(const uint32_t *)(argument + 0x228));
 	for (unsigned i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-		if (is_asked_for(tests[i].name))
+		if (is_asked_for("test=", tests[i].name))
 			tests[i].run();
 	halt();
 }

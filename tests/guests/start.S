@@ -48,6 +48,57 @@ ap_count:
 	.long	0
 ap_end:
 
+/* The same, but it goes on to 64 bits and does other_cpu_work. */
+	.global ap64_start, ap64_end
+ap64_start:
+	cli
+	movw	%cs, %ax
+	movw	%ax, %ds
+	lgdtl	ap64_gdt - ap64_start
+	movl	$pml4, %eax
+	movl	%eax, %cr3
+	movl	$0x20, %eax
+	movl	%eax, %cr4
+	movl	$0xc0000080, %ecx
+	xorl	%edx, %edx
+	movl	$0x100, %eax
+	wrmsr
+	movl	$0x80000011, %eax
+	movl	%eax, %cr0
+	ljmpl	$0x10, $ap64
+	.balign 4
+ap64_gdt:
+	.word	gdt_pointer - gdt - 1
+	.long	gdt
+ap64_end:
+
+	.code64
+ap64:
+	movl	$0x18, %eax
+	movl	%eax, %ds
+	movl	%eax, %es
+	movl	%eax, %ss
+	movl	$ap_stack_top, %esp
+	call	*other_cpu_work
+1:	cli
+	hlt
+	jmp	1b
+
+/* An interrupt, which comes only in sleep_until_interrupt(). That is left without IRET, which an emulator of
+ * guest kernels may lack, and with interrupts off. */
+	.global interrupt_entry, sleep_until_interrupt
+interrupt_entry:
+	movl	$0xfee000b0, %eax	/* EOI */
+	movl	$0, (%rax)
+	popq	%rcx
+	movq	16(%rsp), %rsp
+	jmp	*%rcx
+
+sleep_until_interrupt:
+	sti
+	hlt
+	ret
+
 	.data
 	.balign 8
 gdt:	.quad	0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff
@@ -71,4 +122,6 @@ directories:
 	.balign 16
 	.zero	8192
 stack_top:
+	.zero	8192
+ap_stack_top:
 	.section .note.GNU-stack, "", @progbits

@@ -224,6 +224,54 @@ static void a_dsdt_without_uarts(void **state)
 	assert_memory_equal(dsdt + 48, scope, sizeof(scope));
 }
 
+/* Written by hand like the others; iasl -d shows what the comments say. */
+static const uint8_t virtio_golden[] = {
+	/* Device (VIO7) of 2 + 67 = 69 bytes */
+	0x5b, 0x82, 0x43, 0x04, 'V', 'I', 'O', '7',
+	/* Name (_HID, "LNRO0005") */
+	0x08, '_', 'H', 'I', 'D', 0x0d, 'L', 'N', 'R', 'O', '0', '0', '0', '5', 0x00,
+	/* Name (_UID, 7) */
+	0x08, '_', 'U', 'I', 'D', 0x0a, 0x07,
+	/* Name (_CCA, One) */
+	0x08, '_', 'C', 'C', 'A', 0x01,
+	/* Name (_CRS, Buffer (23) …) */
+	0x08, '_', 'C', 'R', 'S', 0x11, 0x4b, 0x01, 0x0a, 0x17,
+	/* Memory32Fixed (ReadWrite, 0xe0007000, 0x1000), §6.4.3.4 */
+	0x86, 0x09, 0x00, 0x01, 0x00, 0x70, 0x00, 0xe0, 0x00, 0x10, 0x00, 0x00,
+	/* Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive) {23} */
+	0x89, 0x06, 0x00, 0x03, 0x01, 0x17, 0x00, 0x00, 0x00,
+	/* end tag */
+	0x79, 0x00,
+};
+
+static void virtio_devices(void **state)
+{
+	struct acpi fields = {
+		.address = ADDRESS,
+		.cpus = 32,
+		.uart_count = 2,
+		.uart = {{0x3f8, 4}, {0x2f8, 3}},
+		.virtio_count = ACPI_VIRTIO_MAX,
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ACPI_VIRTIO_MAX; i++)
+		fields.virtio[i] = (struct acpi_virtio){0xe0000000 + i * 0x1000, 0x1000, 16 + i};
+	size = acpi_build(&fields, tables);
+	assert_true(size <= ACPI_SIZE_MAX);
+	const uint8_t *dsdt = table_at(get_le64(listed("FACP") + 140), "DSDT");
+	size_t length = 36 + sizeof(dsdt_golden) + ACPI_VIRTIO_MAX * sizeof(virtio_golden);
+
+	assert_int_equal(get_le32(dsdt + 4), length);
+	assert_memory_equal(dsdt + length - sizeof(virtio_golden), virtio_golden,
+			    sizeof(virtio_golden));
+	/* Scope (_SB), whose length has grown. */
+	size_t scope = length - 36 - 12 - 1;
+	assert_int_equal(dsdt[36 + 12], 0x10);
+	assert_int_equal(dsdt[36 + 13], 0x40 | (scope & 15));
+	assert_int_equal(dsdt[36 + 14], scope >> 4);
+}
+
 /* The root pointer is found on a 16-byte boundary; tables do not overlap. */
 static void tables_lie_apart(void **state)
 {
@@ -249,6 +297,7 @@ int main(void)
 		cmocka_unit_test(the_madt),
 		cmocka_unit_test(the_dsdt_golden),
 		cmocka_unit_test(a_dsdt_without_uarts),
+		cmocka_unit_test(virtio_devices),
 		cmocka_unit_test(tables_lie_apart),
 	};
 
