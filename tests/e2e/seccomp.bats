@@ -19,6 +19,36 @@ trace() {
 	done
 }
 
+@test "a disk adds its own calls, on its own descriptors; --stats adds two" {
+	cd "$BATS_TEST_TMPDIR"
+	truncate -s 1M disk
+	for keys in "" ,ro ,ephemeral; do
+		test=blkrw
+		[ "$keys" != ,ro ] || test=blkro
+		trace -d "disk$keys" --stats stats -a "test=$test" -- x
+		grep -q 'preadv(96' trace
+		for call in $calls; do has " $allowed preadv pwritev fdatasync fallocate ftruncate " " $call "; done
+		case $keys in
+		,ro) is "" "$(grep -E 'pwritev|fallocate|fdatasync' trace)" ;;
+		,ephemeral)
+			grep -q 'pwritev(104' trace
+			is "" "$(grep -E '(pwritev|fallocate|fdatasync)\(96' trace)"
+			;;
+		*) grep -q 'pwritev(96' trace && grep -q 'fdatasync(96' trace ;;
+		esac
+	done
+}
+
+@test "a NIC adds its own" {
+	cd "$BATS_TEST_TMPDIR"
+	unshare -rn strace -f -qq -o trace "$mayfly" run -k "$bare" -n tap=t0,queues=2 -a "test=netevil" -- x </dev/null >/dev/null 2>&1 || true
+	calls=$(sed -n '/ seccomp(SECCOMP_SET_MODE_FILTER.* = 0$/,$p' trace | tail -n +2 | sed -n 's/^[0-9]* *\([a-z0-9_]*\)(.*/\1/p' | sort -u)
+	has "$calls" writev
+	for call in $calls; do has " $allowed readv writev " " $call "; done
+	is "" "$(sed -n '/ seccomp(SECCOMP_SET_MODE_FILTER.* = 0$/,$p' trace | grep 'ioctl(' | grep -vE 'KVM_RUN|ioctl\(32[0-7], (TUNSETOFFLOAD|TUNSETQUEUE)')"
+	is 0 "$(grep -c SIGSYS trace)"
+}
+
 @test "every ioctl after the filter is KVM_RUN" {
 	trace -a test=hello
 	is "" "$(sed -n '/ seccomp(SECCOMP_SET_MODE_FILTER.* = 0$/,$p' "$BATS_TEST_TMPDIR/trace" | grep 'ioctl(' | grep -v KVM_RUN)"

@@ -51,6 +51,8 @@ static void defaults(void **state)
 	assert_null(options.initrd);
 	assert_null(options.append);
 	assert_null(options.console);
+	assert_null(options.stats);
+	assert_int_equal(options.disks + options.nets + options.ips, 0);
 	assert_int_equal(options.cpus, 1);
 	assert_true(options.memory == 256 * MIB);
 	assert_false(options.verbose);
@@ -69,6 +71,7 @@ static void texts_in_every_spelling(void **state)
 		{"-i", "--initrd", offsetof(struct options, initrd)},
 		{"-a", "--append", offsetof(struct options, append)},
 		{NULL, "--console", offsetof(struct options, console)},
+		{NULL, "--stats", offsetof(struct options, stats)},
 	};
 
 	(void)state;
@@ -265,6 +268,13 @@ static void values_are_required(void **state)
 	assert_refused("'--append'", "needs a value (WORDS)", "-kx", "--append");
 	assert_refused("'--console'", "needs a value (FILE)", "-kx", "--console");
 	assert_refused("'--initrd'", "needs a value (FILE)", "-kx", "--initrd");
+	assert_refused("'--stats'", "needs a value (FILE)", "-kx", "--stats");
+	assert_refused("'-d'", "needs a value (FILE[,KEY...])", "-kx", "-d");
+	assert_refused("'--disk='", "not empty", "-kx", "--disk=");
+	assert_refused("'-n'", "needs a value (tap=NAME[,KEY...])", "-kx", "-n");
+	assert_refused("'--net'", "not empty", "-kx", "--net", "");
+	assert_refused("'--ip'", "needs a value (ADDR/LEN[,KEY...])", "-kx", "--ip");
+	assert_refused("'--ip='", "not empty", "-kx", "--ip=");
 	assert_refused("'--kernel='", "not empty", "--kernel=");
 	assert_refused("'-k'", "not empty", "-k", "");
 	assert_refused("'--memory='", "not empty", "-kx", "--memory=");
@@ -311,12 +321,115 @@ static void the_log_goes_to_one_place(void **state)
 	assert_string_equal(options.console, "log");
 }
 
+/* --- devices --- */
+
+static void disks_in_every_spelling(void **state)
+{
+	(void)state;
+	assert_parses("-kx", "-da", "-d", "b,ro", "--disk=c=d,queues=2", "--disk", "-e");
+	assert_int_equal(options.disks, 4);
+	assert_string_equal(options.disk[0].path, "a");
+	assert_string_equal(options.disk[1].path, "b");
+	assert_true(options.disk[1].read_only && !options.disk[0].read_only);
+	assert_string_equal(options.disk[2].path, "c=d");
+	assert_int_equal(options.disk[2].queues, 2);
+	assert_string_equal(options.disk[3].path, "-e");
+	assert_int_equal(options.nets, 0);
+}
+
+static void nics_in_every_spelling(void **state)
+{
+	(void)state;
+	assert_parses("-kx", "-ntap=a", "-n", "tap=b,mtu=100", "--net=fd=3:4", "--net", "fd=5");
+	assert_int_equal(options.nets, 4);
+	assert_string_equal(options.net[0].tap, "a");
+	assert_string_equal(options.net[1].tap, "b");
+	assert_int_equal(options.net[1].mtu, 100);
+	assert_int_equal(options.net[2].queues, 2);
+	assert_int_equal(options.net[3].fd_number[0], 5);
+	assert_int_equal(options.disks, 0);
+}
+
+static void addresses_in_every_spelling(void **state)
+{
+	(void)state;
+	assert_parses("-kx", "-ntap=a", "--ip=10.0.0.2/24,gw=10.0.0.1", "--ip", "fd00::2/64", "--",
+		      "x");
+	assert_int_equal(options.ips, 2);
+	assert_string_equal(options.ip[0].address, "10.0.0.2/24");
+	assert_string_equal(options.ip[0].gateway, "10.0.0.1");
+	assert_string_equal(options.ip[1].address, "fd00::2/64");
+	assert_null(options.ip[1].gateway);
+	assert_parses("--ip=fd00::2/64", "--ip=10.0.0.2/24", "-ntap=a", "-kx", "--", "x");
+	assert_int_equal(options.ips, 2);
+	assert_string_equal(options.ip[0].address, "fd00::2/64");
+}
+
+/* Every way to say it that the wrong values have is tested with their parser; here, that it is called. */
+static void wrong_devices_are_refused(void **state)
+{
+	(void)state;
+	assert_refused("'rw'", "--disk does not know", "-kx", "-da,rw");
+	assert_refused("'ro'", "--net does not know", "-kx", "-ntap=a,ro");
+	assert_refused("'10.0.0.2'", "--ip cannot use", "-kx", "-ntap=a", "--ip=10.0.0.2", "--", "x");
+	/* No letter: "-ip" is -i with a value. */
+	assert_parses("-kx", "-ip");
+	assert_string_equal(options.initrd, "p");
+}
+
+static void eight_devices_and_no_more(void **state)
+{
+	(void)state;
+	assert_parses("-kx", "-d1", "-d2", "-d3", "-d4", "-d5", "-d6", "-d7", "-d8");
+	assert_int_equal(options.disks, 8);
+	assert_string_equal(options.disk[7].path, "8");
+	assert_refused("'9,ro'", "at most 8 disks and NICs", "-kx", "-d1", "-d2", "-d3", "-d4", "-d5",
+		       "-d6", "-d7", "-d8", "-d9,ro");
+	assert_refused("'tap=9'", "at most 8 disks and NICs", "-kx", "-d1", "-d2", "-d3", "-d4", "-d5",
+		       "-d6", "-d7", "-d8", "-ntap=9");
+	assert_parses("-kx", "-ntap=1", "-ntap=2", "-ntap=3", "-ntap=4", "-ntap=5", "-ntap=6",
+		      "-ntap=7", "-ntap=8");
+	assert_int_equal(options.nets, 8);
+	assert_string_equal(options.net[7].tap, "8");
+	assert_parses("-kx", "-d1", "-ntap=2", "-d3", "-ntap=4", "-d5", "-ntap=6", "-d7", "-ntap=8");
+	assert_int_equal(options.nets, 4);
+	assert_int_equal(options.disks, 4);
+	assert_refused("'9'", "one device too many", "-kx", "-d1", "-ntap=2", "-d3", "-ntap=4", "-d5",
+		       "-ntap=6", "-d7", "-ntap=8", "-d9");
+}
+
+static void one_address_of_each_family(void **state)
+{
+	(void)state;
+	assert_refused("'10.0.0.3/24'", "one IPv4 and one IPv6", "-kx", "-ntap=a", "--ip=10.0.0.2/24",
+		       "--ip=10.0.0.3/24", "--", "x");
+	assert_refused("'fd00::3/64'", "one IPv4 and one IPv6", "-kx", "-ntap=a", "--ip=fd00::2/64",
+		       "--ip=fd00::3/64", "--", "x");
+	assert_refused("'fd00::3/64'", "one IPv4 and one IPv6", "-kx", "-ntap=a", "--ip=fd00::2/64",
+		       "--ip=10.0.0.2/24", "--ip=fd00::3/64", "--", "x");
+	assert_refused("'10.0.0.3/24'", "one IPv4 and one IPv6", "-kx", "-ntap=a",
+		       "--ip=10.0.0.2/24", "--ip=fd00::2/64", "--ip=10.0.0.3/24", "--", "x");
+}
+
+static void an_address_needs_a_nic_and_a_command(void **state)
+{
+	(void)state;
+	assert_refused("--ip", "--net and a command", "-kx", "-ntap=a", "--ip=10.0.0.2/24");
+	assert_refused("--ip", "--net and a command", "-kx", "--ip=10.0.0.2/24", "--", "x");
+	assert_refused("--ip", "--net and a command", "-kx", "-da", "--ip=10.0.0.2/24", "--", "x");
+	/* Help needs neither. */
+	assert_parses("--ip=10.0.0.2/24", "-h");
+}
+
 static void help_fits_a_terminal(void **state)
 {
 	static const char *const names[] = {
 		"-k, --kernel FILE", "-i, --initrd FILE",  "-c, --cpus N",
 		"-m, --memory SIZE", "-a, --append WORDS", "--console FILE",
 		"-v, --verbose",     "-h, --help",         "Usage: mayfly run",
+		"-d, --disk FILE[,", "ro, ephemeral, direct, serial=ID, queues=N",
+		"-n, --net tap=NAME", "fd=N, mac=ADDR, mtu=N, queues=N", "    --ip ADDR/LEN[,",
+		"gw=ADDR, dns=ADDR", "    --stats FILE",
 		"122", "125", "126", "127",
 	};
 	static struct capture capture;
@@ -352,6 +465,13 @@ int main(void)
 		cmocka_unit_test(stray_words_are_refused),
 		cmocka_unit_test(what_is_missing_is_said),
 		cmocka_unit_test(the_log_goes_to_one_place),
+		cmocka_unit_test(disks_in_every_spelling),
+		cmocka_unit_test(nics_in_every_spelling),
+		cmocka_unit_test(addresses_in_every_spelling),
+		cmocka_unit_test(wrong_devices_are_refused),
+		cmocka_unit_test(eight_devices_and_no_more),
+		cmocka_unit_test(one_address_of_each_family),
+		cmocka_unit_test(an_address_needs_a_nic_and_a_command),
 		cmocka_unit_test(help_fits_a_terminal),
 	};
 

@@ -13,7 +13,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdio.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -49,7 +49,7 @@ enum {
 	MEMORY = 16 << 20,
 	RINGS = 0x10000,
 	BUFFERS = 1 << 20,
-	BUFFER = 0x2000,             /* from one to the next; a large one takes several */
+	BUFFER = 0x2000,              /* from one to the next; a large one takes several */
 	QUEUE_BUFFERS = 256 * BUFFER, /* for one queue */
 	HEADER = 12,
 	LARGEST = 12 + 65535 + 14 + 4,
@@ -97,8 +97,8 @@ static void prepare(unsigned count)
 	for (unsigned i = 0; i < count; i++) {
 		int ends[2];
 
-		assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
-				 0);
+		assert_int_equal(
+			socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
 		memset(&pairs[i], 0, sizeof(pairs[i]));
 		pairs[i].tap_fd = ends[0];
 		pairs[i].kick_fd = make_event();
@@ -278,7 +278,8 @@ static void take_received(unsigned queue, unsigned number, uint32_t length)
 {
 	static uint8_t received[LARGEST + 1];
 	uint32_t size = 0;
-	unsigned buffers = 1, taken = 0;
+	unsigned taken = 0;
+	uint16_t buffers = 1;
 
 	for (; taken < buffers; taken++) {
 		struct used used;
@@ -290,7 +291,7 @@ static void take_received(unsigned queue, unsigned number, uint32_t length)
 		size += used.length;
 		if (taken == 0) {
 			assert_true(used.length >= HEADER);
-			buffers = received[NUM_BUFFERS] | received[NUM_BUFFERS + 1] << 8;
+			memcpy(&buffers, received + NUM_BUFFERS, 2); /* little-endian, as we are */
 			assert_true(buffers >= 1);
 		}
 		if (taken + 1 < buffers)
@@ -1105,9 +1106,9 @@ static uint8_t command_in(unsigned queue, const uint8_t *command, uint32_t size,
 
 	driver_put(&driver, COMMANDS, command, size);
 	driver_put(&driver, COMMANDS + 100, &answer, 1);
-	unsigned head = DRIVER_ADD(&driver, queue, {COMMANDS, first, false},
-				   {COMMANDS + first, size - first, false},
-				   {COMMANDS + 100, room, true});
+	unsigned head =
+		DRIVER_ADD(&driver, queue, {COMMANDS, first, false},
+			   {COMMANDS + first, size - first, false}, {COMMANDS + 100, room, true});
 	serve(serving);
 	assert_true(driver_take_used(&driver, queue, &used));
 	assert_int_equal(used.id, head);
@@ -1182,7 +1183,8 @@ static void commands_that_are_none(void **state)
 
 static void several_commands_at_once(void **state)
 {
-	static const uint8_t commands[] = {CTRL_MQ, VQ_PAIRS_SET, 2, 0, CTRL_MQ, VQ_PAIRS_SET, 9, 0};
+	static const uint8_t commands[] = {CTRL_MQ, VQ_PAIRS_SET, 2, 0,
+					   CTRL_MQ, VQ_PAIRS_SET, 9, 0};
 	struct used used;
 
 	(void)state;
@@ -1361,4 +1363,613 @@ static void what_a_nic_needs(void **state)
 	assert_allows(rules, COUNT(rules));
 	net.attach = false;
 	assert_allows(rules, COUNT(rules) - 2);
+}
+
+/* --- a worker --- */
+
+static pthread_t worker;
+
+static void *work(void *argument)
+{
+	const unsigned *which = argument;
+
+	virtio_net_work(&net, *which);
+}
+
+static void start_worker(void)
+{
+	static unsigned which = 0;
+
+	assert_int_equal(pthread_create(&worker, NULL, work, &which), 0);
+}
+
+/* It has no end: it is ended while it waits, which is all it does when the device is reset. */
+static void end_worker(void)
+{
+	driver_write(&driver, VIRTIO_MMIO_STATUS, 0);
+	assert_int_equal(pthread_cancel(worker), 0);
+	assert_int_equal(pthread_join(worker, NULL), 0);
+}
+
+/* Nanoseconds that the worker takes of the CPU while nothing happens. */
+static uint64_t worker_time(void)
+{
+	const struct timespec moment = {0, 40000000};
+	struct timespec before, after;
+	clockid_t clock;
+
+	assert_int_equal(pthread_getcpuclockid(worker, &clock), 0);
+	nanosleep(&moment, NULL);
+	clock_gettime(clock, &before);
+	nanosleep(&moment, NULL);
+	clock_gettime(clock, &after);
+	return (uint64_t)(after.tv_sec - before.tv_sec) * 1000000000u + (uint64_t)after.tv_nsec -
+	       (uint64_t)before.tv_nsec;
+}
+
+#define assert_sleeps() assert_true(worker_time() < 4000000)
+
+/* False: FD did not become readable for seconds. */
+static bool comes(int fd)
+{
+	struct pollfd polls = {fd, POLLIN, 0};
+
+	return poll(&polls, 1, 5000) == 1;
+}
+
+/* Kicks only if the device wants that: §2.7.10.1, with the chain just added. */
+static void kick_if_wanted(unsigned queue)
+{
+	uint16_t added = driver.queue[queue].avail_index;
+	bool wanted;
+
+	atomic_thread_fence(memory_order_seq_cst);
+	if (has(F_EVENT_IDX))
+		wanted = driver_avail_event(&driver, queue) == (uint16_t)(added - 1);
+	else
+		wanted = driver_get16(&driver, driver.queue[queue].used) == 0;
+	if (wanted)
+		driver_write(&driver, VIRTIO_MMIO_QUEUE_NOTIFY, queue);
+}
+
+/* Waits for the interrupt that tells of the next used chain. */
+static void await_used(unsigned queue)
+{
+	driver_set_used_event(&driver, queue, driver.queue[queue].used_index);
+	atomic_thread_fence(memory_order_seq_cst);
+	while (waiting(queue) == 0) {
+		assert_true(comes(net.virtio.irq_fd));
+		take_event(net.virtio.irq_fd);
+	}
+}
+
+static void trade(unsigned rounds)
+{
+	struct used used;
+
+	for (unsigned i = 0; i < rounds; i++) {
+		if (i % 3 == 0)
+			inject(0, i, 90 + i % 200);
+		post(0, 100);
+		kick_if_wanted(0);
+		post(0, 100);
+		kick_if_wanted(0);
+		post(0, 100);
+		kick_if_wanted(0);
+		add_packet(1, i, 50 + i % 500, 12);
+		kick_if_wanted(1);
+		if (i % 3)
+			inject(0, i, 90 + i % 200);
+		assert_true(comes(outside[0]));
+		assert_outside(0, i, 50 + i % 500);
+		await_used(1);
+		assert_true(driver_take_used(&driver, 1, &used));
+		await_used(0);
+		take_received(0, i, 90 + i % 200);
+		/* Buffers that were not needed wait in the ring: it is never full of them. */
+		if (driver.queue[0].avail_index - driver.queue[0].used_index > 200) {
+			inject(0, 0, 15000);
+			await_used(0);
+			take_received(0, 0, 15000);
+		}
+	}
+}
+
+static void a_worker(void **state)
+{
+	uint64_t sets[] = {ALL, PLAIN};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(sets); i++) {
+		create(1);
+		start_worker();
+		assert_sleeps();
+		start(sets[i], 256);
+		trade(300);
+		assert_true(stat(STAT_KICKS) > 0);
+		/* The TAP has nothing. */
+		assert_sleeps();
+		/* There are no buffers for what it has, with a packet held or not. */
+		start(sets[i], 256);
+		inject(0, 1, 60);
+		assert_sleeps();
+		post(0, 30);
+		driver_write(&driver, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+		assert_sleeps();
+		post(0, 30);
+		kick_if_wanted(0);
+		await_used(0);
+		take_received(0, 1, 60);
+		/* Nobody is there. */
+		driver_write(&driver, VIRTIO_MMIO_STATUS, 0);
+		inject(0, 1, 60);
+		assert_sleeps();
+		/* The TAP is bad for ever. */
+		start(sets[i], 256);
+		post_many(0, 100, 4);
+		atomic_flag_test_and_set(&net.virtio.complained);
+		lose_tap(0);
+		driver_write(&driver, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+		assert_sleeps();
+		end_worker();
+	}
+}
+
+/* --- a driver that changes its mind at the worst moment --- */
+
+static atomic_bool done;
+
+static void *serve_for_ever(void *argument)
+{
+	(void)argument;
+	while (!atomic_load(&done))
+		for (unsigned i = 0; i < 2; i++)
+			virtio_net_serve(&net, i);
+	return NULL;
+}
+
+/* A guest's CPU: it keeps to no rule of C, so ThreadSanitizer must not look. */
+__attribute__((no_sanitize("thread"))) static void *flip_for_ever(void *argument)
+{
+	volatile uint8_t *memory = (uint8_t *)(uintptr_t)ram_host(&ram, 0);
+	uint32_t random = 5;
+
+	(void)argument;
+	while (!atomic_load(&done)) {
+		random ^= random << 13;
+		random ^= random >> 17;
+		random ^= random << 5;
+		volatile uint8_t *rings = memory + RINGS + random % 5 * DRIVER_RINGS;
+		volatile struct vring_desc *desc =
+			(volatile struct vring_desc *)rings + (random >> 8) % 16;
+		volatile uint16_t *avail = (volatile uint16_t *)(rings + 0x1000);
+
+		switch ((random >> 4) % 16) {
+		case 0:
+			desc->addr = random % (MEMORY + 0x1000);
+			break;
+		case 1:
+		case 2:
+			desc->len = (random >> 10) % 3000;
+			break;
+		case 3:
+			desc->flags = (random >> 12) & 3;
+			break;
+		case 4:
+			desc->next = (random >> 12) & 15;
+			break;
+		case 5:
+		case 6:
+		case 7:
+			avail[1]++;
+			break;
+		case 8:
+			avail[2 + (random >> 12) % 16] = (random >> 20) & 15;
+			break;
+		case 9:
+			avail[0] ^= 1;
+			break;
+		default:
+			desc->flags = desc->flags & 2;
+		}
+	}
+	return NULL;
+}
+
+/* All that a vCPU may write before DRIVER_OK; afterwards memory is the other thread's. */
+static void start_with_traffic(unsigned round)
+{
+	const uint8_t command[] = {CTRL_MQ, VQ_PAIRS_SET, 2, 0};
+
+	begin(round & 1 ? ALL : ~BIT(F_MRG_RXBUF) & PLAIN, 16);
+	for (unsigned i = 0; i < 2; i++) {
+		post_many(2 * i, 50 + round % 1000, 10);
+		for (unsigned n = 0; n < 8; n++)
+			add_packet(2 * i + 1, round + n, 20 + round % 700, 13);
+	}
+	driver_put(&driver, COMMANDS, command, sizeof(command));
+	DRIVER_ADD(&driver, 4, {COMMANDS, 4, false}, {COMMANDS + 100, 1, true});
+	driver_go(&driver);
+}
+
+static void a_driver_in_a_hurry(void **state)
+{
+	const struct timespec moment = {0, 50000};
+	pthread_t server, flipper;
+
+	(void)state;
+	create(2);
+	atomic_flag_test_and_set(&net.virtio.complained);
+	atomic_store(&done, false);
+	assert_int_equal(pthread_create(&server, NULL, serve_for_ever, NULL), 0);
+	assert_int_equal(pthread_create(&flipper, NULL, flip_for_ever, NULL), 0);
+	for (unsigned round = 0; round < 400; round++) {
+		start_with_traffic(round);
+		for (unsigned i = 0; i < 20; i++)
+			if (send(outside[i % 2], packet(i), HEADER + i * 37, 0) < 0)
+				break;
+		nanosleep(&moment, NULL);
+		if (round % 3 == 0)
+			driver_write(&driver, VIRTIO_MMIO_STATUS, 0);
+		for (unsigned i = 0; i < 2; i++)
+			while (recv(outside[i], bytes, sizeof(bytes), 0) >= 0)
+				;
+	}
+	atomic_store(&done, true);
+	assert_int_equal(pthread_join(server, NULL), 0);
+	assert_int_equal(pthread_join(flipper, NULL), 0);
+	/* The device is as good as new. */
+	start(ALL, 256);
+	for (unsigned i = 0; i < 2; i++)
+		while (recv(outside[i], bytes, sizeof(bytes), 0) >= 0)
+			;
+	assert_true(is_served(0));
+	assert_false(is_served(1));
+}
+
+/* --- a real TAP --- */
+
+static char tap_name[IFNAMSIZ];
+static int frames; /* a packet socket: sends towards the guest, hears what the guest sends */
+static int inet;
+
+static int open_queue(void)
+{
+	struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE};
+	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC), size = HEADER;
+
+	memcpy(request.ifr_name, tap_name, IFNAMSIZ);
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &request) < 0 || ioctl(fd, TUNSETVNETHDRSZ, &size) < 0)
+		return -1;
+	memcpy(tap_name, request.ifr_name, IFNAMSIZ);
+	return fd;
+}
+
+#define IF_IOCTL(number, request)                                      \
+	do {                                                           \
+		memcpy((request)->ifr_name, tap_name, IFNAMSIZ);       \
+		assert_int_equal(ioctl(inet, (number), (request)), 0); \
+	} while (0)
+
+static void set_interface_up(bool up)
+{
+	struct ifreq request = {.ifr_flags = (short)(up ? IFF_UP : 0)};
+
+	IF_IOCTL(SIOCSIFFLAGS, &request);
+}
+
+static int interface_index(void)
+{
+	struct ifreq request;
+
+	IF_IOCTL(SIOCGIFINDEX, &request);
+	return request.ifr_ifindex;
+}
+
+static bool open_frames(void)
+{
+	struct sockaddr_ll address = {.sll_family = AF_PACKET};
+
+	frames = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (frames < 0)
+		return false;
+	address.sll_ifindex = interface_index();
+	address.sll_protocol = (uint16_t)(ETH_P_ALL >> 8 | ETH_P_ALL << 8);
+	return bind(frames, (struct sockaddr *)&address, sizeof(address)) == 0;
+}
+
+/* A frame of ours: nobody else uses this type. */
+enum { FRAME = 100, TYPE_HIGH = 0x88, TYPE_LOW = 0xb5 };
+
+static void make_frame(uint8_t frame[FRAME], unsigned number)
+{
+	static const uint8_t start_of_frame[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff,      2,
+						 1,    1,    1,    1,    1,    TYPE_HIGH, TYPE_LOW};
+
+	memcpy(frame, packet(number), FRAME);
+	memcpy(frame, start_of_frame, sizeof(start_of_frame));
+}
+
+static bool is_ours(const uint8_t *frame)
+{
+	return frame[12] == TYPE_HIGH && frame[13] == TYPE_LOW;
+}
+
+/* The guest sends FRAME; true if the interface has it then. The kernel's own packets are passed over. */
+static bool tap_takes(uint8_t flags, unsigned number)
+{
+	struct virtio_net_hdr_v1 header = {.flags = flags, .csum_start = 5000};
+	uint8_t frame[FRAME];
+	struct sockaddr_ll from;
+	socklen_t size = sizeof(from);
+	uint64_t sent = stat(STAT_OUT), errors = stat(STAT_ERRORS);
+	uint64_t at = next_buffer(1);
+	struct used used;
+	bool seen = false;
+
+	make_frame(frame, number);
+	driver_put(&driver, at, &header, HEADER);
+	driver_put(&driver, at + HEADER, frame, FRAME);
+	DRIVER_ADD(&driver, 1, {at, 7, false}, {at + 7, HEADER + FRAME - 7, false});
+	serve(0);
+	assert_true(driver_take_used(&driver, 1, &used));
+	while (recvfrom(frames, bytes, sizeof(bytes), 0, (struct sockaddr *)&from, &size) > 0)
+		if (is_ours(bytes) && from.sll_pkttype != PACKET_OUTGOING)
+			seen = memcmp(bytes, frame, FRAME) == 0;
+	assert_int_equal(stat(STAT_OUT), sent + seen);
+	assert_int_equal(stat(STAT_ERRORS), errors + !seen);
+	return seen;
+}
+
+/* The next packet for the guest in pair WHICH, header included; 0 if there is none. */
+static uint32_t guest_receives(unsigned which)
+{
+	struct used used;
+
+	post(2 * which, 20000);
+	serve(which);
+	if (!driver_take_used(&driver, 2 * which, &used)) {
+		/* This buffer is for the next. */
+		return 0;
+	}
+	driver_get(&driver, place[2 * which][used.id], bytes, used.length);
+	assert_int_equal(bytes[NUM_BUFFERS], 1);
+	return used.length;
+}
+
+static bool guest_hears(unsigned number)
+{
+	uint8_t frame[FRAME];
+	uint32_t length;
+
+	make_frame(frame, number);
+	assert_int_equal(send(frames, frame, FRAME, 0), FRAME);
+	while ((length = guest_receives(0)))
+		if (is_ours(bytes + HEADER))
+			return length == HEADER + FRAME &&
+			       memcmp(bytes + HEADER, frame, FRAME) == 0;
+	return false;
+}
+
+/* What the interface does for its kernel, of what GUEST_* features let it. */
+static bool interface_has(uint32_t command)
+{
+	struct ethtool_value value = {.cmd = command};
+	struct ifreq request = {.ifr_data = (char *)&value};
+
+	IF_IOCTL(SIOCETHTOOL, &request);
+	return value.data;
+}
+
+static void offloads_follow_the_driver(void)
+{
+	static const struct {
+		uint64_t features;
+		bool csum, tso;
+	} cases[] = {
+		{0, false, false},
+		{BIT(F_GUEST_CSUM), true, false},
+		{BIT(F_GUEST_CSUM) | BIT(F_GUEST_TSO4), true, true},
+		{BIT(F_GUEST_CSUM) | BIT(F_GUEST_TSO6), true, true},
+		{BIT(F_GUEST_TSO4), false, false}, /* §5.1.3.1: it needs GUEST_CSUM */
+		{ALL, true, true},
+		{BIT(F_CSUM) | BIT(F_HOST_TSO4), false, false},
+	};
+
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		start(cases[i].features | BIT(F_VERSION_1), 256);
+		assert_each(interface_has(ETHTOOL_GTXCSUM) == cases[i].csum, "csum of case", i);
+		assert_each(interface_has(ETHTOOL_GTSO) == cases[i].tso, "tso of case", i);
+	}
+}
+
+/* UDP to sixteen ports, by hand; so that the TAP's queues all get some if they may. */
+static void send_flows(void)
+{
+	uint8_t frame[60] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 1, 1, 1, 1, 1,
+			     8,    0,    0x45, 0,    0,    46,   0, 0, 0, 0, 9, 17};
+
+	for (unsigned i = 0; i < 32; i++) {
+		frame[26] = frame[30] = 10;
+		frame[29] = (uint8_t)i;
+		frame[35] = (uint8_t)(i * 37);
+		frame[37] = 99;
+		frame[59] = 0x5a;
+		assert_int_equal(send(frames, frame, sizeof(frame), 0), sizeof(frame));
+	}
+}
+
+static unsigned count_flows(unsigned which)
+{
+	uint32_t length;
+	unsigned count = 0;
+
+	while ((length = guest_receives(which)))
+		count += length == HEADER + 60 && bytes[HEADER + 59] == 0x5a;
+	return count;
+}
+
+static void queues_are_dealt_to(void)
+{
+	start(~(BIT(F_GUEST_CSUM) | BIT(F_MRG_RXBUF)), 256);
+	for (unsigned round = 0; round < 3; round++) {
+		send_flows();
+		assert_int_equal(count_flows(0), 32);
+		assert_int_equal(set_pairs_in(4, 2), ACK_OK);
+		send_flows();
+		unsigned first = count_flows(0), second = count_flows(1);
+		assert_int_equal(first + second, 32);
+		assert_true(first && second);
+		assert_int_equal(set_pairs_in(4, 1), ACK_OK);
+	}
+	/* A reset has the same effect. */
+	assert_int_equal(set_pairs_in(4, 2), ACK_OK);
+	start(~BIT(F_GUEST_CSUM), 256);
+	send_flows();
+	assert_int_equal(count_flows(0), 32);
+}
+
+static void delete_interface(void)
+{
+	struct {
+		struct nlmsghdr header;
+		struct ifinfomsg info;
+	} message = {
+		.header = {sizeof(message), RTM_DELLINK, NLM_F_REQUEST | NLM_F_ACK, 1, 0},
+		.info = {.ifi_index = interface_index()},
+	};
+	int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	assert_int_equal(send(netlink, &message, sizeof(message), 0), sizeof(message));
+	assert_true(recv(netlink, bytes, sizeof(bytes), 0) > 0);
+	close(netlink);
+}
+
+static const char *open_tap(void)
+{
+	struct ifreq detach = {.ifr_flags = IFF_DETACH_QUEUE};
+	int queue[2];
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
+		return "no network namespace of our own";
+	inet = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (inet < 0)
+		return "no sockets";
+	queue[0] = open_queue();
+	queue[1] = queue[0] < 0 ? -1 : open_queue();
+	if (queue[1] < 0 || ioctl(queue[1], TUNSETQUEUE, &detach) < 0)
+		return "no TAP of our own";
+	if (!open_frames())
+		return "no packet sockets";
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(dup2(queue[i], pairs[i].tap_fd) >= 0);
+		close(queue[i]);
+	}
+	return NULL;
+}
+
+static void a_real_tap(void **state)
+{
+	struct capture capture;
+
+	(void)state;
+	prepare(2);
+	net.attach = true;
+	const char *why = open_tap();
+	if (why) {
+		print_message("skipped: %s: %s\n", why, strerror(errno));
+		skip();
+	}
+	virtio_net_init(&net);
+	virtio_mmio_init(&mmio, &net.virtio);
+	driver = (struct driver){.mmio = &mmio, .ram = &ram};
+	set_interface_up(true);
+	start(~BIT(F_MRG_RXBUF), 256);
+	for (unsigned i = 0; i < 20; i++) {
+		assert_true(tap_takes(0, i));
+		assert_true(guest_hears(i));
+	}
+	/* §5.1.6.2 forbids a checksum beyond the packet: the kernel refuses it, and goes on. */
+	assert_false(tap_takes(VIRTIO_NET_HDR_F_NEEDS_CSUM, 1));
+	assert_true(tap_takes(0, 2));
+	/* So it is with a header alone. */
+	const struct part alone = {COMMANDS, HEADER, false};
+	assert_false(goes_out(&alone, 1, NULL, 0));
+	/* An interface that is down is not gone. */
+	set_interface_up(false);
+	assert_false(tap_takes(0, 3));
+	set_interface_up(true);
+	assert_true(tap_takes(0, 4));
+	assert_true(guest_hears(4));
+	offloads_follow_the_driver();
+	queues_are_dealt_to();
+	delete_interface();
+	capture_begin(&capture, STDERR_FILENO);
+	post(0, 2000);
+	enum virtio_net_wait wait = serve(0);
+	wait = serve(0) == wait ? wait : NET_MORE;
+	capture_end(&capture);
+	assert_int_equal(wait, NET_AWAIT_KICK);
+	assert_int_equal(capture.writes, 1);
+	add_packet(1, 1, 100, 12);
+	assert_serves(0, NET_AWAIT_KICK);
+	assert_int_equal(waiting(1), 1);
+	close(frames);
+	close(inet);
+}
+
+#define NET_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		NET_TEST(features),
+		NET_TEST(configuration),
+		NET_TEST(queues),
+		NET_TEST(kicks),
+		NET_TEST(a_packet_goes_out),
+		NET_TEST(a_packet_in_pieces),
+		NET_TEST(packets_of_wrong_sizes),
+		NET_TEST(writable_parts_are_not_sent),
+		NET_TEST(nobody_outside),
+		NET_TEST(a_slow_outside),
+		NET_TEST(a_batch_of_packets),
+		NET_TEST(both_directions_have_their_turn),
+		NET_TEST(an_idle_device_is_silent),
+		NET_TEST(a_packet_comes_in),
+		NET_TEST(nothing_to_read),
+		NET_TEST(no_buffers),
+		NET_TEST(a_buffer_in_pieces),
+		NET_TEST(a_batch_comes_in),
+		NET_TEST(packets_over_several_buffers),
+		NET_TEST(a_buffer_of_many_parts),
+		NET_TEST(a_buffer_of_all_parts),
+		NET_TEST(a_huge_buffer),
+		NET_TEST(without_mergeable_buffers),
+		NET_TEST(too_few_buffers),
+		NET_TEST(too_few_buffers_left),
+		NET_TEST(all_buffers_together_are_too_small),
+		NET_TEST(buffers_without_room_for_the_header),
+		NET_TEST(odd_buffers_in_a_merge),
+		NET_TEST(a_first_buffer_that_shrinks),
+		NET_TEST(a_broken_ring),
+		NET_TEST(order),
+		NET_TEST(a_held_packet_dies_with_its_driver),
+		NET_TEST(stale_packets),
+		NET_TEST(a_lost_tap_is_told_once),
+		NET_TEST(numbers_of_pairs),
+		NET_TEST(commands_that_are_none),
+		NET_TEST(several_commands_at_once),
+		NET_TEST(others_leave_the_control_queue_alone),
+		NET_TEST(control_without_mq),
+		NET_TEST(one_pair_has_no_control_queue),
+		NET_TEST(pairs_that_are_not_in_use),
+		NET_TEST(pairs_keep_apart),
+		NET_TEST(what_a_nic_needs),
+		NET_TEST(a_worker),
+		NET_TEST(a_driver_in_a_hurry),
+		NET_TEST(a_real_tap), /* the last: it leaves the process in another namespace */
+	};
+
+	return cmocka_run_group_tests(tests, reserve, release);
 }
