@@ -272,6 +272,184 @@ static void virtio_devices(void **state)
 	assert_int_equal(dsdt[36 + 14], scope >> 4);
 }
 
+/* --- the DSDT, read as an interpreter does --- */
+
+/* What is left of a block; reading beyond its end fails. */
+struct aml_view {
+	const uint8_t *at, *end;
+};
+
+static const uint8_t *take(struct aml_view *view, size_t count)
+{
+	const uint8_t *bytes = view->at;
+
+	assert_true(count <= (size_t)(view->end - view->at));
+	view->at += count;
+	return bytes;
+}
+
+static void expect(struct aml_view *view, const void *bytes, size_t count)
+{
+	assert_memory_equal(take(view, count), bytes, count);
+}
+
+#define EXPECT(view, bytes) expect(view, bytes, sizeof(bytes) - 1)
+
+/* §20.2.4: the first byte's two high bits say how many follow; the length counts all of them. */
+static struct aml_view take_package(struct aml_view *view)
+{
+	const uint8_t *start = view->at;
+	unsigned lead = *take(view, 1), more = lead >> 6;
+	size_t length = more ? lead & 15 : lead & 63;
+
+	assert_true(!more || !(lead & 0x30)); /* reserved */
+	for (unsigned i = 0; i < more; i++)
+		length |= (size_t)*take(view, 1) << (4 + 8 * i);
+	assert_each(start + length >= view->at && start + length <= view->end, "PkgLength", length);
+	struct aml_view inside = {view->at, start + length};
+	view->at = inside.end;
+	return inside;
+}
+
+/* Name (NAME, …) up to its value. */
+static void expect_name(struct aml_view *view, const char *name)
+{
+	EXPECT(view, "\x08");
+	expect(view, name, 4);
+}
+
+/* An integer, §20.2.3. */
+static uint64_t take_integer(struct aml_view *view)
+{
+	switch (*take(view, 1)) {
+	case 0x00:
+		return 0;
+	case 0x01:
+		return 1;
+	case 0x0a:
+		return *take(view, 1);
+	case 0x0b:
+		return get_le16(take(view, 2));
+	case 0x0c:
+		return get_le32(take(view, 4));
+	default:
+		fail_msg("no integer");
+		return 0;
+	}
+}
+
+/* Name (_CRS, Buffer (size) {…}): the buffer's bytes, which are as many as it says. */
+static struct aml_view take_resources(struct aml_view *device)
+{
+	expect_name(device, "_CRS");
+	EXPECT(device, "\x11");
+	struct aml_view buffer = take_package(device);
+	uint64_t length = take_integer(&buffer);
+
+	assert_true((size_t)(buffer.end - buffer.at) == length);
+	return buffer;
+}
+
+/* §6.4.3.6: 6 bytes follow; consumer, edge, active high, exclusive, no wake; one interrupt. */
+static uint32_t take_interrupt(struct aml_view *resources)
+{
+	EXPECT(resources, "\x89\x06\x00\x03\x01");
+	return get_le32(take(resources, 4));
+}
+
+static void expect_end(struct aml_view *resources)
+{
+	EXPECT(resources, "\x79\x00");
+	assert_ptr_equal(resources->at, resources->end);
+}
+
+static struct aml_view take_device(struct aml_view *scope, const char *letters, unsigned digit)
+{
+	EXPECT(scope, "\x5b\x82");
+	struct aml_view device = take_package(scope);
+
+	expect(&device, letters, 3);
+	assert_int_equal(*take(&device, 1), '0' + digit);
+	return device;
+}
+
+static void check_uart(struct aml_view *scope, unsigned number, const struct acpi_uart *uart)
+{
+	struct aml_view device = take_device(scope, "COM", number + 1);
+
+	expect_name(&device, "_HID");
+	assert_int_equal(take_integer(&device), 0x0105d041);
+	expect_name(&device, "_UID");
+	assert_int_equal(take_integer(&device), number + 1);
+	struct aml_view resources = take_resources(&device);
+	take(&resources, 8);
+	assert_int_equal(take_interrupt(&resources), uart->gsi);
+	expect_end(&resources);
+	assert_ptr_equal(device.at, device.end);
+}
+
+static void check_virtio(struct aml_view *scope, unsigned number, const struct acpi_virtio *virtio)
+{
+	struct aml_view device = take_device(scope, "VIO", number);
+
+	expect_name(&device, "_HID");
+	EXPECT(&device, "\x0dLNRO0005\0");
+	expect_name(&device, "_UID"); /* §6.1.12: unique among devices with one _HID */
+	assert_int_equal(take_integer(&device), number);
+	expect_name(&device, "_CCA"); /* §6.2.17 */
+	assert_int_equal(take_integer(&device), 1);
+	struct aml_view resources = take_resources(&device);
+	EXPECT(&resources, "\x86\x09\x00\x01"); /* Memory32Fixed, 9 bytes, read and write */
+	assert_int_equal(get_le32(take(&resources, 4)), virtio->address);
+	assert_int_equal(get_le32(take(&resources, 4)), virtio->size);
+	assert_int_equal(take_interrupt(&resources), virtio->gsi);
+	expect_end(&resources);
+	assert_ptr_equal(device.at, device.end);
+}
+
+static void check_dsdt(const struct acpi *fields)
+{
+	memset(tables, 0xee, sizeof(tables));
+	size = acpi_build(fields, tables);
+	assert_true(size <= ACPI_SIZE_MAX);
+	assert_int_equal(tables[ACPI_SIZE_MAX], 0xee);
+	const uint8_t *dsdt = table_at(get_le64(listed("FACP") + 140), "DSDT");
+	struct aml_view all = {dsdt + 36, dsdt + get_le32(dsdt + 4)};
+
+	expect_name(&all, "_S5_");
+	EXPECT(&all, "\x12");
+	struct aml_view package = take_package(&all);
+	assert_int_equal(*take(&package, 1), 2);
+	assert_int_equal(take_integer(&package), ACPI_S5_TYPE);
+	assert_int_equal(take_integer(&package), 0);
+	assert_ptr_equal(package.at, package.end);
+	EXPECT(&all, "\x10");
+	struct aml_view scope = take_package(&all);
+	assert_ptr_equal(all.at, all.end);
+	EXPECT(&scope, "_SB_");
+	for (unsigned i = 0; i < fields->uart_count; i++)
+		check_uart(&scope, i, &fields->uart[i]);
+	for (unsigned i = 0; i < fields->virtio_count; i++)
+		check_virtio(&scope, i, &fields->virtio[i]);
+	assert_ptr_equal(scope.at, scope.end);
+}
+
+/* No number of devices needs more than ACPI_SIZE_MAX, and every length has its two bytes. */
+static void a_dsdt_of_any_devices(void **state)
+{
+	struct acpi fields = {.address = ADDRESS, .uart = {{0x3f8, 4}, {0x2f8, 3}}};
+
+	(void)state;
+	for (unsigned i = 0; i < ACPI_VIRTIO_MAX; i++)
+		fields.virtio[i] = (struct acpi_virtio){
+			0xe0001000 + i * 0x10203, 0x200 + i * 0x01010100, 0x01020310 + i * 7};
+	for (fields.cpus = 1; fields.cpus <= 32; fields.cpus += 31)
+		for (fields.uart_count = 0; fields.uart_count <= ACPI_UARTS_MAX; fields.uart_count++)
+			for (fields.virtio_count = 0; fields.virtio_count <= ACPI_VIRTIO_MAX;
+			     fields.virtio_count++)
+				check_dsdt(&fields);
+}
+
 /* The root pointer is found on a 16-byte boundary; tables do not overlap. */
 static void tables_lie_apart(void **state)
 {
@@ -298,6 +476,7 @@ int main(void)
 		cmocka_unit_test(the_dsdt_golden),
 		cmocka_unit_test(a_dsdt_without_uarts),
 		cmocka_unit_test(virtio_devices),
+		cmocka_unit_test(a_dsdt_of_any_devices),
 		cmocka_unit_test(tables_lie_apart),
 	};
 

@@ -191,6 +191,24 @@ static void a_workload_that_did_not_start(void **state)
 	assert_mends(said(), "init");
 }
 
+/* A guest that could not be given its address: the guest's failure, and the kernel is suspected. */
+static void a_network_that_was_not_set_up(void **state)
+{
+	static const int errors[] = {ENODEV, EAFNOSUPPORT, ENETUNREACH, 0, 255};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(errors); i++) {
+		assert_int_equal(workload_code(CHANNEL_NET_FAILED, (unsigned)errors[i]), 122);
+		assert_int_equal(capture.writes, 1);
+		assert_says(capture.text, strerror(errors[i]));
+		assert_says(capture.text, "virtio_net");
+		assert_mends(said(), "eth0");
+	}
+	/* It is not said of other failures. */
+	workload_code(CHANNEL_SETUP_FAILED, ENODEV);
+	assert_null(strstr(capture.text, "eth0"));
+}
+
 /* Every result that the channel lets through is an exit code, and 0 is said by EXITED 0 alone: a
  * shell sees a code modulo 256, so "killed by signal 128" would look like success. */
 static void no_result_of_the_guest_lies(void **state)
@@ -227,6 +245,7 @@ int main(void)
 		cmocka_unit_test(no_end_of_a_workload_is_success),
 		cmocka_unit_test(a_result_is_passed_on),
 		cmocka_unit_test(a_workload_that_did_not_start),
+		cmocka_unit_test(a_network_that_was_not_set_up),
 		cmocka_unit_test(no_result_of_the_guest_lies),
 	};
 

@@ -227,6 +227,52 @@ static void a_command_of_no_words(void **state)
 	assert_int_equal(job_file().size, 18 + 66);
 }
 
+/* What init reads between the seed and the arguments: the addresses, each family's own together. */
+static void check_addresses(const struct job *given, const char *expected)
+{
+	build(given);
+	struct member file = job_file();
+	const char *text = (const char *)file.data, *end = text + file.size;
+
+	next_string(&text, end);
+	next_string(&text, end);
+	for (; *expected; expected += strlen(expected) + 1)
+		assert_string_equal(next_string(&text, end), expected);
+	assert_string_equal(next_string(&text, end), "a/bin/prog");
+	assert_ptr_equal(text, end);
+}
+
+static void addresses(void **state)
+{
+	char *arguments[] = {(char[]){"/bin/prog"}, NULL};
+	struct job job = job_of(arguments);
+
+	(void)state;
+	check_addresses(&job, "");
+	job.ip[0] = (struct job_ip){.address = "10.0.0.2/24"};
+	check_addresses(&job, "i10.0.0.2/24\0");
+	job.ip[0].dns = "9.9.9.9";
+	check_addresses(&job, "i10.0.0.2/24\0n9.9.9.9\0");
+	job.ip[0].gateway = "10.0.0.1";
+	check_addresses(&job, "i10.0.0.2/24\0g10.0.0.1\0n9.9.9.9\0");
+	job.ip[1] = (struct job_ip){"fd00::2/64", "fd00::1", "fd00::3"};
+	check_addresses(&job, "i10.0.0.2/24\0g10.0.0.1\0n9.9.9.9\0"
+			      "ifd00::2/64\0gfd00::1\0nfd00::3\0");
+	job.ip[0] = (struct job_ip){0};
+	check_addresses(&job, "ifd00::2/64\0gfd00::1\0nfd00::3\0");
+}
+
+/* The tags are told apart by their letters. */
+static void tags_are_letters_of_their_own(void **state)
+{
+	static const char tags[] = {JOB_WINDOW,  JOB_SEED,    JOB_ARGUMENT,
+				    JOB_ADDRESS, JOB_GATEWAY, JOB_DNS};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(tags); i++)
+		assert_ptr_equal(memchr(tags, tags[i], COUNT(tags)), &tags[i]);
+}
+
 static int tear_down(void **state)
 {
 	(void)state;
@@ -243,6 +289,8 @@ int main(void)
 		cmocka_unit_test(a_long_command),
 		cmocka_unit_test(sizes_are_exact),
 		cmocka_unit_test(a_command_of_no_words),
+		cmocka_unit_test(addresses),
+		cmocka_unit_test(tags_are_letters_of_their_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, tear_down);

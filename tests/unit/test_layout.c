@@ -1,10 +1,13 @@
 /* The x86-64 memory map: what firmware tells, and that nothing lies on anything else. */
 #include "arch_layout.h"
 
+#include <linux/virtio_blk.h>
+
 #include "acpi.h"
 #include "bzimage.h"
 #include "channel_wire.h"
 #include "cmdline.h"
+#include "device_options.h"
 #include "mptable.h"
 #include "page_tables.h"
 #include "start_info.h"
@@ -85,6 +88,25 @@ static void regions_hold_what_is_put_there(void **state)
 	assert_true(ACPI_SIZE_MAX <= LAYOUT_ACPI_SIZE);
 	assert_true(MPTABLE_SIZE_MAX <= LAYOUT_MPTABLE_SIZE);
 	assert_true(2 * CHANNEL_WINDOW_HALF <= LAYOUT_WINDOW_SIZE);
+	assert_true(ARCH_VIRTIO == LAYOUT_VIRTIO);
+	assert_true(ARCH_VIRTIO_DEVICES * ARCH_VIRTIO_SIZE <= LAYOUT_VIRTIO_SIZE);
+	assert_true(ARCH_VIRTIO_DEVICES >= DEVICES_MAX && ACPI_VIRTIO_MAX >= DEVICES_MAX);
+	/* Registers, and configuration space from 0x100 (virtio 1.2 §4.2.2). */
+	assert_true(ARCH_VIRTIO_SIZE >= 0x100 + sizeof(struct virtio_blk_config));
+}
+
+/* Registers are no memory, lie where 32 bits reach and a page each; nothing else has their interrupts. */
+static void devices_lie_in_the_hole(void **state)
+{
+	(void)state;
+	assert_true(LAYOUT_VIRTIO >= ARCH_HOLE_START);
+	assert_true(LAYOUT_VIRTIO + LAYOUT_VIRTIO_SIZE <= ARCH_HOLE_END);
+	assert_true(LAYOUT_VIRTIO % PAGE == 0 && ARCH_VIRTIO_SIZE == PAGE);
+	assert_true(ARCH_GSI_VIRTIO >= 16); /* above ISA's, so that none is shared */
+	assert_true(ARCH_GSI_VIRTIO + ARCH_VIRTIO_DEVICES <= GSI_COUNT);
+	assert_int_equal(GSI_COUNT, 24); /* inputs of KVM's I/O APIC */
+	assert_true(ARCH_GSI_CONSOLE != ARCH_GSI_CHANNEL && ARCH_GSI_CONSOLE < 16 &&
+		    ARCH_GSI_CHANNEL < 16);
 }
 
 static void ram_and_the_hole_meet(void **state)
@@ -214,6 +236,7 @@ int main(void)
 		cmocka_unit_test(regions_do_not_overlap),
 		cmocka_unit_test(addresses_that_are_given),
 		cmocka_unit_test(regions_hold_what_is_put_there),
+		cmocka_unit_test(devices_lie_in_the_hole),
 		cmocka_unit_test(ram_and_the_hole_meet),
 		cmocka_unit_test(memory_maps),
 		cmocka_unit_test(entries_ascend_and_avoid),

@@ -371,6 +371,77 @@ static void a_command_line_that_is_too_long(void **state)
 	assert_refused("my-kernel", "-a");
 }
 
+/* --- devices --- */
+
+/* Linux, Documentation/admin-guide/kernel-parameters.txt: virtio_mmio.device=<size>@<baseaddr>:<irq> */
+static void devices_are_named_to_the_kernel(void **state)
+{
+	static const char words[] =
+		" virtio_mmio.device=4K@0xe0000000:16 virtio_mmio.device=4K@0xe0001000:17"
+		" virtio_mmio.device=4K@0xe0002000:18 virtio_mmio.device=4K@0xe0003000:19"
+		" virtio_mmio.device=4K@0xe0004000:20 virtio_mmio.device=4K@0xe0005000:21"
+		" virtio_mmio.device=4K@0xe0006000:22 virtio_mmio.device=4K@0xe0007000:23";
+
+	for (unsigned count = 0; count <= 8; count++)
+		for (int kernel = 0; kernel < 2; kernel++) {
+			char expected[512];
+
+			tear_down(state);
+			set_up(state);
+			if (kernel)
+				use_bzimage();
+			request.devices = count;
+			request.append = "mine";
+			assert_loads();
+			const char *text = (const char *)look(LAYOUT_CMDLINE, PAGE);
+			const char *first = strstr(text, " virtio_mmio");
+			snprintf(expected, sizeof(expected), "%.*s mine",
+				 (int)(count * (strlen(words) / 8)), words);
+			if (count == 0)
+				assert_null(first);
+			else
+				assert_string_equal(first, expected);
+		}
+}
+
+/* In the DSDT, where an address stands behind Memory32Fixed (ACPI 6.4 §6.4.3.4) and its interrupt after that. */
+static bool has_node(uint64_t address, uint32_t gsi)
+{
+	uint8_t wanted[21] = {0x86, 9, 0, 1, 0, 0, 0, 0, 0, 0x10, 0, 0, 0x89, 6, 0, 3, 1};
+
+	put_le32(wanted + 4, (uint32_t)address);
+	put_le32(wanted + 17, gsi);
+	return memmem(look(LAYOUT_ACPI, ACPI_SIZE_MAX), ACPI_SIZE_MAX, wanted, sizeof(wanted));
+}
+
+static void devices_are_in_the_tables(void **state)
+{
+	for (unsigned count = 0; count <= 8; count++) {
+		tear_down(state);
+		set_up(state);
+		request.devices = count;
+		request.cpus = 32;
+		assert_loads();
+		for (unsigned i = 0; i < 9; i++)
+			assert_each(has_node(0xe0000000 + i * 0x1000, 16 + i) == (i < count),
+				    "node of device", i);
+		assert_memory_equal(look(LAYOUT_MPTABLE, 4), "_MP_", 4);
+		assert_memory_equal(look(LAYOUT_ACPI, 8), "RSD PTR ", 8);
+	}
+}
+
+/* Eight devices, and the user's words: what the kernel says of itself counts for all of them. */
+static void devices_count_for_the_length(void **state)
+{
+	(void)state;
+	use_bzimage();
+	assert_loads();
+	put_le32(bzimage + BZ_CMDLINE_SIZE, (uint32_t)cmdline.length);
+	memset(&cmdline, 0, sizeof(cmdline));
+	request.devices = 1;
+	assert_refused("my-kernel", "-a");
+}
+
 #define LOAD_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -391,6 +462,9 @@ int main(void)
 		LOAD_TEST(a_job_without_room),
 		LOAD_TEST(the_users_words_come_last),
 		LOAD_TEST(a_command_line_that_is_too_long),
+		LOAD_TEST(devices_are_named_to_the_kernel),
+		LOAD_TEST(devices_are_in_the_tables),
+		LOAD_TEST(devices_count_for_the_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
