@@ -15,11 +15,27 @@ uint64_t disk_dirty_bytes(uint64_t size)
 void disk_init(struct disk *disk)
 {
 	pthread_rwlock_init(&disk->lock, NULL);
+	pthread_mutex_init(&disk->turn, NULL);
 	pthread_mutex_init(&disk->bounce_lock, NULL);
 	atomic_flag_clear(&disk->complained);
 }
 
 /* --- ephemeral: a scratch file over the base --- */
+
+/* Who waits for the lock keeps its turn: or a stream of readers would keep a writer out for ever. */
+static void share(struct disk *disk)
+{
+	pthread_mutex_lock(&disk->turn);
+	pthread_rwlock_rdlock(&disk->lock);
+	pthread_mutex_unlock(&disk->turn);
+}
+
+static void be_alone(struct disk *disk)
+{
+	pthread_mutex_lock(&disk->turn);
+	pthread_rwlock_wrlock(&disk->lock);
+	pthread_mutex_unlock(&disk->turn);
+}
 
 static bool is_dirty(const struct disk *disk, uint64_t cluster)
 {
@@ -55,7 +71,7 @@ static bool read_layers(struct disk *disk, uint64_t position, const struct chain
 {
 	bool fine = true;
 
-	pthread_rwlock_rdlock(&disk->lock);
+	share(disk);
 	while (length && fine) {
 		int fd = is_dirty(disk, position / DISK_CLUSTER) ? disk->scratch_fd : disk->fd;
 		uint32_t run = run_length(disk, position, length);
@@ -102,7 +118,7 @@ static uint64_t clusters_up_to(uint64_t position)
 static bool write_layers(struct disk *disk, uint64_t position, const struct chain *chain,
 			 uint32_t offset, uint32_t length)
 {
-	pthread_rwlock_wrlock(&disk->lock);
+	be_alone(disk);
 	bool fine =
 		copy_edges_up(disk, position, length) &&
 		disk_io_move(disk, disk->scratch_fd, DISK_WRITE, position, chain, offset, length);
@@ -126,6 +142,8 @@ bool disk_write(struct disk *disk, uint64_t position, const struct chain *chain,
 {
 	if (disk->read_only)
 		return false;
+	if (length == 0)
+		return true;
 	if (disk->scratch_fd >= 0)
 		return write_layers(disk, position, chain, offset, length);
 	return disk_io_move(disk, disk->fd, DISK_WRITE, position, chain, offset, length);
@@ -174,7 +192,7 @@ static bool discard_layer(struct disk *disk, uint64_t position, uint64_t length)
 
 	if (whole.first == whole.end)
 		return true;
-	pthread_rwlock_wrlock(&disk->lock);
+	be_alone(disk);
 	if (!disk_io_allocate(disk->scratch_fd, FALLOC_FL_PUNCH_HOLE, whole.first * DISK_CLUSTER,
 			      (whole.end - whole.first) * DISK_CLUSTER))
 		fine = disk_io_complain(disk, "discard from the scratch file of");
@@ -186,7 +204,7 @@ static bool discard_layer(struct disk *disk, uint64_t position, uint64_t length)
 
 static bool zero_layer(struct disk *disk, uint64_t position, uint64_t length)
 {
-	pthread_rwlock_wrlock(&disk->lock);
+	be_alone(disk);
 	bool fine = copy_edges_up(disk, position, length) &&
 		    disk_io_zero(disk, disk->scratch_fd, position, length, true);
 

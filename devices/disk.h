@@ -30,6 +30,7 @@ struct disk {
 	uint8_t *dirty;    /* ephemeral: a bit a cluster that is in the scratch file */
 
 	pthread_rwlock_t lock; /* of DIRTY and the clusters it speaks of */
+	pthread_mutex_t turn;  /* to take it */
 	pthread_mutex_t bounce_lock;
 	atomic_flag complained;
 };

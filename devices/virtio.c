@@ -107,6 +107,12 @@ struct virtq *virtio_queue_to_set_up(struct virtio *virtio, uint32_t index)
 	return &virtio->queue[index].ring;
 }
 
+void virtio_take_back_queue(struct virtio *virtio, uint32_t index)
+{
+	if (index < virtio->queues && !(atomic_load(&virtio->status) & VIRTIO_CONFIG_S_DRIVER_OK))
+		reset_queue(&virtio->queue[index]);
+}
+
 void virtio_kick(struct virtio *virtio, uint32_t index)
 {
 	if (index < virtio->queues)

@@ -84,6 +84,9 @@ void virtio_set_status(struct virtio *virtio, uint32_t value);
  * between FEATURES_OK and DRIVER_OK. */
 struct virtq *virtio_queue_to_set_up(struct virtio *virtio, uint32_t index);
 
+/* The driver takes queue INDEX back before it is ready itself. In operation only a reset does. */
+void virtio_take_back_queue(struct virtio *virtio, uint32_t index);
+
 /* The driver kicks queue INDEX. */
 void virtio_kick(struct virtio *virtio, uint32_t index);
 

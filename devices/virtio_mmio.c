@@ -104,6 +104,8 @@ static void write_queue(struct virtio_mmio *mmio, unsigned offset, uint32_t valu
 	struct virtq *queue = virtio_queue_to_set_up(mmio->virtio, mmio->queue_sel);
 	bool high = offset & 4;
 
+	if (offset == VIRTIO_MMIO_QUEUE_READY && value == 0)
+		virtio_take_back_queue(mmio->virtio, mmio->queue_sel);
 	if (!queue)
 		return;
 	switch (offset) {
@@ -111,7 +113,7 @@ static void write_queue(struct virtio_mmio *mmio, unsigned offset, uint32_t valu
 		queue->size = value;
 		break;
 	case VIRTIO_MMIO_QUEUE_READY:
-		if (value & 1)
+		if (value == 1)
 			virtq_enable(queue, mmio->virtio->ram);
 		break;
 	case VIRTIO_MMIO_QUEUE_DESC_LOW:

@@ -57,6 +57,7 @@ void virtio_net_init(struct virtio_net *net)
 	net->config.max_virtqueue_pairs = (uint16_t)net->pairs;
 	atomic_store(&net->active, 1);
 	atomic_store(&net->control, 2 * net->pairs);
+	atomic_flag_clear(&net->gone_told);
 	virtio->class = &class;
 	virtio->offered = features(net);
 	virtio->config = (const uint8_t *)&net->config;
@@ -104,6 +105,13 @@ static void attach(const struct virtio_net *net, unsigned index, bool attached)
 		return;
 }
 
+/* Returns when nobody is in queue INDEX, which its worker does not serve any more. */
+static void let_go(struct virtio_net *net, unsigned index)
+{
+	if (virtio_begin(&net->virtio, index))
+		virtio_end(&net->virtio, index);
+}
+
 /* The TAP deals packets out to attached queues: it must not do so to one that nobody reads. */
 static void set_active(struct virtio_net *net, unsigned pairs)
 {
@@ -112,8 +120,11 @@ static void set_active(struct virtio_net *net, unsigned pairs)
 	for (unsigned i = before; i < pairs; i++)
 		attach(net, i, true);
 	atomic_store(&net->active, pairs);
-	for (unsigned i = pairs; i < before; i++)
+	for (unsigned i = pairs; i < before; i++) {
 		attach(net, i, false);
+		let_go(net, 2 * i);
+		let_go(net, 2 * i + 1);
+	}
 	for (unsigned i = 0; i < net->pairs; i++)
 		virtio_kick(&net->virtio, 2 * i);
 }
@@ -126,6 +137,7 @@ static void drain(struct virtio_net_pair *pair)
 	for (unsigned i = 0; i < STALE_MAX && readv(pair->tap_fd, &iov, 1) > 0; i++)
 		;
 	pair->held = 0;
+	pair->tap_gone = false;
 }
 
 static void start(struct virtio *virtio)
@@ -168,21 +180,26 @@ static bool obey(struct virtio_net *net, const struct chain *chain)
 	return true;
 }
 
-static void serve_control(struct virtio_net *net)
+/* True if there may be more. */
+static bool serve_control(struct virtio_net *net, unsigned index)
 {
-	unsigned index = atomic_load(&net->control);
 	struct chain chain;
+	unsigned served = 0;
 
 	if (!virtio_begin(&net->virtio, index))
-		return;
-	while (virtio_next(&net->virtio, index, &chain)) {
+		return false;
+	/* Which queue it is may have changed with a reset since it was looked up. */
+	while (index == atomic_load(&net->control) && served < VIRTIO_NET_BATCH &&
+	       virtio_next(&net->virtio, index, &chain)) {
 		uint8_t answer = obey(net, &chain) ? VIRTIO_NET_OK : VIRTIO_NET_ERR;
 
+		served++;
 		virtio_count(&net->virtio, STAT_OTHER, 1);
 		virtio_complete(&net->virtio, index, chain.head,
 				chain_write(&chain, 0, &answer, 1) ? 1 : 0);
 	}
 	virtio_end(&net->virtio, index);
+	return served == VIRTIO_NET_BATCH;
 }
 
 /* --- from the driver --- */
@@ -207,7 +224,10 @@ static bool transmit(struct virtio_net *net, unsigned index)
 
 	if (!virtio_begin(virtio, queue))
 		return false;
-	for (; sent < VIRTIO_NET_BATCH && virtio_next(virtio, queue, &chain); sent++) {
+	/* The driver may have let go of the queue since we looked last. */
+	for (; index < atomic_load(&net->active) && sent < VIRTIO_NET_BATCH &&
+	       virtio_next(virtio, queue, &chain);
+	     sent++) {
 		if (send_packet(&net->pair[index], &chain)) {
 			virtio_count(virtio, STAT_OUT, 1);
 			virtio_count(virtio, STAT_OUT_BYTES, chain.read_size - VIRTIO_NET_HEADER);
@@ -224,19 +244,26 @@ static bool transmit(struct virtio_net *net, unsigned index)
 
 /* --- workers --- */
 
-enum virtio_net_wait virtio_net_serve(struct virtio_net *net, unsigned index)
+static enum virtio_net_wait serve_pair(struct virtio_net *net, unsigned index)
 {
-	unsigned control = atomic_load(&net->control);
+	struct virtio_net_pair *pair = &net->pair[index];
 
-	if (control < net->virtio.queues &&
-	    net->virtio.queue[control].kick_fd == net->pair[index].kick_fd)
-		serve_control(net);
 	if (index >= atomic_load(&net->active))
 		return NET_AWAIT_KICK;
 	bool more = transmit(net, index);
-	enum virtio_net_wait wait =
-		net->pair[index].quiet ? NET_AWAIT_TAP : virtio_net_receive(net, index);
-	net->pair[index].quiet = false;
+	enum virtio_net_wait wait = pair->quiet ? NET_AWAIT_TAP : virtio_net_receive(net, index);
+	pair->quiet = false;
+	return more ? NET_MORE : wait;
+}
+
+enum virtio_net_wait virtio_net_serve(struct virtio_net *net, unsigned index)
+{
+	unsigned control = atomic_load(&net->control);
+	bool is_ours = control < net->virtio.queues &&
+		       net->virtio.queue[control].kick_fd == net->pair[index].kick_fd;
+	bool more = is_ours && serve_control(net, control);
+	enum virtio_net_wait wait = serve_pair(net, index);
+
 	return more ? NET_MORE : wait;
 }
 

@@ -15,7 +15,7 @@ struct virtio_net_pair {
 	int tap_fd;    /* does not block; vnet headers of VIRTIO_NET_HEADER bytes */
 	int kick_fd;   /* eventfd, does not block */
 	bool tap_gone; /* the interface was deleted */
-	bool quiet;    /* ppoll has just said that the TAP has nothing */
+	bool quiet; /* the worker's: ppoll has just said that the TAP has nothing, so it is not asked */
 	/* A packet larger than the driver's first buffer, until there are buffers for all of it. */
 	uint32_t held; /* bytes; 0: none */
 	uint8_t packet[VIRTIO_NET_PACKET_MAX];
@@ -24,11 +24,12 @@ struct virtio_net_pair {
 struct virtio_net {
 	struct virtio virtio;
 	struct virtio_net_config config;
-	unsigned pairs;      /* there are, … */
-	atomic_uint active;  /* … and the driver uses */
-	atomic_uint control; /* index of the control queue; it depends on what was accepted */
-	bool uso;            /* the TAP knows UDP segmentation */
-	bool attach;         /* TAP queues are attached when the driver uses them */
+	unsigned pairs;        /* there are, … */
+	atomic_uint active;    /* … and the driver uses */
+	atomic_uint control;   /* index of the control queue; it depends on what was accepted */
+	bool uso;              /* the TAP knows UDP segmentation */
+	bool attach;           /* TAP queues are attached when the driver uses them */
+	atomic_flag gone_told; /* the host knows that the interface is gone */
 	struct virtio_net_pair *pair;
 };
 

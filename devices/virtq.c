@@ -86,6 +86,7 @@ static bool walk(const struct virtq *queue, uint16_t head, struct chain *chain)
 			      sizeof(desc)) ||
 		    !add_part(chain, &desc))
 			return false;
+		chain->links = links + 1;
 		if (!(desc.flags & VRING_DESC_F_NEXT))
 			return true;
 		next = desc.next;

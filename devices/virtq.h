@@ -29,6 +29,7 @@ struct virtq {
 struct chain {
 	const struct ram *ram;
 	uint16_t head;
+	unsigned links;              /* descriptors, empty ones too */
 	unsigned readable, writable; /* parts */
 	uint32_t read_size, write_size;
 	struct {

@@ -608,6 +608,21 @@ static void an_idle_device_is_silent(void **state)
 	assert_int_equal(take_event(net.virtio.irq_fd), 0);
 }
 
+/* What the worker's ppoll has just said saves one look at the TAP, and no more. */
+static void a_quiet_tap_is_not_asked(void **state)
+{
+	(void)state;
+	post(0, 100);
+	add_packet(1, 1, 60, 60);
+	inject(0, 2, 60);
+	pairs[0].quiet = true;
+	assert_serves(0, NET_AWAIT_TAP);
+	assert_outside(0, 1, 60);
+	assert_int_equal(waiting(0), 0);
+	assert_serves(0, NET_AWAIT_KICK);
+	take_received(0, 2, 60);
+}
+
 /* --- to the driver --- */
 
 static void a_packet_comes_in(void **state)
@@ -966,6 +981,25 @@ static void a_broken_ring(void **state)
 	}
 }
 
+/* Buffers that lie over the available index: the packet itself says that there is always one more. A driver has no
+ * more than the ring holds. */
+static void a_packet_that_offers_buffers(void **state)
+{
+	static const uint8_t data[30] = {[12] = 5, 0, 6, 0, 7, 0};
+
+	(void)state;
+	go(1, ALL, 4);
+	atomic_flag_test_and_set(&net.virtio.complained);
+	post(0, 12);
+	for (unsigned i = 0; i < 3; i++)
+		DRIVER_ADD(&driver, 0, {driver.queue[0].avail + 2, 2, true});
+	assert_int_equal(send(outside[0], data, sizeof(data), 0), sizeof(data));
+	assert_serves(0, NET_AWAIT_KICK);
+	assert_int_equal(stat(STAT_IN), 0);
+	assert_int_equal(used_index(0), 0);
+	assert_true(is_broken());
+}
+
 /* --- many packets --- */
 
 static uint32_t random_size(uint32_t *random, uint32_t most)
@@ -1043,9 +1077,11 @@ static void stale_packets(void **state)
 	begin(ALL, 256);
 	post_many(0, 100, 2);
 	add_packet(1, 1, 60, 60);
+	DRIVER_ADD(&driver, 2 * PAIRS, {BUFFERS, 4, false}, {BUFFERS, 1, true});
 	/* §3.1.1: nothing moves before DRIVER_OK. */
 	assert_serves(0, NET_AWAIT_KICK);
-	assert_int_equal(waiting(0) + waiting(1), 0);
+	assert_serves(PAIRS - 1, NET_AWAIT_KICK);
+	assert_int_equal(waiting(0) + waiting(1) + waiting(2 * PAIRS), 0);
 	assert_nothing_outside(0);
 	driver_go(&driver);
 	assert_serves(0, NET_AWAIT_TAP);
@@ -1064,6 +1100,20 @@ static void stale_packets(void **state)
 	post(0, 100);
 	assert_serves(0, NET_AWAIT_TAP);
 	assert_int_equal(waiting(0), 0);
+}
+
+/* A TAP that never gets empty does not keep the vCPU that writes DRIVER_OK. */
+static void a_flood_before_the_start(void **state)
+{
+	int endless = open("/dev/zero", O_RDWR | O_CLOEXEC);
+
+	(void)state;
+	assert_true(endless >= 0 && dup2(endless, pairs[0].tap_fd) >= 0);
+	close(endless);
+	start(ALL, 256);
+	post(0, 100);
+	assert_serves(0, NET_AWAIT_KICK);
+	assert_false(is_broken());
 }
 
 /* --- a TAP that is gone --- */
@@ -1506,6 +1556,25 @@ static void trade(unsigned rounds)
 	}
 }
 
+/* More than a batch each way, and one kick. */
+static void trade_in_bulk(void)
+{
+	enum { MANY = 3 * VIRTIO_NET_BATCH };
+
+	for (unsigned i = 0; i < MANY; i++)
+		inject(0, i, 50);
+	post_many(0, 100, MANY);
+	for (unsigned i = 0; i < MANY; i++)
+		add_packet(1, i, 60, 60);
+	driver_write(&driver, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+	for (unsigned i = 0; i < MANY; i++) {
+		await_used(0);
+		take_received(0, i, 50);
+		assert_true(comes(outside[0]));
+		assert_outside(0, i, 60);
+	}
+}
+
 static void a_worker(void **state)
 {
 	uint64_t sets[] = {ALL, PLAIN};
@@ -1518,7 +1587,11 @@ static void a_worker(void **state)
 		start(sets[i], 256);
 		trade(300);
 		assert_true(stat(STAT_KICKS) > 0);
+		start(sets[i], 256);
+		trade_in_bulk();
 		/* The TAP has nothing. */
+		post(0, 100);
+		driver_write(&driver, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
 		assert_sleeps();
 		/* There are no buffers for what it has, with a packet held or not. */
 		start(sets[i], 256);
@@ -1721,11 +1794,11 @@ enum { FRAME = 100, TYPE_HIGH = 0x88, TYPE_LOW = 0xb5 };
 
 static void make_frame(uint8_t frame[FRAME], unsigned number)
 {
-	static const uint8_t start_of_frame[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff,      2,
-						 1,    1,    1,    1,    1,    TYPE_HIGH, TYPE_LOW};
-
 	memcpy(frame, packet(number), FRAME);
-	memcpy(frame, start_of_frame, sizeof(start_of_frame));
+	memset(frame, 0xff, 6);
+	frame[6] = 2; /* a local address */
+	frame[12] = TYPE_HIGH;
+	frame[13] = TYPE_LOW;
 }
 
 static bool is_ours(const uint8_t *frame)
@@ -1821,18 +1894,35 @@ static void offloads_follow_the_driver(void)
 	}
 }
 
-/* UDP to sixteen ports, by hand; so that the TAP's queues all get some if they may. */
+enum { ETHERNET = 14, IP = 20, UDP = 8, HEADERS = ETHERNET + IP + UDP };
+
+/* The headers of a UDP packet with PAYLOAD bytes, for all: from a host and a port that SENDER names. */
+static void make_udp(uint8_t *frame, unsigned payload, unsigned sender)
+{
+	memset(frame, 0, HEADERS);
+	memset(frame, 0xff, 6);
+	frame[6] = 2;  /* a local address */
+	frame[12] = 8; /* IP */
+	frame[14] = 0x45;
+	frame[16] = (uint8_t)((IP + UDP + payload) >> 8);
+	frame[17] = (uint8_t)(IP + UDP + payload);
+	frame[22] = 9;
+	frame[23] = 17;
+	frame[26] = frame[30] = 10;
+	frame[29] = frame[35] = (uint8_t)sender;
+	frame[37] = 99;
+	frame[38] = (uint8_t)((UDP + payload) >> 8);
+	frame[39] = (uint8_t)(UDP + payload);
+}
+
+/* Many flows, so that all of the TAP's queues get some if they may. */
 static void send_flows(void)
 {
-	uint8_t frame[60] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 1, 1, 1, 1, 1,
-			     8,    0,    0x45, 0,    0,    46,   0, 0, 0, 0, 9, 17};
+	uint8_t frame[60];
 
-	for (unsigned i = 0; i < 32; i++) {
-		frame[26] = frame[30] = 10;
-		frame[29] = (uint8_t)i;
-		frame[35] = (uint8_t)(i * 37);
-		frame[37] = 99;
-		frame[59] = 0x5a;
+	for (unsigned i = 1; i <= 32; i++) {
+		memset(frame, 0x5a, sizeof(frame));
+		make_udp(frame, sizeof(frame) - HEADERS, i);
 		assert_int_equal(send(frames, frame, sizeof(frame), 0), sizeof(frame));
 	}
 }
@@ -1865,6 +1955,64 @@ static void queues_are_dealt_to(void)
 	start(~BIT(F_GUEST_CSUM), 256);
 	send_flows();
 	assert_int_equal(count_flows(0), 32);
+}
+
+/* A packet with room for three segments of UDP; in how many pieces the guest gets it. */
+static unsigned count_segments(uint64_t accept)
+{
+	enum { PAYLOAD = 900 };
+	struct {
+		struct virtio_net_hdr header;
+		uint8_t frame[HEADERS + PAYLOAD];
+	} segments = {
+		.header = {VIRTIO_NET_HDR_F_NEEDS_CSUM, 5 /* UDP_L4 */, HEADERS, PAYLOAD / 3,
+			   ETHERNET + IP, 6},
+	};
+	const uint8_t *start_of = segments.frame;
+	unsigned count = 0;
+	uint32_t length;
+
+	make_udp(segments.frame, PAYLOAD, 1);
+	start(accept, 256);
+	ssize_t size = (ssize_t)(sizeof(segments.header) + sizeof(segments.frame));
+	assert_int_equal(send(frames, &segments, (size_t)size, 0), size);
+	while ((length = guest_receives(0)))
+		count += length > HEADER + HEADERS &&
+			 memcmp(bytes + HEADER, start_of, ETHERNET) == 0;
+	return count;
+}
+
+/* TAPs know UDP segmentation since Linux 6.2. */
+static void udp_segmentation_follows_the_driver(void)
+{
+	const uint64_t least = BIT(F_VERSION_1) | BIT(F_GUEST_CSUM), four = BIT(F_GUEST_USO4),
+		       six = BIT(F_GUEST_USO6);
+	int on = 1;
+
+	if (ioctl(pairs[0].tap_fd, TUNSETOFFLOAD, TUN_F_CSUM | 0x60ul) < 0)
+		return;
+	net.virtio.offered |= four | six;
+	assert_int_equal(setsockopt(frames, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)), 0);
+	assert_int_equal(count_segments(least), 3);
+	assert_int_equal(count_segments(least | four | six), 1);
+	/* A TAP cannot tell them apart. */
+	assert_int_equal(count_segments(least | four), 3);
+	assert_int_equal(count_segments(least | six), 3);
+	on = 0;
+	assert_int_equal(setsockopt(frames, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)), 0);
+}
+
+/* Who did not say that queues are to be attached keeps them as they are. */
+static void queues_stay_attached(void)
+{
+	start(~BIT(F_GUEST_CSUM), 256);
+	assert_int_equal(set_pairs_in(4, 2), ACK_OK);
+	net.attach = false;
+	assert_int_equal(set_pairs_in(4, 1), ACK_OK);
+	send_flows();
+	unsigned first = count_flows(0);
+	assert_true(first && first < 32);
+	net.attach = true;
 }
 
 static void delete_interface(void)
@@ -1907,10 +2055,47 @@ static const char *open_tap(void)
 	return NULL;
 }
 
-static void a_real_tap(void **state)
+static void frames_pass_a_tap(void)
+{
+	const struct part alone = {COMMANDS, HEADER, false};
+
+	start(~BIT(F_MRG_RXBUF), 256);
+	for (unsigned i = 0; i < 20; i++) {
+		assert_true(tap_takes(0, i));
+		assert_true(guest_hears(i));
+	}
+	/* §5.1.6.2 forbids a checksum beyond the packet: the kernel refuses it, and goes on. */
+	assert_false(tap_takes(VIRTIO_NET_HDR_F_NEEDS_CSUM, 1));
+	assert_true(tap_takes(0, 2));
+	/* So it is with a header alone. */
+	assert_false(goes_out(&alone, 1, NULL, 0));
+	/* An interface that is down is not gone. */
+	set_interface_up(false);
+	assert_false(tap_takes(0, 3));
+	set_interface_up(true);
+	assert_true(tap_takes(0, 4));
+	assert_true(guest_hears(4));
+}
+
+static void a_deleted_tap_is_told_once(void)
 {
 	struct capture capture;
 
+	delete_interface();
+	capture_begin(&capture, STDERR_FILENO);
+	post(0, 2000);
+	enum virtio_net_wait first = serve(0), second = serve(0);
+	capture_end(&capture);
+	assert_int_equal(first, NET_AWAIT_KICK);
+	assert_int_equal(second, NET_AWAIT_KICK);
+	assert_int_equal(capture.writes, 1);
+	add_packet(1, 1, 100, 12);
+	assert_serves(0, NET_AWAIT_KICK);
+	assert_int_equal(waiting(1), 1);
+}
+
+static void a_real_tap(void **state)
+{
 	(void)state;
 	prepare(2);
 	net.attach = true;
@@ -1922,36 +2107,12 @@ static void a_real_tap(void **state)
 	virtio_net_init(&net);
 	virtio_mmio_init(&mmio, &net.virtio);
 	driver = (struct driver){.mmio = &mmio, .ram = &ram};
-	start(~BIT(F_MRG_RXBUF), 256);
-	for (unsigned i = 0; i < 20; i++) {
-		assert_true(tap_takes(0, i));
-		assert_true(guest_hears(i));
-	}
-	/* §5.1.6.2 forbids a checksum beyond the packet: the kernel refuses it, and goes on. */
-	assert_false(tap_takes(VIRTIO_NET_HDR_F_NEEDS_CSUM, 1));
-	assert_true(tap_takes(0, 2));
-	/* So it is with a header alone. */
-	const struct part alone = {COMMANDS, HEADER, false};
-	assert_false(goes_out(&alone, 1, NULL, 0));
-	/* An interface that is down is not gone. */
-	set_interface_up(false);
-	assert_false(tap_takes(0, 3));
-	set_interface_up(true);
-	assert_true(tap_takes(0, 4));
-	assert_true(guest_hears(4));
+	frames_pass_a_tap();
 	offloads_follow_the_driver();
+	udp_segmentation_follows_the_driver();
 	queues_are_dealt_to();
-	delete_interface();
-	capture_begin(&capture, STDERR_FILENO);
-	post(0, 2000);
-	enum virtio_net_wait wait = serve(0);
-	wait = serve(0) == wait ? wait : NET_MORE;
-	capture_end(&capture);
-	assert_int_equal(wait, NET_AWAIT_KICK);
-	assert_int_equal(capture.writes, 1);
-	add_packet(1, 1, 100, 12);
-	assert_serves(0, NET_AWAIT_KICK);
-	assert_int_equal(waiting(1), 1);
+	queues_stay_attached();
+	a_deleted_tap_is_told_once();
 	close(frames);
 	close(inet);
 }
@@ -1974,6 +2135,7 @@ int main(void)
 		NET_TEST(a_batch_of_packets),
 		NET_TEST(both_directions_have_their_turn),
 		NET_TEST(an_idle_device_is_silent),
+		NET_TEST(a_quiet_tap_is_not_asked),
 		NET_TEST(a_packet_comes_in),
 		NET_TEST(nothing_to_read),
 		NET_TEST(no_buffers),
@@ -1991,9 +2153,11 @@ int main(void)
 		NET_TEST(odd_buffers_in_a_merge),
 		NET_TEST(a_first_buffer_that_shrinks),
 		NET_TEST(a_broken_ring),
+		NET_TEST(a_packet_that_offers_buffers),
 		NET_TEST(order),
 		NET_TEST(a_held_packet_dies_with_its_driver),
 		NET_TEST(stale_packets),
+		NET_TEST(a_flood_before_the_start),
 		NET_TEST(a_lost_tap_is_told_once),
 		NET_TEST(numbers_of_pairs),
 		NET_TEST(commands_that_are_none),
