@@ -127,9 +127,9 @@ static const char *set_tap(void *options, char *value)
 	struct net_options *net = options;
 
 	net->tap = value;
-	if (strlen(value) >= IFNAMSIZ || strpbrk(value, "/ \t") || !strcmp(value, ".") ||
+	if (strlen(value) >= IFNAMSIZ || strpbrk(value, "/%: \t\n\v\f\r") || !strcmp(value, ".") ||
 	    !strcmp(value, ".."))
-		return "is no name of an interface (at most 15 characters, no blank, no slash)";
+		return "is no name of an interface (at most 15 characters, no blank, slash, colon or %)";
 	return NULL;
 }
 

@@ -1,5 +1,6 @@
 #include "devices.h"
 
+#include <errno.h>
 #include <linux/virtio_mmio.h>
 #include <string.h>
 
@@ -179,9 +180,19 @@ void devices_allow(const struct devices *devices, struct sysfilter *filter)
 			virtio_net_allow(&devices->slot[i].net, filter);
 }
 
-void devices_sync(struct devices *devices)
+bool devices_sync(struct devices *devices, struct problem *problem)
 {
-	for (unsigned i = 0; i < devices->count; i++)
-		if (is_disk(&devices->slot[i]))
-			disk_flush(&devices->slot[i].disk);
+	bool synced = true;
+
+	for (unsigned i = 0; i < devices->count; i++) {
+		struct slot *slot = &devices->slot[i];
+
+		if (is_disk(slot) && !disk_flush(&slot->disk))
+			synced = problem_set(
+				problem,
+				"what the guest wrote to %s may not be on disk: %s (look "
+				"at the host's kernel log, and check the file)",
+				slot->disk.name, strerror(errno));
+	}
+	return synced;
 }

@@ -52,6 +52,6 @@ bool devices_start(struct devices *devices, struct gate *gate, struct problem *p
 void devices_allow(const struct devices *devices, struct sysfilter *filter);
 
 /* Brings what the guest wrote to stable storage: the VM has ended. */
-void devices_sync(struct devices *devices);
+bool devices_sync(struct devices *devices, struct problem *problem);
 
 #endif

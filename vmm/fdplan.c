@@ -68,16 +68,34 @@ static void close_gaps(const int *keep, unsigned count)
 	close_from(first, INT_MAX);
 }
 
+/* Before any is moved: then a number might be that of our own copy. */
+static bool are_open_once(const int *keep, unsigned count, struct problem *problem)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (is_kept(keep[i], keep, i))
+			return problem_set(problem,
+					   "descriptor %d is given twice (open one for each queue)",
+					   keep[i]);
+		if (fcntl(keep[i], F_GETFD) < 0)
+			return problem_set(problem,
+					   "cannot use descriptor %d: %s (open it for mayfly)",
+					   keep[i], strerror(errno));
+	}
+	return true;
+}
+
 bool fd_close_others(int *keep, unsigned count, struct problem *problem)
 {
+	if (!are_open_once(keep, count, problem))
+		return false;
 	close_gaps(keep, count);
 	for (unsigned i = 0; i < count; i++) {
 		int moved = fcntl(keep[i], F_DUPFD_CLOEXEC, FD_END);
 
 		if (moved < 0)
 			return problem_set(problem,
-					   "cannot use descriptor %d: %s (open it for mayfly, each "
-					   "once; or raise the limit on open files: ulimit -n)",
+					   "cannot move descriptor %d: %s (raise the limit on open "
+					   "files: ulimit -n)",
 					   keep[i], strerror(errno));
 		close(keep[i]);
 		keep[i] = moved;

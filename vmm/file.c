@@ -57,3 +57,15 @@ void file_unmap(struct bytes *file)
 		munmap((void *)(uintptr_t)file->data, file->size);
 	*file = (struct bytes){0};
 }
+
+bool file_is_free(int fd, const char *path, struct problem *problem)
+{
+	struct flock lock = {.l_type = F_WRLCK};
+
+	/* What knows no locks has none. */
+	if (fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
+		return true;
+	return problem_set(problem,
+			   "cannot write %s: it is in use, as a disk perhaps (give another file)",
+			   path);
+}

@@ -11,4 +11,8 @@ bool file_map(const char *path, struct bytes *file, struct problem *problem);
 /* Gives the mapping back. */
 void file_unmap(struct bytes *file);
 
+/* False if somebody holds a lock on FD's file, as a VM does on its disk: to overwrite it would be the end of
+ * that. */
+bool file_is_free(int fd, const char *path, struct problem *problem);
+
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fdplan.h"
+#include "file.h"
 
 /* Text that is put together without stdio, and written in pieces. */
 struct text {
@@ -17,12 +18,17 @@ struct text {
 
 bool stats_open(const char *path, struct problem *problem)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+	/* O_NONBLOCK: a FIFO must have its reader already. */
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
 
 	if (fd < 0)
 		return problem_set(problem,
 				   "cannot write %s: %s (give --stats a file that can be written)",
 				   path, strerror(errno));
+	if (!file_is_free(fd, path, problem)) {
+		close(fd);
+		return false;
+	}
 	return fd_place(fd, FD_STATS, path, problem);
 }
 

@@ -36,7 +36,7 @@ static const char *mend_for(int error, const struct disk_options *options)
 			       ? "make it writable for this user, or add ,ro or ,ephemeral"
 			       : "make it readable for this user";
 	case EBUSY:
-		return "it is mounted or in use: unmount it, or add ,ro";
+		return "it is mounted or in use: unmount it, or add ,ro or ,ephemeral";
 	case EINVAL:
 		if (options->direct)
 			return "its file system has no direct I/O: leave out 'direct'";

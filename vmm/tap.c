@@ -103,7 +103,17 @@ static bool take_descriptor(int fd, int place, int number, char name[TAP_NAME_SI
 				   "descriptor %d is no TAP: %s (open " TUN_PATH
 				   " or a /dev/tapN of macvtap, and attach it)",
 				   number, strerror(errno));
+	if (name[0] && strcmp(name, request.ifr_name))
+		return problem_set(
+			problem,
+			"descriptor %d belongs to %s, the one before it to %s (queues of one "
+			"NIC are of one interface)",
+			number, request.ifr_name, name);
 	memcpy(name, request.ifr_name, TAP_NAME_SIZE);
+	if (request.ifr_flags & IFF_DETACH_QUEUE)
+		return problem_set(
+			problem, "descriptor %d is a detached queue of %s (attach it: TUNSETQUEUE)",
+			number, name);
 	if ((request.ifr_flags & CHECKED_FLAGS) == WANTED_FLAGS)
 		return true;
 	request.ifr_flags = (short)(WANTED_FLAGS | (request.ifr_flags & IFF_MULTI_QUEUE));

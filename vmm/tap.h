@@ -10,7 +10,7 @@
 
 /* Fills in what NET, device INDEX, needs of its interface: pairs, pair[].tap_fd (at their places), uso, attach, MAC
  * address and MTU. INHERITED has the descriptors that the user gave, if any. An interface that does not exist is made,
- * and ends with us, if this user may do so; one that is down is set up. NAME gets the interface's. */
+ * and ends with us, if this user may do so; one that is down is set up. NAME, zeroed by the caller, gets the interface's. */
 bool tap_open(struct virtio_net *net, const struct net_options *options, const int *inherited,
 	      unsigned index, char name[TAP_NAME_SIZE], struct problem *problem);
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -50,6 +51,9 @@ static bool shed(const struct options *options, int *inherited, struct problem *
 	const struct rlimit no_core = {0, 0};
 	unsigned count = 0;
 
+	/* A limit on the size of files is an error of write to us, and an I/O error to the guest. */
+	signal(SIGXFSZ, SIG_IGN);
+
 	for (unsigned i = 0; i < options->nets; i++)
 		for (unsigned j = 0; j < options->net[i].fds; j++)
 			inherited[count++] = options->net[i].fd_number[j];
@@ -85,7 +89,8 @@ static bool open_streams(struct vm *vm, struct problem *problem)
 					   "written)",
 					   log, strerror(errno));
 	}
-	bool opened = ioloop_open(&vm->loop, console_place(vm->options), log_fd, problem);
+	bool opened = (log_fd < 0 || file_is_free(log_fd, log, problem)) &&
+		      ioloop_open(&vm->loop, console_place(vm->options), log_fd, problem);
 	if (log_fd >= 0)
 		close(log_fd);
 	return opened;
@@ -262,7 +267,8 @@ static int finish(struct vm *vm)
 	int code = verdict(vm, &line);
 
 	terminal_restore(&vm->terminal);
-	devices_sync(&vm->devices);
+	if (!devices_sync(&vm->devices, &line))
+		code = CODE_MAYFLY_FAILED;
 	if (vm->options->stats && !stats_write(&vm->devices, code) && !line.text[0])
 		problem_set(&line, "cannot write %s: %s (give --stats another file)",
 			    vm->options->stats, strerror(errno));

@@ -167,6 +167,38 @@ bad() { run --separate-stderr timeout 30 "$mayfly" run "$@" </dev/null; }
 	grep -q '"exit_code": 0' "$BATS_TEST_TMPDIR/stats"
 }
 
+@test "as many devices, queues and CPUs as there may be" {
+	cd "$BATS_TEST_TMPDIR"
+	run --separate-stderr unshare -rn "$mayfly" run -k "$bare" -a test=hello -c 32 $(seq -f '-n tap=t%g,queues=8' 8) </dev/null
+	ended 0
+	is "hello, world" "$output"
+}
+
+@test "what was never meant to be overwritten is not: disks as logs or counters; a FIFO without a reader" {
+	cd "$BATS_TEST_TMPDIR"
+	truncate -s 1M disk
+	for option in --stats --console; do
+		guest hello -d disk "$option" disk
+		failed 125 "cannot write disk: it is in use"
+		guest hello -d disk,ro "$option" disk
+		failed 125 "cannot write disk: it is in use"
+		is 1048576 "$(stat -c %s disk)"
+	done
+	mkfifo fifo
+	guest hello --stats fifo
+	failed 125 "cannot write fifo: "
+}
+
+@test "a limit on the size of files ends nothing by a signal" {
+	cd "$BATS_TEST_TMPDIR"
+	truncate -s 8M disk
+	run --separate-stderr bash -c "ulimit -f 1024; '$mayfly' run -k '$bare' -a test=hello -d disk,ephemeral </dev/null"
+	failed 125 "cannot make a scratch file of 8 MiB for disk" "TMPDIR"
+	run --separate-stderr bash -c "ulimit -f 1; '$mayfly' run -k '$bare' -a test=blkrw -d disk -- x </dev/null"
+	[ "$status" -lt 128 ] && [ "$status" -gt 0 ]
+	has "$stderr" "warning: cannot write disk: File too large"
+}
+
 @test "a kernel that needs more memory than there is" {
 	cp "$bare_bzimage" big
 	printf '\000\000\000\100' | dd of=big bs=1 seek=$((0x260)) conv=notrunc 2>/dev/null

@@ -223,7 +223,8 @@ static void bad_nics(void **state)
 		{"tap=a,queues=", "'queues=' needs a value", "(write queues=VALUE)"},
 		{"mtu=1500", "--net needs one interface", "tap=NAME or fd=N"},
 		{"tap=a,fd=3", "--net needs one interface", "tap=NAME or fd=N"},
-		{"tap=a/b", "'tap=a/b'", "no slash"},
+		{"tap=a/b", "'tap=a/b'", "slash"},
+		{"tap=tap%d", "'tap=tap%d'", "slash or %"}, /* the kernel would make up a name */
 		{"tap=a b", "'tap=a b'", "no blank"},
 		{"tap=a\tb", "tap=a", "no blank"},
 		{"tap=.", "'tap=.'", "no name of an interface"},
@@ -242,7 +243,8 @@ static void bad_nics(void **state)
 		{"fd=3::4", "fd=3", "list of descriptors"},
 		{"fd=3:2", "fd=3", "list of descriptors"},
 		{"fd=3:4:5:6:7:8:9:10:11", "fd=3", "at most 8"},
-		{"fd=3:4,queues=3", "--net has 2 descriptors for 3 queue pairs", "leave out queues="},
+		{"fd=3:4,queues=3", "--net has 2 descriptors for 3 queue pairs",
+		 "leave out queues="},
 		{"queues=2,fd=3", "--net has 1 descriptors for 2 queue pairs", "leave out queues="},
 		{"tap=a,queues=0", "'queues=0'", "(1 to 8)"},
 		{"tap=a,queues=9", "'queues=9'", "(1 to 8)"},
@@ -298,9 +300,14 @@ static void addresses(void **state)
 static void addresses_of_every_form(void **state)
 {
 	static const char *const good[] = {
-		"0.0.0.0/0",	 "255.255.255.255/32", "::/0",
-		"::1/128",	 "::ffff:10.0.0.1/96", "FD00::A/64",
-		"10.0.0.2/0024", "fe80::1/64,dns=10.0.0.1",
+		"0.0.0.0/0",
+		"255.255.255.255/32",
+		"::/0",
+		"::1/128",
+		"::ffff:10.0.0.1/96",
+		"FD00::A/64",
+		"10.0.0.2/0024",
+		"fe80::1/64,dns=10.0.0.1",
 		"2001:db8:1234:5678:9abc:def0:1234:5678/64,gw=2001:db8:1234:5678:9abc:def0:1234:1",
 	};
 

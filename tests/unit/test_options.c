@@ -409,6 +409,11 @@ static void one_address_of_each_family(void **state)
 		       "--ip=10.0.0.2/24", "--ip=fd00::3/64", "--", "x");
 	assert_refused("'10.0.0.3/24'", "one IPv4 and one IPv6", "-kx", "-ntap=a",
 		       "--ip=10.0.0.2/24", "--ip=fd00::2/64", "--ip=10.0.0.3/24", "--", "x");
+	/* The third is like the second. */
+	assert_refused("'10.0.0.3/24'", "one IPv4 and one IPv6", "-kx", "-ntap=a", "--ip=fd00::2/64",
+		       "--ip=10.0.0.2/24", "--ip=10.0.0.3/24", "--", "x");
+	assert_refused("'fd00::3/64'", "one IPv4 and one IPv6", "-kx", "-ntap=a",
+		       "--ip=10.0.0.2/24", "--ip=fd00::2/64", "--ip=fd00::3/64", "--", "x");
 }
 
 static void an_address_needs_a_nic_and_a_command(void **state)

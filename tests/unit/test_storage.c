@@ -5,6 +5,7 @@
 #include <linux/filter.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/loop.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
@@ -60,8 +61,8 @@ static bool open_it(const char *name, unsigned flags)
 			fail_msg("%s", problem.text); \
 	} while (0)
 
-#define assert_refused(says, name, flags)          \
-	do {                                       \
+#define assert_refused(says, name, flags)           \
+	do {                                        \
 		assert_false(open_it(name, flags)); \
 		assert_mends(problem.text, name);   \
 		assert_says(problem.text, says);    \
@@ -76,15 +77,19 @@ static void close_disks(void)
 }
 
 /* Makes the file NAME in the test's directory; its path is in PATH. */
+static bool create_file(const char *name, off_t size)
+{
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	bool created = fd >= 0 && ftruncate(fd, size) == 0;
+
+	close(fd);
+	return created;
+}
+
 static const char *make_file(const char *name, off_t size)
 {
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	assert_true(fd >= 0);
-	assert_int_equal(ftruncate(fd, size), 0);
-	close(fd);
+	assert_true(create_file(name, size));
 	return path;
 }
 
@@ -126,6 +131,7 @@ static int tear_down(void **state)
 	(void)state;
 	close_disks();
 	unsetenv("TMPDIR");
+	chmod(directory, 0755);
 	snprintf(command, sizeof(command), "rm -rf '%s'", directory);
 	return system(command);
 }
@@ -134,13 +140,13 @@ static int tear_down(void **state)
 
 enum { CHILD_PASSED, CHILD_FAILED, CHILD_REFUSED };
 
-#define CHECK(condition)                                                                       \
-	do {                                                                                   \
-		if (!(condition)) {                                                            \
+#define CHECK(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
 			dprintf(STDERR_FILENO, "%s:%d: %s (%s)\n", __FILE__, __LINE__, #condition, \
-				problem.text);                                                 \
-			return CHILD_FAILED;                                                   \
-		}                                                                              \
+				problem.text);                                                     \
+			return CHILD_FAILED;                                                       \
+		}                                                                                  \
 	} while (0)
 
 /* Runs CHECKS in a child; skips the test if the system refuses what they need. */
@@ -195,6 +201,27 @@ static bool refuse_open(uint32_t flags, unsigned error)
 static bool become_nobody(void)
 {
 	return geteuid() != 0 || (setgid(NOBODY) == 0 && setuid(NOBODY) == 0);
+}
+
+static bool put(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	close(fd);
+	return done;
+}
+
+/* Root, or root of a user namespace. */
+static bool become_root(void)
+{
+	char user[32], group[32];
+
+	snprintf(user, sizeof(user), "0 %u 1", geteuid());
+	snprintf(group, sizeof(group), "0 %u 1", getegid());
+	return geteuid() == 0 ||
+	       (unshare(CLONE_NEWUSER) == 0 && put("/proc/self/uid_map", user) &&
+		put("/proc/self/setgroups", "deny") && put("/proc/self/gid_map", group));
 }
 
 /* --- what is taken --- */
@@ -289,7 +316,8 @@ static void what_is_no_disk(void **state)
 	for (unsigned flags = 0; flags < 3; flags++) {
 		assert_refused("neither a regular file nor a block device", fifo, flags);
 		assert_refused("neither a regular file nor a block device", "/dev/null", flags);
-		assert_refused(flags ? "neither a regular file nor a block device" : "Is a directory",
+		assert_refused(flags ? "neither a regular file nor a block device"
+				     : "Is a directory",
 			       directory, flags);
 		assert_says(problem.text, "(give ");
 		assert_false(is_open(FD_DISK));
@@ -380,11 +408,13 @@ static void a_file_that_may_not_be_written(void **state)
 
 static int on_a_read_only_mount(void)
 {
-	if ((geteuid() != 0 && unshare(CLONE_NEWUSER) < 0) || unshare(CLONE_NEWNS) < 0 ||
+	if (!become_root() || unshare(CLONE_NEWNS) < 0 ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("none", directory, "tmpfs", 0, NULL) < 0)
 		return CHILD_REFUSED;
-	const char *name = make_file("disk", 4096);
+	const char *name = path;
+
+	CHECK(create_file("disk", 4096));
 	CHECK(mount(NULL, directory, NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
 	CHECK(!open_it(name, 0));
 	CHECK(strstr(problem.text, strerror(EROFS)) && strstr(problem.text, "or add ,ro or"));
@@ -405,9 +435,9 @@ static const struct {
 	unsigned first, second;
 	bool both;
 } matrix[] = {
-	{0, 0, false},	       {0, READ_ONLY, false},	      {0, EPHEMERAL, false},
-	{READ_ONLY, 0, false}, {READ_ONLY, READ_ONLY, true},  {READ_ONLY, EPHEMERAL, true},
-	{EPHEMERAL, 0, false}, {EPHEMERAL, READ_ONLY, true},  {EPHEMERAL, EPHEMERAL, true},
+	{0, 0, false},         {0, READ_ONLY, false},        {0, EPHEMERAL, false},
+	{READ_ONLY, 0, false}, {READ_ONLY, READ_ONLY, true}, {READ_ONLY, EPHEMERAL, true},
+	{EPHEMERAL, 0, false}, {EPHEMERAL, READ_ONLY, true}, {EPHEMERAL, EPHEMERAL, true},
 };
 
 static bool says_it_is_locked(unsigned wanted)
@@ -519,8 +549,9 @@ static void locks_of_other_programs(void **state)
 
 static int without_locks(void)
 {
-	const char *name = make_file("disk", 4096);
+	const char *name = path;
 
+	CHECK(create_file("disk", 4096));
 	if (!refuse(SYS_fcntl, 1, F_OFD_SETLK, ENOLCK))
 		return CHILD_REFUSED;
 	/* Where a file system has no locks, a reader goes without. */
@@ -630,8 +661,8 @@ static void a_tmpdir_that_may_not_be_written(void **state)
 
 static int with_no_directory(void)
 {
-	make_file("disk", 4096);
-	if ((geteuid() != 0 && unshare(CLONE_NEWUSER) < 0) || chroot(directory) < 0)
+	CHECK(create_file("disk", 4096));
+	if (!become_root() || chroot(directory) < 0)
 		return CHILD_REFUSED;
 	CHECK(chdir("/") == 0);
 	CHECK(!open_it("/disk", EPHEMERAL));
@@ -640,7 +671,8 @@ static int with_no_directory(void)
 	/* The last of the three. */
 	CHECK(mkdir("/tmp", 0755) == 0);
 	CHECK(open_it("/disk", EPHEMERAL));
-	CHECK(!strncmp(target_of(FD_SCRATCH), "/tmp/", 5));
+	CHECK(is_open(FD_SCRATCH));
+	CHECK(rmdir("/tmp") == 0);
 	CHECK(open_it("/disk", READ_ONLY)); /* needs none */
 	return CHILD_PASSED;
 }
@@ -655,7 +687,7 @@ static int with_a_full_directory(void)
 {
 	const struct rlimit small = {MIB, MIB};
 
-	make_file("disk", 3 * (off_t)MIB);
+	CHECK(create_file("disk", 3 * (off_t)MIB));
 	signal(SIGXFSZ, SIG_IGN);
 	setenv("TMPDIR", directory, 1);
 	CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
@@ -762,7 +794,7 @@ static void direct_where_it_cannot_be_had(void **state)
 /* A drive with sectors of 4 KiB: less cannot be read. */
 static int with_large_sectors(void)
 {
-	make_file("disk", 3 * 4096);
+	CHECK(create_file("disk", 3 * 4096));
 	int fd = open(path, O_RDONLY | O_DIRECT);
 
 	if (fd < 0 || !refuse(SYS_pread64, 2, 512, EINVAL))
@@ -803,8 +835,8 @@ static void check_discard(int fd)
 	assert_memory_equal(before, after, sizeof(before));
 	assert_int_equal(fstat(fd, &stat), 0);
 	assert_int_equal(stat.st_size, sizeof(before));
-	assert_int_equal(discard, fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-					    4096) == 0);
+	assert_int_equal(discard,
+			 fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096) == 0);
 	close_disks();
 	assert_opens(0, name_of(fd), READ_ONLY);
 	assert_false(disk->discard);
@@ -836,7 +868,7 @@ static void holes_are_probed(void **state)
 
 static int without_holes(void)
 {
-	make_file("disk", 8192);
+	CHECK(create_file("disk", 8192));
 	if (!refuse(SYS_fallocate, 1, FALLOC_FL_PUNCH_HOLE, EOPNOTSUPP))
 		return CHILD_REFUSED;
 	CHECK(open_it(path, 0));
@@ -872,67 +904,106 @@ static void ephemeral_holes(void **state)
 
 /* --- block devices --- */
 
-/* The first block device of MODE that this user may open, or none. */
-static bool find_device(char name[128], int mode)
+/* A block device over a new file of SIZE bytes, which goes when the descriptor is closed; or skips the test. */
+static int make_device(char name[32], off_t size, uint32_t block)
 {
-	FILE *file = fopen("/proc/partitions", "r");
-	char line[128], word[64];
-	bool found = false;
+	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	int number = control < 0 ? -1 : ioctl(control, LOOP_CTL_GET_FREE);
+	int file = open(make_file("disk", size), O_RDWR | O_CLOEXEC);
+	struct loop_config config = {
+		.fd = (uint32_t)file,
+		.block_size = block,
+		.info.lo_flags = LO_FLAGS_AUTOCLEAR,
+	};
 
-	while (file && !found && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, " %*u %*u %*u %63s", word) != 1)
-			continue;
-		snprintf(name, 128, "/dev/%s", word);
-		int fd = open(name, mode | O_NONBLOCK | O_CLOEXEC);
-		uint64_t size = 0;
-		found = fd >= 0 && syscall(SYS_ioctl, fd, BLKGETSIZE64, &size) == 0 && size > 0;
+	close(control);
+	snprintf(name, 32, "/dev/loop%d", number);
+	int fd = number < 0 ? -1 : open(name, O_RDWR | O_CLOEXEC);
+	int made = fd < 0 ? -1 : (int)syscall(SYS_ioctl, fd, LOOP_CONFIGURE, &config);
+	close(file);
+	if (made < 0) {
 		close(fd);
+		print_message("skipped: this user may not make a block device (loop)\n");
+		skip();
 	}
-	if (file)
-		fclose(file);
-	return found;
+	return fd;
 }
 
 static void a_block_device(void **state)
 {
-	uint64_t size;
-	char name[128];
-	int sector;
+	static const uint32_t blocks[] = {512, 4096};
+	char name[32];
 
 	(void)state;
-	if (!find_device(name, O_RDONLY)) {
-		print_message("skipped: no block device that this user may read\n");
-		skip();
+	for (unsigned i = 0; i < 6; i++) {
+		unsigned flags = i / 2;
+		int fd = make_device(name, 3 << 20, blocks[i % 2]);
+
+		assert_opens(0, name, flags);
+		assert_true(disk->size == 3 << 20);
+		assert_int_equal(disk->block, blocks[i % 2]);
+		unsigned physical = 0;
+		assert_int_equal(ioctl(fd, BLKPBSZGET, &physical), 0);
+		assert_int_equal(disk->physical, physical);
+		assert_int_equal(fcntl(FD_DISK, F_GETFL) & O_ACCMODE, flags ? O_RDONLY : O_RDWR);
+		/* Locks count for device nodes, too. */
+		assert_int_equal(open_at(1, name, READ_ONLY), flags != 0);
+		close_disks();
+		close(fd);
 	}
-	assert_opens(0, name, READ_ONLY);
-	assert_int_equal(syscall(SYS_ioctl, FD_DISK, BLKGETSIZE64, &size), 0);
-	assert_true(disk->size == size);
-	assert_int_equal(ioctl(FD_DISK, BLKSSZGET, &sector), 0);
-	assert_int_equal(disk->block, sector);
-	assert_true(disk->physical >= disk->block && !(disk->physical & (disk->physical - 1)));
-	assert_true(open_at(1, name, READ_ONLY));
-	close_disks();
-	assert_opens(0, name, EPHEMERAL);
-	assert_int_equal(fcntl(FD_DISK, F_GETFL) & O_ACCMODE, O_RDONLY);
-	assert_true(disk->size == size);
 }
 
-/* The kernel refuses a second owner; here the first is not a mount but we. */
-static void a_block_device_in_use(void **state)
+static void a_block_device_with_holes(void **state)
 {
-	char name[128];
-	int fd = -1;
+	char name[32], file[96];
+	unsigned long long bytes = 0;
+	int fd = make_device(name, 3 << 20, 512);
+	FILE *property;
 
 	(void)state;
-	if (find_device(name, O_RDWR | O_EXCL))
-		fd = open(name, O_RDWR | O_EXCL | O_CLOEXEC);
-	else if (!find_device(name, O_RDWR)) { /* all are mounted, or not ours */
-		print_message("skipped: no block device that this user may write\n");
-		skip();
+	snprintf(file, sizeof(file), "/sys/block/%s/queue/write_zeroes_max_bytes", name + 5);
+	property = fopen(file, "r");
+	if (!property || fscanf(property, "%llu", &bytes) != 1)
+		bytes = 0;
+	if (property)
+		fclose(property);
+	assert_opens(0, name, 0);
+	assert_int_equal(disk->discard, bytes > 0);
+	close_disks();
+	close(fd);
+}
+
+static void a_block_device_for_direct(void **state)
+{
+	static const uint32_t blocks[] = {512, 4096};
+	char name[32];
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		int fd = make_device(name, 3 << 20, blocks[i]);
+
+		assert_opens(0, name, DIRECT);
+		assert_int_equal(disk->direct, blocks[i]);
+		check_direct(0);
+		close_disks();
+		close(fd);
 	}
-	bool opened = open_it(name, 0);
+}
+
+/* The kernel refuses O_EXCL to the second who wants it: a mount, or whoever is like us. */
+static void a_block_device_in_use(void **state)
+{
+	char name[32];
+	int fd = make_device(name, 1 << 20, 512), owner = open(name, O_RDWR | O_EXCL | O_CLOEXEC);
+
+	(void)state;
+	assert_true(owner >= 0);
+	bool read = open_at(1, name, READ_ONLY), opened = open_it(name, 0);
+	close(owner);
+	close_disks();
 	close(fd);
 	assert_false(opened);
+	assert_true(read);
 	assert_mends(problem.text, name);
 	assert_says(problem.text, strerror(EBUSY));
 	assert_says(problem.text, "it is mounted or in use: unmount it, or add ,ro");
@@ -970,6 +1041,8 @@ int main(void)
 		STORAGE_TEST(a_file_system_without_holes),
 		STORAGE_TEST(ephemeral_holes),
 		STORAGE_TEST(a_block_device),
+		STORAGE_TEST(a_block_device_with_holes),
+		STORAGE_TEST(a_block_device_for_direct),
 		STORAGE_TEST(a_block_device_in_use),
 	};
 

@@ -1,0 +1,233 @@
+/* Threads and their gate. */
+#define _GNU_SOURCE
+#include "gate.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "sysfilter_stub.h"
+#include "unit.h"
+
+/* Not in the set of code that every test links. */
+#include "gate.c"
+
+enum { THREADS = 96 }; /* 32 CPUs and the queues of eight disks */
+
+static struct gate gate;
+static struct problem problem;
+static atomic_uint arrived, passed, proven;
+static unsigned numbers[THREADS];
+
+/* Some come late. */
+static void *walk(void *argument)
+{
+	unsigned number = *(unsigned *)argument;
+
+	if (number % 8 == 0)
+		usleep(1000 * (number % 5));
+	atomic_fetch_add(&arrived, 1);
+	if (gate_wait(&gate).in_force)
+		atomic_fetch_add(&proven, 1);
+	atomic_fetch_add(&passed, 1);
+	return NULL;
+}
+
+static void start(unsigned count)
+{
+	arrived = passed = proven = 0;
+	gate_init(&gate);
+	for (unsigned i = 0; i < count; i++) {
+		numbers[i] = i;
+		assert_true(gate_start_thread(&gate, walk, &numbers[i], "a thread", &problem));
+	}
+}
+
+static void await(const atomic_uint *counter, unsigned value)
+{
+	while (atomic_load(counter) < value)
+		sched_yield();
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	alarm(30); /* who waits for ever fails */
+	return 0;
+}
+
+static void all_are_at_the_gate(void **state)
+{
+	(void)state;
+	for (unsigned round = 0; round < 10; round++) {
+		start(THREADS);
+		assert_int_equal(gate.started, THREADS);
+		gate_await(&gate);
+		assert_int_equal(arrived, THREADS);
+		assert_int_equal(gate.waiting, THREADS);
+		assert_int_equal(passed, 0);
+		gate_await(&gate); /* they still are */
+		gate_open(&gate, (lockdown_t){true});
+		await(&passed, THREADS);
+		assert_int_equal(proven, THREADS);
+	}
+}
+
+static void nobody_passes_a_closed_gate(void **state)
+{
+	(void)state;
+	start(8);
+	gate_await(&gate);
+	/* Nor is anybody fooled by being woken. */
+	for (unsigned i = 0; i < 20; i++) {
+		pthread_cond_broadcast(&gate.opened);
+		usleep(500);
+	}
+	assert_int_equal(passed, 0);
+	gate_open(&gate, (lockdown_t){false});
+	await(&passed, 8);
+	assert_int_equal(proven, 0); /* the proof is what it was opened with */
+}
+
+static void nobody_is_waited_for(void **state)
+{
+	(void)state;
+	start(0);
+	gate_await(&gate);
+	gate_open(&gate, (lockdown_t){true});
+	/* Whoever comes later finds it open. */
+	assert_true(gate_wait(&gate).in_force);
+}
+
+static void *look_at_signals(void *argument)
+{
+	pthread_sigmask(SIG_BLOCK, NULL, argument);
+	gate_wait(&gate);
+	atomic_fetch_add(&passed, 1);
+	return NULL;
+}
+
+static void threads_have_the_callers_signals(void **state)
+{
+	sigset_t set, old, seen;
+
+	(void)state;
+	start(0);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &set, &old);
+	assert_true(gate_start_thread(&gate, look_at_signals, &seen, "a thread", &problem));
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	gate_await(&gate);
+	assert_true(sigismember(&seen, SIGUSR1));
+	assert_false(sigismember(&seen, SIGUSR2));
+	gate_open(&gate, (lockdown_t){true});
+	await(&passed, 1);
+}
+
+static void *park(void *argument)
+{
+	(void)argument;
+	gate_wait(&gate);
+	atomic_fetch_add(&arrived, 1);
+	gate_park(&gate);
+}
+
+/* A parked thread is in nobody's way, and never comes back. In a child, as it stays. */
+static int parked(void)
+{
+	start(0);
+	for (unsigned i = 0; i < 4; i++)
+		if (!gate_start_thread(&gate, park, NULL, "a thread", &problem))
+			return 1;
+	gate_await(&gate);
+	gate_open(&gate, (lockdown_t){true});
+	await(&arrived, 4);
+	for (unsigned i = 0; i < 20; i++) {
+		gate_open(&gate, (lockdown_t){true});
+		usleep(500);
+	}
+	return gate_wait(&gate).in_force ? 0 : 2;
+}
+
+/* clone(2) fails as it does at the limit, which root does not have. */
+static int without_threads(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 435 /* clone3 */, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {COUNT(code), code};
+
+	start(0);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0)
+		return 3;
+	if (gate_start_thread(&gate, walk, &numbers[0], "vCPU 7", &problem))
+		return 1;
+	if (strncmp(problem.text, "cannot start vCPU 7: Resource temporarily unavailable (", 55) ||
+	    !strstr(problem.text, "(raise the limit on processes: ulimit -u)"))
+		return 2;
+	gate_await(&gate); /* it is not waited for */
+	return 0;
+}
+
+static void in_child(int (*checks)(void))
+{
+	int status = -1;
+	pid_t child = fork();
+
+	if (child == 0) {
+		alarm(30);
+		_exit(checks());
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void who_is_parked_stays(void **state)
+{
+	(void)state;
+	in_child(parked);
+}
+
+static void a_thread_that_cannot_be_started(void **state)
+{
+	(void)state;
+	in_child(without_threads);
+}
+
+static void the_gate_needs_futexes(void **state)
+{
+	(void)state;
+	allowed.count = 0;
+	gate_allow(NULL);
+	assert_int_equal(allowed.count, 1);
+	assert_int_equal(allowed.rule[0].nr, SYS_futex);
+	assert_int_equal(allowed.rule[0].first, ANY_FD);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_are_at_the_gate),
+		cmocka_unit_test(nobody_passes_a_closed_gate),
+		cmocka_unit_test(nobody_is_waited_for),
+		cmocka_unit_test(threads_have_the_callers_signals),
+		cmocka_unit_test(who_is_parked_stays),
+		cmocka_unit_test(a_thread_that_cannot_be_started),
+		cmocka_unit_test(the_gate_needs_futexes),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, NULL);
+}

@@ -1,0 +1,689 @@
+/* The guest's devices, wired to a KVM that writes down what it is told, and what --stats says of them. */
+#define _GNU_SOURCE
+#include "stats.h"
+
+#include <errno.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_mmio.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "arch_layout.h"
+#include "bytes.h"
+#include "event.h"
+#include "fdplan.h"
+#include "sysfilter_stub.h"
+#include "unit.h"
+
+#define MAYFLY_VERSION "1.2.3"
+
+/* Not in the set of code that every test links. */
+#include "gate.c"
+#include "stats.c"
+#include "devices.c"
+
+static struct devices devices;
+static struct options options;
+static struct problem problem;
+static struct ram ram;
+static struct bus bus;
+static char disk_name[32], output[65536];
+
+/* --- KVM --- */
+
+static struct wire {
+	int fd;
+	uint64_t address;
+	unsigned value;
+} interrupts[16], kicks[256];
+static unsigned interrupt_count, kick_count;
+static int failing = -1; /* the call that fails */
+
+bool kvm_add_irqfd(const struct kvm *kvm, int fd, unsigned gsi, struct problem *why)
+{
+	(void)kvm;
+	if (failing == 0)
+		return problem_set(why, "no irqfd (none)");
+	interrupts[interrupt_count++] = (struct wire){fd, 0, gsi};
+	return true;
+}
+
+bool kvm_add_ioeventfd(const struct kvm *kvm, int fd, uint64_t address, uint32_t value,
+		       struct problem *why)
+{
+	(void)kvm;
+	if (failing == 1)
+		return problem_set(why, "no ioeventfd (none)");
+	kicks[kick_count++] = (struct wire){fd, address, value};
+	return true;
+}
+
+/* --- --- */
+
+static int set_up(void **state)
+{
+	int memory = memfd_create("disk", 0);
+
+	(void)state;
+	memset(&devices, 0, sizeof(devices));
+	memset(&options, 0, sizeof(options));
+	memset(&bus, 0, sizeof(bus));
+	interrupt_count = kick_count = 0;
+	failing = -1;
+	problem.text[0] = '\0';
+	snprintf(disk_name, sizeof(disk_name), "/proc/self/fd/%d", memory);
+	if (memory < 0 || ftruncate(memory, 65536) < 0)
+		return -1;
+	return ram_reserve(&ram, 16 * MIB, 3 * GIB, 4 * GIB, &problem) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	ram_release(&ram);
+	close(atoi(disk_name + strlen("/proc/self/fd/")));
+	for (int fd = FD_STATS; fd < FD_END; fd++)
+		close(fd);
+	return 0;
+}
+
+static struct disk_options *add_option(unsigned queues)
+{
+	struct disk_options *disk = &options.disk[options.disks++];
+
+	*disk = (struct disk_options){.path = disk_name, .queues = queues, .read_only = true};
+	return disk;
+}
+
+static void open_devices(void)
+{
+	if (!devices_open(&devices, &options, NULL, &ram, &problem))
+		fail_msg("%s", problem.text);
+}
+
+static uint32_t read_register(unsigned device, unsigned offset)
+{
+	uint8_t data[4];
+
+	bus_access(&bus, BUS_MMIO, 0xe0000000 + device * 0x1000 + offset, false, data, 4);
+	return get_le32(data);
+}
+
+/* --- devices --- */
+
+static void disks_in_their_slots(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < DEVICES_MAX; i++)
+		add_option(i % 8 + 1)->serial = i == 3 ? "mine" : NULL;
+	options.disk[4].serial = "12345678901234567890"; /* 20: no NUL */
+	open_devices();
+	assert_int_equal(devices.count, DEVICES_MAX);
+	for (int i = 0; i < DEVICES_MAX; i++) {
+		const struct slot *slot = &devices.slot[i];
+		char serial[21] = "";
+
+		assert_ptr_equal(slot->virtio, &slot->blk.virtio);
+		assert_string_equal(slot->virtio->label, disk_name);
+		assert_int_equal(slot->virtio->irq_fd, FD_VIRTIO_IRQ + i);
+		assert_true(fcntl(FD_VIRTIO_IRQ + i, F_GETFL) & O_NONBLOCK);
+		assert_int_equal(slot->virtio->queues, i % 8 + 1);
+		for (int j = 0; j <= i % 8; j++) {
+			int kick = FD_KICK + 8 * i + j;
+
+			assert_int_equal(slot->virtio->queue[j].kick_fd, kick);
+			/* Its worker waits in read(2). */
+			assert_int_equal(fcntl(kick, F_GETFL) & O_NONBLOCK, 0);
+			assert_int_equal(fcntl(kick, F_GETFD), FD_CLOEXEC);
+		}
+		memcpy(serial, slot->blk.serial, 20);
+		char expected[24];
+		snprintf(expected, sizeof(expected), "mayfly-%d", i);
+		assert_string_equal(serial, i == 3   ? "mine"
+					    : i == 4 ? "12345678901234567890"
+						     : expected);
+	}
+	for (int fd = FD_DISK; fd < FD_SCRATCH; fd++)
+		assert_true(fcntl(fd, F_GETFD) == FD_CLOEXEC);
+}
+
+static void disks_on_the_bus(void **state)
+{
+	unsigned kick = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < DEVICES_MAX; i++)
+		add_option(i + 1);
+	open_devices();
+	assert_true(devices_connect(&devices, &bus, NULL, &problem));
+	assert_int_equal(bus.count, DEVICES_MAX);
+	assert_int_equal(interrupt_count, DEVICES_MAX);
+	for (unsigned i = 0; i < DEVICES_MAX; i++) {
+		assert_int_equal(interrupts[i].fd, FD_VIRTIO_IRQ + (int)i);
+		assert_int_equal(interrupts[i].value, 16 + i);
+		for (unsigned j = 0; j <= i; j++, kick++) {
+			assert_int_equal(kicks[kick].fd, FD_KICK + (int)(8 * i + j));
+			assert_true(kicks[kick].address == 0xe0000050 + i * 0x1000);
+			assert_int_equal(kicks[kick].value, j);
+		}
+		assert_int_equal(read_register(i, VIRTIO_MMIO_MAGIC_VALUE), 0x74726976);
+		assert_int_equal(read_register(i, VIRTIO_MMIO_DEVICE_ID), 2);
+		assert_int_equal(read_register(i, VIRTIO_MMIO_CONFIG), 65536 / 512);
+	}
+	assert_int_equal(kick_count, kick);
+	assert_int_equal(read_register(DEVICES_MAX, VIRTIO_MMIO_MAGIC_VALUE), 0);
+}
+
+static void a_failure_is_passed_on(void **state)
+{
+	(void)state;
+	add_option(1);
+	open_devices();
+	for (failing = 0; failing < 2; failing++) {
+		memset(&bus, 0, sizeof(bus));
+		assert_false(devices_connect(&devices, &bus, NULL, &problem));
+		assert_says(problem.text, failing ? "ioeventfd" : "irqfd");
+	}
+	add_option(1)->path = "/nonexistent";
+	memset(&devices, 0, sizeof(devices));
+	assert_false(devices_open(&devices, &options, NULL, &ram, &problem));
+	assert_mends(problem.text, "/nonexistent");
+}
+
+enum { CHILD_PASSED, CHILD_FAILED, CHILD_REFUSED };
+
+#define CHECK(condition)                                                              \
+	do {                                                                          \
+		if (!(condition)) {                                                   \
+			dprintf(STDERR_FILENO, "%d: %s (%s)\n", __LINE__, #condition, \
+				problem.text);                                        \
+			return CHILD_FAILED;                                          \
+		}                                                                     \
+	} while (0)
+
+static void in_child(int (*checks)(void))
+{
+	int status = -1;
+	pid_t child = fork();
+
+	if (child == 0) {
+		alarm(30);
+		_exit(checks());
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == CHILD_REFUSED) {
+		print_message("skipped: no right to unshare(2), or no /dev/net/tun\n");
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), CHILD_PASSED);
+}
+
+/* Their workers never end. */
+static int work_begins(void)
+{
+	static struct gate gate;
+
+	gate_init(&gate);
+	add_option(8);
+	add_option(3);
+	CHECK(devices_open(&devices, &options, NULL, &ram, &problem));
+	CHECK(devices_start(&devices, &gate, &problem));
+	CHECK(devices.workers == 11 && gate.started == 11);
+	gate_await(&gate);
+	for (unsigned i = 0; i < devices.workers; i++) {
+		CHECK(devices.worker[i].slot == &devices.slot[i / 8]);
+		CHECK(devices.worker[i].index == i % 8 && devices.worker[i].gate == &gate);
+	}
+	gate_open(&gate, (lockdown_t){true});
+	/* Each takes the kicks of its own queue; alarm(2) tells if it does not. */
+	for (unsigned i = 0; i < 11; i++) {
+		struct pollfd kick = {FD_KICK + (int)i, POLLIN, 0};
+		atomic_ullong *kicks_seen = &devices.slot[i / 8].virtio->stat[STAT_KICKS];
+
+		event_signal(kick.fd);
+		while (atomic_load(kicks_seen) != i % 8 + 1)
+			sched_yield();
+		CHECK(poll(&kick, 1, 0) == 0);
+	}
+	return CHILD_PASSED;
+}
+
+static void a_worker_for_each_queue(void **state)
+{
+	(void)state;
+	in_child(work_begins);
+}
+
+static int attach(const char *name)
+{
+	struct ifreq request;
+	int fd = open("/dev/net/tun", O_RDWR);
+
+	memset(&request, 0, sizeof(request));
+	strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+	request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE;
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &request) < 0)
+		return -1;
+	return fd;
+}
+
+/* A disk, then NICs: one by name, two by descriptors. */
+static int disks_and_nics(void)
+{
+	static struct gate gate;
+	int inherited[3];
+	unsigned kick = 0;
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0 || (inherited[0] = attach("second")) < 0)
+		return CHILD_REFUSED;
+	inherited[1] = attach("third");
+	inherited[2] = attach("third");
+	add_option(2);
+	options.nets = 3;
+	options.net[0] = (struct net_options){.tap = "first", .queues = 3};
+	options.net[1] = (struct net_options){.fds = 1, .fd_number = {11}, .queues = 1};
+	options.net[2] = (struct net_options){.fds = 2, .fd_number = {12, 13}, .queues = 2};
+	CHECK(devices_open(&devices, &options, inherited, &ram, &problem));
+	CHECK(devices.count == 4);
+	CHECK(!strcmp(devices.slot[1].virtio->label, "first"));
+	CHECK(!strcmp(devices.slot[2].virtio->label, "second"));
+	CHECK(!strcmp(devices.slot[3].virtio->label, "third"));
+	for (unsigned i = 1; i < 4; i++)
+		for (unsigned j = 0; j < options.net[i - 1].queues; j++) {
+			const struct virtio_net_pair *pair = &devices.slot[i].net.pair[j];
+
+			CHECK(pair->tap_fd == FD_TAP + (int)(8 * i + j));
+			CHECK(pair->kick_fd == FD_KICK + (int)(8 * i + j));
+			CHECK(fcntl(pair->kick_fd, F_GETFL) & O_NONBLOCK);
+		}
+	CHECK(devices_connect(&devices, &bus, NULL, &problem));
+	CHECK(interrupt_count == 4 && interrupts[3].value == 19);
+	/* Queues of a NIC share their pair's: virtio 1.2 §5.1.2, receive, transmit, …, control. */
+	CHECK(kick_count == 2 + 7 + 2 + 5);
+	for (unsigned i = 1; i < 4; i++) {
+		unsigned pairs = options.net[i - 1].queues, queues = pairs > 1 ? 2 * pairs + 1 : 2;
+
+		for (unsigned j = 0; j < queues; j++) {
+			const struct wire *wire = &kicks[2 + kick++];
+
+			CHECK(wire->address == 0xe0000050 + i * 0x1000 && wire->value == j);
+			CHECK(wire->fd == devices.slot[i].virtio->queue[j].kick_fd);
+			CHECK(j == 2 * pairs || wire->fd == FD_KICK + (int)(8 * i + j / 2));
+		}
+		CHECK(read_register(i, VIRTIO_MMIO_DEVICE_ID) == 1);
+	}
+	gate_init(&gate);
+	CHECK(devices_start(&devices, &gate, &problem));
+	CHECK(gate.started == 2 + 3 + 1 + 2);
+	gate_await(&gate);
+	return CHILD_PASSED;
+}
+
+static void nics_in_their_slots(void **state)
+{
+	(void)state;
+	in_child(disks_and_nics);
+}
+
+/* --- stats --- */
+
+/* Opens PATH, writes and gives what the file has then. */
+static const char *written(const char *path, int code)
+{
+	int fd;
+	ssize_t size;
+
+	if (!stats_open(path, &problem))
+		fail_msg("%s", problem.text);
+	assert_int_equal(fcntl(FD_STATS, F_GETFD), FD_CLOEXEC);
+	assert_true(stats_write(&devices, code));
+	close(FD_STATS);
+	fd = open(path, O_RDONLY);
+	size = read(fd, output, sizeof(output) - 1);
+	close(fd);
+	assert_true(size >= 0);
+	output[size] = '\0';
+	return output;
+}
+
+/* Four hexadecimal digits. */
+static const char *skip_escape(const char *text)
+{
+	assert_int_equal(*text, 'u');
+	assert_true(strspn(text + 1, "0123456789abcdef") >= 4);
+	return text + 5;
+}
+
+/* RFC 8259, as far as --stats needs it: the end of the value at TEXT, or the test fails. */
+static const char *skip_json(const char *text)
+{
+	static const char blanks[] = " \n\r\t";
+	char close = *text == '{' ? '}' : ']';
+
+	if (*text == '"') {
+		for (text++; *text != '"';) {
+			assert_true((unsigned char)*text >= ' ');
+			text = *text == '\\' ? skip_escape(text + 1) : text + 1;
+		}
+		return text + 1;
+	}
+	if (*text != '{' && *text != '[') {
+		assert_true(*text >= '0' && *text <= '9');
+		assert_true(text[0] != '0' || text[1] < '0' || text[1] > '9');
+		return text + strspn(text, "0123456789");
+	}
+	text += 1 + strspn(text + 1, blanks);
+	while (*text != close) {
+		if (close == '}') {
+			assert_int_equal(*text, '"');
+			text = skip_json(text);
+			assert_int_equal(*text, ':');
+			text += 1 + strspn(text + 1, blanks);
+		}
+		text = skip_json(text);
+		text += strspn(text, blanks);
+		assert_true(*text == ',' || *text == close);
+		if (*text == ',') {
+			text += 1 + strspn(text + 1, blanks);
+			assert_true(*text != close);
+		}
+	}
+	return text + 1;
+}
+
+static const char *assert_json(const char *text)
+{
+	assert_string_equal(skip_json(text), "\n");
+	return text;
+}
+
+static char stats_name[] = "/tmp/mayfly-test-XXXXXX";
+
+static void no_devices(void **state)
+{
+	(void)state;
+	assert_string_equal(written(stats_name, 0),
+			    "{\"version\": \"1.2.3\", \"exit_code\": 0,\n \"devices\": []}\n");
+	assert_json(output);
+	assert_says(written(stats_name, 255), "\"exit_code\": 255,");
+}
+
+static void every_counter(void **state)
+{
+	(void)state;
+	add_option(1);
+	add_option(1);
+	open_devices();
+	for (unsigned i = 0; i < STATS; i++)
+		atomic_store(&devices.slot[0].virtio->stat[i], i + 100);
+	devices.slot[0].virtio->label = "a.img";
+	devices.slot[1].virtio->label = "b.img";
+	atomic_store(&devices.slot[1].virtio->stat[STAT_OUT_BYTES], UINT64_MAX);
+	assert_string_equal(
+		written(stats_name, 3),
+		"{\"version\": \"1.2.3\", \"exit_code\": 3,\n \"devices\": [\n"
+		"  {\"kind\": \"disk\", \"name\": \"a.img\", \"reads\": 100, \"read_bytes\": 101, "
+		"\"writes\": 102, \"written_bytes\": 103, \"others\": 104, \"errors\": 105, "
+		"\"kicks\": 106, \"interrupts\": 107, \"interrupts_suppressed\": 108},\n"
+		"  {\"kind\": \"disk\", \"name\": \"b.img\", \"reads\": 0, \"read_bytes\": 0, "
+		"\"writes\": 0, \"written_bytes\": 18446744073709551615, \"others\": 0, "
+		"\"errors\": 0, \"kicks\": 0, \"interrupts\": 0, \"interrupts_suppressed\": 0}]}\n");
+	assert_json(output);
+}
+
+static void odd_names(void **state)
+{
+	static const struct {
+		const char *name, *quoted;
+	} names[] = {
+		{"", "\"\""},
+		{"a b/c.img", "\"a b/c.img\""},
+		{"say \"hi\"", "\"say \\u0022hi\\u0022\""},
+		{"back\\slash", "\"back\\u005cslash\""},
+		{"a\nb\tc\x01\x1f", "\"a\\u000ab\\u0009c\\u0001\\u001f\""},
+		{"\x7f", "\"\x7f\""},
+		{"%s%n", "\"%s%n\""},
+		{"M\xc3\xbcll \xe2\x82\xac", "\"M\xc3\xbcll \xe2\x82\xac\""},
+	};
+
+	(void)state;
+	add_option(1);
+	open_devices();
+	for (unsigned i = 0; i < COUNT(names); i++) {
+		devices.slot[0].virtio->label = names[i].name;
+		assert_says(assert_json(written(stats_name, 0)), names[i].quoted);
+	}
+}
+
+/* More than fits into one piece, cut at every place. */
+static void long_names(void **state)
+{
+	static char name[4200];
+
+	(void)state;
+	for (unsigned i = 0; i < DEVICES_MAX; i++)
+		add_option(1);
+	open_devices();
+	for (unsigned length = 0; length < sizeof(name); length += length < 3990 ? 190 : 3) {
+		memset(name, 'n', length);
+		name[length] = '\0';
+		for (unsigned i = 0; i < DEVICES_MAX; i++)
+			devices.slot[i].virtio->label = name;
+		assert_json(written(stats_name, 0));
+		unsigned count = 0;
+		for (const char *at = output; (at = strstr(at, "\"name\": \"")); count++) {
+			at += 9;
+			assert_int_equal(strspn(at, "n"), length);
+			assert_int_equal(at[length], '"');
+		}
+		assert_int_equal(count, DEVICES_MAX);
+	}
+}
+
+static void old_content_is_replaced(void **state)
+{
+	FILE *file = fopen(stats_name, "w");
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++)
+		fputs("old content\n", file);
+	fclose(file);
+	/* Until the end it stays. */
+	assert_true(stats_open(stats_name, &problem));
+	assert_int_equal(lseek(FD_STATS, 0, SEEK_END), 12000);
+	close(FD_STATS);
+	assert_json(written(stats_name, 0));
+	/* Twice, in one process, is once. */
+	size_t length = strlen(output);
+	assert_int_equal(strlen(assert_json(written(stats_name, 0))), length);
+}
+
+/* A full disk is no regular end: the caller says it (errno). In a child: it is final. */
+static int on_a_full_disk(void)
+{
+	CHECK(stats_open("/dev/full", &problem));
+	CHECK(!stats_write(&devices, 0));
+	return errno == ENOSPC ? CHILD_PASSED : CHILD_FAILED;
+}
+
+static int on_a_full_disk_late(void)
+{
+	static char name[4096];
+
+	memset(name, 'n', sizeof(name) - 1);
+	add_option(1);
+	add_option(1);
+	CHECK(devices_open(&devices, &options, NULL, &ram, &problem));
+	devices.slot[0].virtio->label = devices.slot[1].virtio->label = name;
+	CHECK(stats_open("/dev/full", &problem));
+	CHECK(!stats_write(&devices, 0));
+	return errno == ENOSPC ? CHILD_PASSED : CHILD_FAILED;
+}
+
+static void a_full_disk(void **state)
+{
+	(void)state;
+	in_child(on_a_full_disk);
+	in_child(on_a_full_disk_late);
+}
+
+/* What cannot be emptied: nothing to empty, or a descriptor that was lost. */
+static void what_is_no_file(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	assert_true(stats_open("/dev/null", &problem));
+	assert_true(stats_write(&devices, 0));
+	close(FD_STATS);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(dup2(ends[1], FD_STATS), FD_STATS);
+	close(ends[1]);
+	assert_true(stats_write(&devices, 0));
+	close(FD_STATS);
+	ssize_t size = read(ends[0], output, sizeof(output) - 1);
+	output[size > 0 ? size : 0] = '\0';
+	assert_json(output);
+	close(ends[0]);
+	assert_false(stats_write(&devices, 0)); /* FD_STATS is closed */
+	assert_int_equal(errno, EBADF);
+}
+
+static void what_cannot_be_opened(void **state)
+{
+	static const char *const wrong[] = {"/tmp", "/nonexistent/file", "/dev/null/x"};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(wrong); i++) {
+		assert_false(stats_open(wrong[i], &problem));
+		assert_mends(problem.text, wrong[i]);
+		assert_says(problem.text, "(give --stats a file that can be written)");
+	}
+}
+
+/* The disk's own file, or another VM's: its content is worth more than counters. */
+static void a_file_that_is_a_disk(void **state)
+{
+	struct stat stat;
+
+	(void)state;
+	for (unsigned read_only = 0; read_only < 2; read_only++) {
+		options.disks = 0;
+		add_option(1)->read_only = read_only;
+		memset(&devices, 0, sizeof(devices));
+		open_devices();
+		assert_false(stats_open(disk_name, &problem));
+		assert_mends(problem.text, disk_name);
+		assert_says(problem.text, "in use");
+		assert_int_equal(fcntl(FD_STATS, F_GETFD), -1);
+		assert_int_equal(fstat(FD_DISK, &stat), 0);
+		assert_int_equal(stat.st_size, 65536);
+		close(FD_DISK);
+	}
+}
+
+/* Nobody waits for the other end; alarm(2) would tell. */
+static void a_fifo(void **state)
+{
+	char name[64];
+
+	(void)state;
+	snprintf(name, sizeof(name), "%s.fifo", stats_name);
+	assert_int_equal(mkfifo(name, 0600), 0);
+	alarm(20);
+	assert_false(stats_open(name, &problem));
+	assert_mends(problem.text, name);
+	assert_says(problem.text, strerror(ENXIO));
+	int reader = open(name, O_RDONLY | O_NONBLOCK);
+	bool opened = stats_open(name, &problem);
+	unlink(name);
+	assert_true(opened);
+	assert_true(stats_write(&devices, 0));
+	alarm(0);
+	ssize_t size = read(reader, output, sizeof(output) - 1);
+	output[size > 0 ? size : 0] = '\0';
+	assert_json(output);
+	close(reader);
+}
+
+static void what_is_allowed(void **state)
+{
+	(void)state;
+	allowed.count = 0;
+	stats_allow(NULL);
+	assert_int_equal(allowed.count, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(allowed.rule[i].first, FD_STATS);
+		assert_int_equal(allowed.rule[i].count, 1);
+		assert_true(allowed.rule[i].nr == SYS_write || allowed.rule[i].nr == SYS_ftruncate);
+	}
+	assert_int_not_equal(allowed.rule[0].nr, allowed.rule[1].nr);
+}
+
+/* An independent reader's opinion, where there is one. */
+static void python_reads_it(void **state)
+{
+	char command[128];
+
+	(void)state;
+	if (system("python3 -c pass >/dev/null 2>&1")) {
+		print_message("skipped: no python3\n");
+		skip();
+	}
+	add_option(1);
+	open_devices();
+	devices.slot[0].virtio->label = "a\"b\\c\nd\x01 \xe2\x82\xac";
+	written(stats_name, 7);
+	snprintf(command, sizeof(command), "python3 -m json.tool %s >/dev/null", stats_name);
+	assert_int_equal(system(command), 0);
+}
+
+static int make_file(void **state)
+{
+	int fd = mkstemp(stats_name);
+
+	(void)state;
+	close(fd);
+	return fd < 0 ? -1 : 0;
+}
+
+static int remove_file(void **state)
+{
+	(void)state;
+	return unlink(stats_name);
+}
+
+#define DEVICES_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		DEVICES_TEST(disks_in_their_slots),
+		DEVICES_TEST(disks_on_the_bus),
+		DEVICES_TEST(a_failure_is_passed_on),
+		DEVICES_TEST(a_worker_for_each_queue),
+		DEVICES_TEST(nics_in_their_slots),
+		DEVICES_TEST(no_devices),
+		DEVICES_TEST(every_counter),
+		DEVICES_TEST(odd_names),
+		DEVICES_TEST(long_names),
+		DEVICES_TEST(old_content_is_replaced),
+		DEVICES_TEST(a_full_disk),
+		DEVICES_TEST(what_is_no_file),
+		DEVICES_TEST(what_cannot_be_opened),
+		DEVICES_TEST(a_file_that_is_a_disk),
+		DEVICES_TEST(a_fifo),
+		DEVICES_TEST(what_is_allowed),
+		DEVICES_TEST(python_reads_it),
+	};
+
+	return cmocka_run_group_tests(tests, make_file, remove_file);
+}
