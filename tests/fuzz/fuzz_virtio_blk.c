@@ -24,6 +24,7 @@ enum {
 	USED = RINGS + 0x800,
 	REQUEST = 0x2000, /* header, status, data of request N at REQUEST + N * 0x1800 */
 	REQUEST_SIZE = 0x1800,
+	DATA_MAX = 8 * DISK_SECTOR + 256,
 };
 
 enum kind { PLAIN, READ_ONLY, EPHEMERAL, DIRECT, KINDS };
@@ -49,11 +50,37 @@ static int files[2]; /* the disk, and the scratch file */
 static uint8_t base[DISK_SIZE], dirty[4];
 static uint8_t bounce[DISK_BOUNCE_SIZE] __attribute__((aligned(4096)));
 
+/* A request as the model carries it out, and what it expects of the device. */
+struct request {
+	uint8_t out[16 + DATA_MAX]; /* the readable bytes */
+	uint32_t out_size, in_size; /* in_size: writable bytes, status included */
+	uint64_t in;                /* where those are */
+	uint8_t status;
+	uint32_t filled;
+	uint8_t data[DATA_MAX];                 /* what is filled in … */
+	bool known[DATA_MAX / DISK_SECTOR + 1]; /* … sector by sector, as far as one can know */
+	bool has_status, under_way;
+};
+
 static struct {
 	uint16_t avail, used;
 	unsigned requests;
 	bool confused; /* somebody wrote where it should not: only the device's own safety counts */
+	struct request slot[3];
 } model;
+
+/* What is on the disk; it outlives a reset. */
+static struct {
+	uint8_t data[DISK_SIZE];
+	bool known[SECTORS];
+	bool read_only;
+} shadow;
+
+static void confuse(void)
+{
+	model.confused = true;
+	memset(shadow.known, 0, sizeof(shadow.known));
+}
 
 static uint8_t *at(uint64_t address)
 {
@@ -76,6 +103,7 @@ static void once(void)
 	}
 	for (unsigned i = 0; i < DISK_SIZE; i++)
 		base[i] = (uint8_t)(i / DISK_SECTOR * 5 + i);
+	memcpy(blk.serial, "ABCDEFGHIJKLMNOPQRST", VIRTIO_BLK_ID_BYTES);
 	blk.virtio.ram = &ram;
 	blk.virtio.label = "disk";
 	blk.virtio.queues = 1;
@@ -99,6 +127,10 @@ static void make_disk(enum kind kind)
 		.dirty = dirty,
 	};
 	memset(dirty, 0, sizeof(dirty));
+	memcpy(shadow.data, base, sizeof(base));
+	memset(shadow.known, true, sizeof(shadow.known));
+	shadow.read_only = kind == READ_ONLY;
+	model.confused = false;
 	REQUIRE(pwrite(files[0], base, DISK_SIZE, 0) == DISK_SIZE);
 	disk_init(&disk);
 	virtio_blk_init(&blk, &disk);
@@ -124,7 +156,13 @@ static void start_driver(struct input *input)
 {
 	unsigned what = take8(input);
 
-	memset(&model, 0, sizeof(model));
+	if (model.confused)
+		confuse(); /* who knows what became of the requests since then */
+	model.avail = model.used = 0;
+	model.requests = 0;
+	model.confused = false;
+	for (unsigned i = 0; i < 3; i++)
+		model.slot[i].under_way = false;
 	write32(VIRTIO_MMIO_STATUS, 0);
 	write32(VIRTIO_MMIO_STATUS, 1);
 	write32(VIRTIO_MMIO_STATUS, 3);
@@ -149,6 +187,127 @@ static void put_desc(unsigned number, uint64_t address, uint32_t length, unsigne
 
 	memcpy(at(RINGS + sizeof(desc) * number), &desc, sizeof(desc));
 }
+
+/* --- what §5.2.6 says of a request --- */
+
+static bool is_on_disk(uint64_t sector, uint64_t bytes)
+{
+	return bytes % DISK_SECTOR == 0 && bytes <= DISK_SIZE && sector <= SECTORS &&
+	       bytes <= DISK_SIZE - sector * DISK_SECTOR;
+}
+
+static void expect_read(struct request *request, uint64_t sector, uint32_t bytes)
+{
+	request->filled = bytes;
+	memcpy(request->data, shadow.data + sector * DISK_SECTOR, bytes);
+	memcpy(request->known, shadow.known + sector, bytes / DISK_SECTOR);
+}
+
+static void expect_write(const struct request *request, uint64_t sector, uint32_t bytes)
+{
+	memcpy(shadow.data + sector * DISK_SECTOR, request->out + 16, bytes);
+	memset(shadow.known + sector, true, bytes / DISK_SECTOR);
+}
+
+static uint8_t expect_range(uint32_t type, const struct virtio_blk_discard_write_zeroes *range)
+{
+	bool zeroes = type == VIRTIO_BLK_T_WRITE_ZEROES;
+
+	if (range->flags > zeroes)
+		return VIRTIO_BLK_S_UNSUPP;
+	if (!is_on_disk(range->sector, (uint64_t)range->num_sectors * DISK_SECTOR))
+		return VIRTIO_BLK_S_IOERR;
+	memset(shadow.known + range->sector, zeroes, range->num_sectors);
+	memset(shadow.data + range->sector * DISK_SECTOR, 0, range->num_sectors * DISK_SECTOR);
+	return VIRTIO_BLK_S_OK;
+}
+
+static uint8_t expect_ranges(const struct request *request, uint32_t type, uint32_t bytes)
+{
+	struct virtio_blk_discard_write_zeroes range;
+	uint8_t status = VIRTIO_BLK_S_OK;
+
+	if (shadow.read_only || bytes % sizeof(range) || bytes / sizeof(range) > 64)
+		return VIRTIO_BLK_S_IOERR;
+	for (uint32_t i = 0; i < bytes && status == VIRTIO_BLK_S_OK; i += 16) {
+		memcpy(&range, request->out + 16 + i, sizeof(range));
+		status = expect_range(type, &range);
+	}
+	return status;
+}
+
+static uint8_t expect(struct request *request)
+{
+	struct virtio_blk_outhdr header;
+	uint32_t out = request->out_size - 16, in = request->in_size - 1;
+
+	memset(request->known, true, sizeof(request->known));
+	request->filled = 0;
+	if (request->in_size == 0 || request->out_size < sizeof(header))
+		return VIRTIO_BLK_S_IOERR;
+	memcpy(&header, request->out, sizeof(header));
+	switch (header.type) {
+	case VIRTIO_BLK_T_IN:
+		if (!is_on_disk(header.sector, in))
+			return VIRTIO_BLK_S_IOERR;
+		expect_read(request, header.sector, in);
+		return VIRTIO_BLK_S_OK;
+	case VIRTIO_BLK_T_OUT:
+		if (shadow.read_only || !is_on_disk(header.sector, out))
+			return VIRTIO_BLK_S_IOERR;
+		expect_write(request, header.sector, out);
+		return VIRTIO_BLK_S_OK;
+	case VIRTIO_BLK_T_FLUSH:
+		return VIRTIO_BLK_S_OK;
+	case VIRTIO_BLK_T_GET_ID:
+		request->filled = in < VIRTIO_BLK_ID_BYTES ? in : VIRTIO_BLK_ID_BYTES;
+		memcpy(request->data, blk.serial, request->filled);
+		return VIRTIO_BLK_S_OK;
+	case VIRTIO_BLK_T_DISCARD:
+	case VIRTIO_BLK_T_WRITE_ZEROES:
+		return expect_ranges(request, header.type, out);
+	default:
+		return VIRTIO_BLK_S_UNSUPP;
+	}
+}
+
+/* The request in slot NUMBER, whose header has HEADER bytes and whose data has LENGTH; carried out on the shadow. */
+static void note(unsigned number, uint32_t header, uint32_t length, bool write, bool has_status)
+{
+	struct request *request = &model.slot[number];
+	uint64_t place = REQUEST + number * REQUEST_SIZE, data = place + 0x400;
+
+	memcpy(request->out, at(place), header);
+	memcpy(request->out + header, at(data), write ? 0 : length);
+	request->out_size = header + (write ? 0 : length);
+	request->in_size = (write ? length : 0) + has_status;
+	/* The status is apart: filled bytes lie before it, so they are in one piece. */
+	request->in = write ? data : place + 0x200;
+	request->status = expect(request);
+	request->has_status = has_status;
+	request->under_way = true;
+}
+
+static void require_answer(struct request *request, uint64_t status, uint32_t length)
+{
+	REQUIRE(request->under_way); /* and does not come back twice */
+	request->under_way = false;
+	if (request->in_size == 0) {
+		REQUIRE(length == 0);
+		return;
+	}
+	REQUIRE(*at(status) == request->status);
+	REQUIRE(length == request->filled + 1);
+	for (uint32_t i = 0; i < request->filled; i += DISK_SECTOR) {
+		uint32_t left = request->filled - i;
+
+		REQUIRE(!request->known[i / DISK_SECTOR] ||
+			memcmp(at(request->in + i), request->data + i,
+			       left < DISK_SECTOR ? left : DISK_SECTOR) == 0);
+	}
+}
+
+/* --- the driver --- */
 
 static void add_data(struct input *input, uint64_t data, uint32_t type, uint64_t sector)
 {
@@ -186,6 +345,7 @@ static void add_request(struct input *input)
 		 write | (what == 0xe7 ? 0 : VRING_DESC_F_NEXT));
 	put_desc(first + 3, place + 0x200, 1, VRING_DESC_F_WRITE);
 	*at(place + 0x200) = 0xee;
+	note(number, what >= 0xe8 ? what & 15 : 16, length, write, what != 0xe7);
 	uint16_t head = (uint16_t)first;
 	memcpy(at(AVAIL + 4 + 2 * (model.avail % SIZE)), &head, sizeof(head));
 	model.avail++;
@@ -206,8 +366,12 @@ static void serve(void)
 
 		memcpy(&element, at(USED + 4 + 8 * (model.used % SIZE)), sizeof(element));
 		REQUIRE(element.id % 5 == 0 && element.id < 15);
-		uint8_t status = *at(REQUEST + element.id / 5 * REQUEST_SIZE + 0x200);
-		REQUIRE(status <= VIRTIO_BLK_S_UNSUPP || element.len == 0 || status == 0xee);
+		struct request *request = &model.slot[element.id / 5];
+		uint64_t status = REQUEST + element.id / 5 * REQUEST_SIZE + 0x200;
+
+		if (!request->has_status)
+			status = request->in + request->in_size - 1;
+		require_answer(request, status, element.len);
 	}
 }
 
@@ -231,13 +395,13 @@ static void access_register(struct input *input)
 		virtio_mmio_read(&mmio, offset, 1 + size % 4);
 		return;
 	}
-	model.confused = true;
+	confuse();
 	virtio_mmio_write(&mmio, offset, size & 0x40 ? 1 + size % 4 : 4, value);
 }
 
 static void flip(struct input *input)
 {
-	model.confused = true;
+	confuse();
 	*at(RINGS + take16(input) % 0xc00) ^= take8(input);
 }
 

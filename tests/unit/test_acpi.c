@@ -80,7 +80,7 @@ static void the_root_pointer(void **state)
 	assert_memory_equal(tables, "RSD PTR ", 8);
 	assert_int_equal(sum(tables, 20), 0);
 	assert_memory_equal(tables + 9, "MAYFLY", 6);
-	assert_int_equal(tables[15], 2);	    /* revision */
+	assert_int_equal(tables[15], 2);            /* revision */
 	assert_int_equal(get_le32(tables + 16), 0); /* no RSDT */
 	assert_int_equal(get_le32(tables + 20), 36);
 	assert_int_equal(sum(tables, 36), 0);
@@ -114,7 +114,7 @@ static void the_fadt(void **state)
 	uint64_t dsdt = get_le64(fadt + 140);
 
 	assert_int_equal(get_le32(fadt + 4), 276);
-	assert_int_equal(fadt[8], 6);	  /* version 6.4 … */
+	assert_int_equal(fadt[8], 6); /* version 6.4 … */
 	assert_int_equal(fadt[131], 4);
 	assert_int_equal(get_le32(fadt + 40), dsdt); /* DSDT and X_DSDT */
 	table_at(dsdt, "DSDT");
@@ -170,6 +170,7 @@ static void the_madt(void **state)
 
 /* Written by hand from §20.2; iasl -d shows just the ASL in the comments. Every PkgLength (§20.2.4)
  * has two bytes, 0x40 | low nibble and the rest, and counts itself and what follows. */
+/* clang-format off */
 static const uint8_t dsdt_golden[] = {
 	/* Name (_S5, Package () {5, Zero}) */
 	0x08, '_', 'S', '5', '_', 0x12, 0x46, 0x00, 0x02, 0x0a, 0x05, 0x00,
@@ -198,6 +199,7 @@ static const uint8_t dsdt_golden[] = {
 	0x89, 0x06, 0x00, 0x03, 0x01, 0x03, 0x00, 0x00, 0x00,
 	0x79, 0x00,
 };
+/* clang-format on */
 
 static void the_dsdt_golden(void **state)
 {
@@ -225,6 +227,7 @@ static void a_dsdt_without_uarts(void **state)
 }
 
 /* Written by hand like the others; iasl -d shows what the comments say. */
+/* clang-format off */
 static const uint8_t virtio_golden[] = {
 	/* Device (VIO7) of 2 + 67 = 69 bytes */
 	0x5b, 0x82, 0x43, 0x04, 'V', 'I', 'O', '7',
@@ -243,6 +246,7 @@ static const uint8_t virtio_golden[] = {
 	/* end tag */
 	0x79, 0x00,
 };
+/* clang-format on */
 
 static void virtio_devices(void **state)
 {
@@ -441,10 +445,11 @@ static void a_dsdt_of_any_devices(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < ACPI_VIRTIO_MAX; i++)
-		fields.virtio[i] = (struct acpi_virtio){
-			0xe0001000 + i * 0x10203, 0x200 + i * 0x01010100, 0x01020310 + i * 7};
+		fields.virtio[i] = (struct acpi_virtio){0xe0001000 + i * 0x10203,
+							0x200 + i * 0x01010100, 0x01020310 + i * 7};
 	for (fields.cpus = 1; fields.cpus <= 32; fields.cpus += 31)
-		for (fields.uart_count = 0; fields.uart_count <= ACPI_UARTS_MAX; fields.uart_count++)
+		for (fields.uart_count = 0; fields.uart_count <= ACPI_UARTS_MAX;
+		     fields.uart_count++)
 			for (fields.virtio_count = 0; fields.virtio_count <= ACPI_VIRTIO_MAX;
 			     fields.virtio_count++)
 				check_dsdt(&fields);
@@ -469,14 +474,10 @@ static void tables_lie_apart(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_root_pointer),
-		cmocka_unit_test(the_list_of_tables),
-		cmocka_unit_test(the_fadt),
-		cmocka_unit_test(the_madt),
-		cmocka_unit_test(the_dsdt_golden),
-		cmocka_unit_test(a_dsdt_without_uarts),
-		cmocka_unit_test(virtio_devices),
-		cmocka_unit_test(a_dsdt_of_any_devices),
+		cmocka_unit_test(the_root_pointer), cmocka_unit_test(the_list_of_tables),
+		cmocka_unit_test(the_fadt),         cmocka_unit_test(the_madt),
+		cmocka_unit_test(the_dsdt_golden),  cmocka_unit_test(a_dsdt_without_uarts),
+		cmocka_unit_test(virtio_devices),   cmocka_unit_test(a_dsdt_of_any_devices),
 		cmocka_unit_test(tables_lie_apart),
 	};
 

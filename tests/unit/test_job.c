@@ -51,7 +51,7 @@ static struct member next_member(size_t *at)
 	assert_true(*at <= segment_size);
 	assert_int_equal(strnlen(member.name, name_size), name_size - 1);
 	assert_int_equal(hex(header + 22) | hex(header + 30), 0); /* root's */
-	assert_int_equal(hex(header + 46), 0);			   /* time */
+	assert_int_equal(hex(header + 46), 0);                    /* time */
 	return member;
 }
 
@@ -137,8 +137,8 @@ static void the_archive(void **state)
 
 static void the_job_file(void **state)
 {
-	char *arguments[] = {(char[]){"/bin/prog"}, (char[]){""}, (char[]){"a b"}, (char[]){"--"},
-			     (char[]){"w\xff\x01"}, NULL};
+	char *arguments[] = {(char[]){"/bin/prog"}, (char[]){""},          (char[]){"a b"},
+			     (char[]){"--"},        (char[]){"w\xff\x01"}, NULL};
 	struct job job = job_of(arguments);
 
 	(void)state;
@@ -147,9 +147,8 @@ static void the_job_file(void **state)
 	const char *text = (const char *)file.data, *end = text + file.size;
 
 	assert_string_equal(next_string(&text, end), "w00000000000a0000");
-	assert_string_equal(next_string(&text, end),
-			    "s010a131c252e374049525b646d767f88"
-			    "919aa3acb5bec7d0d9e2ebf4fd060f18");
+	assert_string_equal(next_string(&text, end), "s010a131c252e374049525b646d767f88"
+						     "919aa3acb5bec7d0d9e2ebf4fd060f18");
 	for (unsigned i = 0; arguments[i]; i++) {
 		const char *argument = next_string(&text, end);
 

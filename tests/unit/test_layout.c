@@ -23,8 +23,8 @@ static const struct region regions[] = {LAYOUT_REGIONS(REGION)};
 static const struct region ports[] = {LAYOUT_PORTS(REGION)};
 #undef REGION
 
-static const uint64_t sizes[] = {16 * MIB,	3 * GIB - PAGE, 3 * GIB,
-				 3 * GIB + PAGE, 4 * GIB,	64 * GIB};
+static const uint64_t sizes[] = {16 * MIB,       3 * GIB - PAGE, 3 * GIB,
+				 3 * GIB + PAGE, 4 * GIB,        64 * GIB};
 
 static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 {
@@ -124,10 +124,10 @@ static void check_golden(uint64_t ram_size, uint64_t low_size, uint64_t high_siz
 		uint64_t address, size;
 		unsigned type;
 	} golden[] = {
-		{0, 0x9fc00, 1},	   /* up to 639 KiB, as a BIOS reports it */
-		{0x9fc00, 0x400, 2},	   /* its data area */
-		{0xe0000, 0x20000, 2},	   /* ACPI and MP tables */
-		{0x100000, low_size, 1},   /* from 1 MiB */
+		{0, 0x9fc00, 1},             /* up to 639 KiB, as a BIOS reports it */
+		{0x9fc00, 0x400, 2},         /* its data area */
+		{0xe0000, 0x20000, 2},       /* ACPI and MP tables */
+		{0x100000, low_size, 1},     /* from 1 MiB */
 		{0x100000000, high_size, 1}, /* from 4 GiB */
 	};
 	unsigned count = high_size ? 5 : 4;

@@ -219,9 +219,14 @@ static void configuration(void **state)
 	assert_int_equal(config(34, 2), 3);   /* num_queues */
 	assert_true(config(36, 4) >= 2048);   /* max_discard_sectors */
 	assert_int_equal(config(44, 4), 8);   /* discard_sector_alignment */
-	assert_int_equal(config(56, 1), 1);   /* write_zeroes_may_unmap */
+	assert_int_equal(config(40, 4), VIRTIO_BLK_RANGES_MAX); /* max_discard_seg */
+	assert_true(config(48, 4) >= 2048);                     /* max_write_zeroes_sectors */
+	assert_int_equal(config(52, 4), VIRTIO_BLK_RANGES_MAX); /* max_write_zeroes_seg */
+	assert_int_equal(config(56, 1), 1);                     /* write_zeroes_may_unmap */
+	disk.discard = false;
 	disk.block = disk.physical = 4096;
 	go(1, ALL_FEATURES);
+	assert_int_equal(config(56, 1), 0);
 	assert_int_equal(config(20, 4), 4096);
 	assert_int_equal(config(24, 1), 0);
 	assert_int_equal(config(26, 2), 1);
@@ -278,6 +283,9 @@ static void the_disk_ends_where_it_ends(void **state)
 	}
 	assert_int_equal(range(VIRTIO_BLK_T_WRITE_ZEROES, 1, SECTORS, 0), VIRTIO_BLK_S_IOERR);
 	assert_int_equal(range(VIRTIO_BLK_T_WRITE_ZEROES, 1, UINT32_MAX, 0), VIRTIO_BLK_S_IOERR);
+	/* In bytes these are 0 and one sector, modulo 2^32. */
+	assert_int_equal(range(VIRTIO_BLK_T_WRITE_ZEROES, 0, 1u << 23, 0), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(range(VIRTIO_BLK_T_DISCARD, 0, (1u << 23) + 1, 0), VIRTIO_BLK_S_IOERR);
 	assert_int_equal(lseek(disk.fd, 0, SEEK_END), DISK_SIZE);
 }
 
@@ -403,6 +411,215 @@ static void the_serial_number(void **state)
 		assert_each(found[known] == 'x', "too much was written for", length);
 		assert_int_equal(last_used_length, known + 1);
 	}
+}
+
+/* --- requests in any pieces --- */
+
+/* SIZE bytes at ADDRESS in PARTS pieces of random sizes, some of them empty. Returns the next free part. */
+static struct part *cut(struct part *part, unsigned parts, uint64_t address, uint32_t size,
+			bool writable, uint32_t *random)
+{
+	while (--parts) {
+		uint32_t length = next_random(random) % 4 ? next_random(random) % (size + 1) : 0;
+
+		*part++ = (struct part){address, length, writable};
+		address += length;
+		size -= length;
+	}
+	*part++ = (struct part){address, size, writable};
+	return part;
+}
+
+/* §2.7.4.1, §5.2.6.1: the driver frames its messages as it likes. */
+static void any_framing_is_the_same_request(void **state)
+{
+	static const struct {
+		uint32_t type, readable, writable; /* bytes beside header and status */
+	} kinds[] = {{VIRTIO_BLK_T_IN, 0, 5 * SECTOR},   {VIRTIO_BLK_T_OUT, 3 * SECTOR, 0},
+		     {VIRTIO_BLK_T_OUT, SECTOR, 77},     {VIRTIO_BLK_T_GET_ID, 0, 20},
+		     {VIRTIO_BLK_T_WRITE_ZEROES, 48, 0}, {VIRTIO_BLK_T_FLUSH, 0, 0}};
+	const struct virtio_blk_discard_write_zeroes ranges[] = {
+		{9, 1, 0}, {100, 3, 1}, {50, 9, 0}};
+	static uint8_t sent[3 * SECTOR], found[5 * SECTOR];
+	uint32_t random = 5;
+
+	(void)state;
+	for (unsigned i = 0; i < 600; i++) {
+		uint32_t type = kinds[i % COUNT(kinds)].type,
+			 read = kinds[i % COUNT(kinds)].readable,
+			 written = kinds[i % COUNT(kinds)].writable, sector = i % 100;
+		uint64_t from = DATA + next_random(&random) % 50, to = 2 * DATA - i;
+		struct virtio_blk_outhdr header = {.type = type, .sector = sector};
+		struct part parts[40], *end = parts;
+		uint8_t status = NOTHING;
+
+		for (unsigned j = 0; j < sizeof(sent); j++)
+			sent[j] = (uint8_t)next_random(&random);
+		if (type == VIRTIO_BLK_T_WRITE_ZEROES)
+			memcpy(sent, ranges, sizeof(ranges));
+		driver_put(&driver, from, &header, sizeof(header));
+		driver_put(&driver, from + sizeof(header), sent, read);
+		driver_put(&driver, to + written, &status, 1);
+		end = cut(end, 1 + i % 19, from, 16 + read, false, &random);
+		end = cut(end, 1 + i % 13, to, written + 1, true, &random);
+		finish(driver_add(&driver, 0, parts, (unsigned)(end - parts)));
+		driver_get(&driver, to + written, &status, 1);
+		assert_each(status == VIRTIO_BLK_S_OK, "status of request", i);
+		driver_get(&driver, to, found, written);
+		switch (type) {
+		case VIRTIO_BLK_T_IN:
+			assert_memory_equal(found, content + sector * SECTOR, written);
+			break;
+		case VIRTIO_BLK_T_GET_ID:
+			assert_memory_equal(found, "serial-of-20-letters", 20);
+			break;
+		case VIRTIO_BLK_T_OUT:
+			memcpy(content + sector * SECTOR, sent, read);
+			break;
+		case VIRTIO_BLK_T_WRITE_ZEROES:
+			for (unsigned j = 0; j < COUNT(ranges); j++)
+				memset(content + ranges[j].sector * SECTOR, 0,
+				       ranges[j].num_sectors * SECTOR);
+			break;
+		}
+		if (read)
+			assert_file(disk.fd, content, DISK_SIZE);
+	}
+}
+
+/* A header of sixteen descriptors, and a status that is one with the data. */
+static void the_smallest_pieces(void **state)
+{
+	struct part parts[17];
+	uint8_t found[SECTOR + 1];
+
+	(void)state;
+	put_header(VIRTIO_BLK_T_IN, 11);
+	for (unsigned i = 0; i < 16; i++)
+		parts[i] = (struct part){HEADER + i, 1, false};
+	parts[16] = (struct part){DATA, SECTOR + 1, true};
+	finish(driver_add(&driver, 0, parts, 17));
+	driver_get(&driver, DATA, found, sizeof(found));
+	assert_memory_equal(found, content + 11 * SECTOR, SECTOR);
+	assert_int_equal(found[SECTOR], VIRTIO_BLK_S_OK);
+}
+
+static void requests_of_no_sectors(void **state)
+{
+	(void)state;
+	assert_int_equal(read_sectors(SECTORS, 0), VIRTIO_BLK_S_OK);
+	assert_int_equal(last_used_length, 1);
+	assert_int_equal(write_sectors(SECTORS, 0), VIRTIO_BLK_S_OK);
+	assert_int_equal(request(VIRTIO_BLK_T_GET_ID, 0, 0, true), VIRTIO_BLK_S_OK);
+	assert_int_equal(last_used_length, 1);
+	assert_int_equal(read_sectors(SECTORS + 1, 0), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(write_sectors(1ull << 55, 0), VIRTIO_BLK_S_IOERR);
+	assert_file(disk.fd, content, DISK_SIZE);
+}
+
+/* What fails fills nothing but its status. */
+static void errors_have_one_byte(void **state)
+{
+	(void)state;
+	assert_int_equal(read_sectors(SECTORS, SECTOR), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(last_used_length, 1);
+	assert_int_equal(request(99, 0, SECTOR, true), VIRTIO_BLK_S_UNSUPP);
+	assert_int_equal(last_used_length, 1);
+	assert_int_equal(write_sectors(SECTORS, SECTOR), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(last_used_length, 1);
+}
+
+static unsigned long long counted(enum virtio_stat which)
+{
+	return atomic_load(&blk.virtio.stat[which]);
+}
+
+static void each_request_is_counted_once(void **state)
+{
+	(void)state;
+	assert_int_equal(take_event(blk.virtio.queue[0].kick_fd),
+			 1); /* the start wakes the worker */
+	read_sectors(0, 4 * SECTOR);
+	write_sectors(0, 2 * SECTOR);
+	request(VIRTIO_BLK_T_FLUSH, 0, 0, false);
+	request(VIRTIO_BLK_T_GET_ID, 0, 20, true);
+	range(VIRTIO_BLK_T_DISCARD, 0, 8, 0);
+	range(VIRTIO_BLK_T_WRITE_ZEROES, 0, 8, 0);
+	assert_int_equal(counted(STAT_ERRORS), 0);
+	read_sectors(SECTORS, SECTOR);
+	write_sectors(SECTORS, SECTOR);
+	request(99, 0, 0, false);
+	assert_int_equal(counted(STAT_IN), 1);
+	assert_int_equal(counted(STAT_IN_BYTES), 4 * SECTOR);
+	assert_int_equal(counted(STAT_OUT), 1);
+	assert_int_equal(counted(STAT_OUT_BYTES), 2 * SECTOR);
+	assert_int_equal(counted(STAT_OTHER), 4);
+	assert_int_equal(counted(STAT_ERRORS), 3);
+	driver_write(&driver, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+	driver_write(&driver, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+	virtio_await(&blk.virtio, blk.virtio.queue[0].kick_fd);
+	assert_int_equal(counted(STAT_KICKS), 2);
+}
+
+/* --- interrupts --- */
+
+static void add_read(unsigned index, uint64_t data, uint64_t sector)
+{
+	struct virtio_blk_outhdr header = {.type = VIRTIO_BLK_T_IN, .sector = sector};
+
+	driver_put(&driver, data - 16, &header, sizeof(header));
+	DRIVER_ADD(&driver, index, {data - 16, 16, false}, {data, SECTOR, true},
+		   {data + SECTOR, 1, true});
+}
+
+/* §2.7.7: one interrupt, at the used element that the driver named. */
+static void interrupts_where_they_are_wanted(void **state)
+{
+	(void)state;
+	driver_set_used_event(&driver, 0, 6);
+	for (unsigned i = 0; i < 10; i++)
+		add_read(0, DATA + i * 1024, i);
+	take_event(blk.virtio.irq_fd);
+	virtio_blk_serve(&blk, 0);
+	assert_int_equal(take_event(blk.virtio.irq_fd), 1);
+	assert_int_equal(counted(STAT_INTERRUPTS), 1);
+	assert_int_equal(counted(STAT_SUPPRESSED), 9);
+	assert_int_equal(driver_read(&driver, VIRTIO_MMIO_INTERRUPT_STATUS), 1);
+	assert_int_equal(driver_avail_event(&driver, 0), 10); /* and a kick for the next */
+	go(1, ~VIRTIO_FEATURE(VIRTIO_RING_F_EVENT_IDX));
+	for (unsigned i = 0; i < 10; i++)
+		add_read(0, DATA + i * 1024, i);
+	virtio_blk_serve(&blk, 0);
+	assert_int_equal(take_event(blk.virtio.irq_fd), 10);
+	driver_put16(&driver, driver.queue[0].avail, VRING_AVAIL_F_NO_INTERRUPT);
+	add_read(0, DATA, 0);
+	virtio_blk_serve(&blk, 0);
+	assert_int_equal(take_event(blk.virtio.irq_fd), 0);
+	assert_int_equal(counted(STAT_SUPPRESSED), 1);
+}
+
+/* --- more than one queue --- */
+
+static void queues_do_not_meet(void **state)
+{
+	uint8_t found[SECTOR + 1];
+	struct used used;
+
+	(void)state;
+	go(2, ALL_FEATURES);
+	for (unsigned i = 0; i < 600; i++) {
+		unsigned index = i / 3 % 2;
+
+		add_read(index, DATA + index * 0x1000, i % SECTORS);
+		virtio_blk_serve(&blk, !index);
+		assert_false(driver_take_used(&driver, index, &used));
+		virtio_blk_serve(&blk, index);
+		assert_true(driver_take_used(&driver, index, &used));
+		driver_get(&driver, DATA + index * 0x1000, found, sizeof(found));
+		assert_memory_equal(found, content + i % SECTORS * SECTOR, SECTOR);
+		assert_int_equal(found[SECTOR], VIRTIO_BLK_S_OK);
+	}
+	assert_int_equal(counted(STAT_IN), 600);
 }
 
 /* --- ranges --- */
@@ -538,6 +755,93 @@ static void a_file_that_may_not_be_written(void **state)
 	assert_one_warning("write");
 }
 
+/* Nothing of the host's is there any more; then it is again. */
+static void a_descriptor_that_is_bad(void **state)
+{
+	int file = disk.fd;
+
+	(void)state;
+	disk.fd = -1;
+	capture_begin(&capture, STDERR_FILENO);
+	uint8_t status[] = {read_sectors(0, SECTOR), write_sectors(0, SECTOR),
+			    request(VIRTIO_BLK_T_FLUSH, 0, 0, false),
+			    range(VIRTIO_BLK_T_DISCARD, 0, 8, 0),
+			    range(VIRTIO_BLK_T_WRITE_ZEROES, 0, 8, 0)};
+	assert_one_warning(strerror(EBADF));
+	disk.fd = file;
+	for (unsigned i = 0; i < COUNT(status); i++)
+		assert_each(status[i] == VIRTIO_BLK_S_IOERR, "request", i);
+	assert_int_equal(counted(STAT_ERRORS), COUNT(status));
+	assert_int_equal(driver_read(&driver, VIRTIO_MMIO_STATUS), 15);
+	assert_int_equal(read_sectors(0, SECTOR), VIRTIO_BLK_S_OK);
+	assert_int_equal(write_sectors(0, SECTOR), VIRTIO_BLK_S_OK);
+	assert_file(disk.fd, content, DISK_SIZE);
+}
+
+static void a_disk_that_is_full(void **state)
+{
+	(void)state;
+	assert_int_equal(ftruncate(disk.fd, 10 * SECTOR), 0);
+	assert_int_equal(fcntl(disk.fd, F_ADD_SEALS, F_SEAL_GROW), 0);
+	capture_begin(&capture, STDERR_FILENO);
+	uint8_t status[] = {write_sectors(10, SECTOR), write_sectors(20, SECTOR),
+			    write_sectors(8, 2 * SECTOR)};
+	assert_one_warning("write");
+	assert_int_equal(status[0], VIRTIO_BLK_S_IOERR);
+	assert_int_equal(status[1], VIRTIO_BLK_S_IOERR);
+	assert_int_equal(status[2], VIRTIO_BLK_S_OK);
+}
+
+/* §2.1.2: a broken ring stops the device, is said once, and forgotten by a reset. */
+static void a_broken_ring(void **state)
+{
+	uint16_t beyond = 300;
+
+	(void)state;
+	go(2, ALL_FEATURES);
+	capture_begin(&capture, STDERR_FILENO);
+	for (unsigned i = 0; i < 3; i++) {
+		take_event(blk.virtio.irq_fd);
+		driver_offer(&driver, 0, beyond);
+		virtio_blk_serve(&blk, 0);
+		add_read(1, DATA, 0);
+		virtio_blk_serve(&blk, 1);
+		if (driver_get16(&driver, driver.queue[1].used + 2) != 0 ||
+		    take_event(blk.virtio.irq_fd) != 1 ||
+		    driver_read(&driver, VIRTIO_MMIO_INTERRUPT_STATUS) != 2 ||
+		    driver_read(&driver, VIRTIO_MMIO_STATUS) != (15 | VIRTIO_CONFIG_S_NEEDS_RESET))
+			break;
+		driver_negotiate(&driver, driver_offered(&driver));
+		for (unsigned queue = 0; queue < 2; queue++)
+			driver_set_up_queue(&driver, queue, 256, RINGS + queue * DRIVER_RINGS);
+		driver_go(&driver);
+	}
+	capture_end(&capture);
+	assert_int_equal(counted(STAT_ERRORS), 3);
+	assert_int_equal(capture.writes, 1);
+	assert_says(capture.text, "the guest broke queue 0 of the disk");
+	assert_int_equal(read_sectors(0, SECTOR), VIRTIO_BLK_S_OK);
+}
+
+/* §2.1.2, §3.1.1: a ring that is ready is not served before DRIVER_OK, the second time neither. */
+static void nothing_before_driver_ok(void **state)
+{
+	struct used used;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(driver_negotiate(&driver, driver_offered(&driver)));
+		assert_true(driver_set_up_queue(&driver, 0, 256, RINGS));
+		add_read(0, DATA, 0);
+		virtio_blk_serve(&blk, 0);
+		assert_false(driver_take_used(&driver, 0, &used));
+		assert_int_equal(counted(STAT_IN), i);
+		driver_go(&driver);
+		virtio_blk_serve(&blk, 0);
+		assert_true(driver_take_used(&driver, 0, &used));
+	}
+}
+
 /* fdatasync fails on an eventfd: whoever asks for it is told. */
 static void a_flush_that_fails(void **state)
 {
@@ -553,7 +857,7 @@ static void a_flush_that_fails(void **state)
 	disk.fd = file;
 }
 
-static bool syncs;
+static bool syncs, sync_fails;
 
 /* Stands before the C library's. */
 int fdatasync(int fd)
@@ -562,6 +866,10 @@ int fdatasync(int fd)
 	if (fd != disk.fd || fd < 0)
 		return (int)syscall(SYS_fdatasync, fd);
 	syncs = true;
+	if (sync_fails) {
+		errno = EIO;
+		return -1;
+	}
 	return (int)syscall(SYS_fdatasync, fd);
 }
 
@@ -581,6 +889,15 @@ static void without_flush_writes_go_through(void **state)
 	syncs = false;
 	assert_int_equal(range(VIRTIO_BLK_T_WRITE_ZEROES, 0, 1, 0), VIRTIO_BLK_S_OK);
 	assert_true(syncs);
+	/* … and learns that what it wrote is not safe. */
+	sync_fails = true;
+	capture_begin(&capture, STDERR_FILENO);
+	uint8_t status[] = {write_sectors(0, SECTOR), range(VIRTIO_BLK_T_WRITE_ZEROES, 0, 1, 0),
+			    range(VIRTIO_BLK_T_DISCARD, 0, 8, 0)};
+	sync_fails = false;
+	assert_one_warning("flush");
+	for (unsigned i = 0; i < COUNT(status); i++)
+		assert_each(status[i] == VIRTIO_BLK_S_IOERR, "request", i);
 	/* Where nothing is kept, nothing is flushed: the filter would not allow it. */
 	syncs = false;
 	disk.read_only = true;
@@ -729,11 +1046,20 @@ static void look_at(const struct iovec *iov, int count)
 }
 
 /* These stand before the C library's. */
+static atomic_bool slow;      /* reads take their time */
+static atomic_bool in_flight; /* there is one */
+
 ssize_t preadv(int fd, const struct iovec *iov, int count, off_t position)
 {
+	ssize_t done;
+
 	if (disk.direct)
 		look_at(iov, count);
-	return syscall(SYS_preadv, fd, iov, count, position, 0);
+	atomic_store(&in_flight, true);
+	done = syscall(SYS_preadv, fd, iov, count, position, 0);
+	if (atomic_load(&slow))
+		usleep(3000);
+	return done;
 }
 
 ssize_t pwritev(int fd, const struct iovec *iov, int count, off_t position)
@@ -776,8 +1102,22 @@ static void direct_io_with_memory_that_is_not_aligned(void **state)
 
 /* --- threads --- */
 
+static _Thread_local bool is_worker;
+static atomic_bool quit;
+
+/* Stands before the C library's: a worker's only way out. */
+ssize_t read(int fd, void *buffer, size_t size)
+{
+	ssize_t done = syscall(SYS_read, fd, buffer, size);
+
+	if (is_worker && atomic_load(&quit))
+		pthread_exit(NULL);
+	return done;
+}
+
 static void *work(void *argument)
 {
+	is_worker = true;
 	virtio_blk_work(&blk, (unsigned)(uintptr_t)argument);
 }
 
@@ -789,18 +1129,142 @@ static void block_on(unsigned index)
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 }
 
-/* The last test: its workers never return. */
+static pthread_t workers[2];
+
+static void start_workers(unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		block_on(i);
+		assert_int_equal(pthread_create(&workers[i], NULL, work, (void *)(uintptr_t)i), 0);
+	}
+}
+
+static void stop_workers(unsigned count)
+{
+	atomic_store(&quit, true);
+	for (unsigned i = 0; i < count; i++) {
+		virtio_kick(&blk.virtio, i);
+		pthread_join(workers[i], NULL);
+	}
+	atomic_store(&quit, false);
+}
+
+/* §2.1.2: when the status reads 0, nobody is in the guest's memory any more. */
+static void a_reset_waits_for_the_request_in_flight(void **state)
+{
+	static uint8_t before[MIB], after[MIB];
+
+	(void)state;
+	start_workers(1);
+	for (unsigned i = 0; i < 5; i++) {
+		if (i) {
+			assert_true(driver_negotiate(&driver, driver_offered(&driver)));
+			assert_true(driver_set_up_queue(&driver, 0, 256, RINGS));
+			driver_go(&driver);
+		}
+		for (unsigned j = 0; j < 4; j++)
+			add_read(0, DATA + j * 1024, 1 + j);
+		atomic_store(&in_flight, false);
+		atomic_store(&slow, true);
+		driver_write(&driver, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+		while (!atomic_load(&in_flight))
+			;
+		driver_write(&driver, VIRTIO_MMIO_STATUS, 0);
+		assert_int_equal(driver_read(&driver, VIRTIO_MMIO_STATUS), 0);
+		atomic_store(&in_flight, false);
+		assert_true(ram_read(&ram, GPA(0), before, MIB));
+		usleep(4000);
+		assert_true(ram_read(&ram, GPA(0), after, MIB));
+		assert_memory_equal(before, after, MIB);
+		assert_false(atomic_load(&in_flight));
+		atomic_store(&slow, false);
+	}
+	stop_workers(1);
+}
+
+static void *serve_one(void *argument)
+{
+	virtio_blk_serve(&blk, (unsigned)(uintptr_t)argument);
+	return NULL;
+}
+
+/* Two queues write, zero and forget the halves of the same clusters at once: who brings a cluster up must not
+ * undo what the other has written. */
+static void two_queues_in_one_cluster(void **state)
+{
+	pthread_t thread[2];
+	uint8_t found[SECTOR];
+
+	(void)state;
+	disk.discard = true;
+	make_ephemeral(DISK_SIZE);
+	for (unsigned i = 0; i < 40; i++) {
+		memset(dirty, 0, sizeof(dirty));
+		go(2, ALL_FEATURES);
+		for (unsigned index = 0; index < 2; index++) {
+			uint64_t place = DATA + index * 0x10000;
+
+			memset(found, (int)(1 + index + 2 * i), SECTOR);
+			driver_put(&driver, place, found, SECTOR);
+			for (unsigned j = 0; j < 64; j++) {
+				struct virtio_blk_outhdr header = {.type = VIRTIO_BLK_T_OUT,
+								   .sector = 2 * j + index};
+				uint64_t at = place + 0x1000 + j * 16;
+
+				driver_put(&driver, at, &header, sizeof(header));
+				DRIVER_ADD(&driver, index, {at, 16, false}, {place, SECTOR, false},
+					   {place + 0x2000, 1, true});
+			}
+		}
+		for (unsigned index = 0; index < 2; index++)
+			pthread_create(&thread[index], NULL, serve_one, (void *)(uintptr_t)index);
+		for (unsigned index = 0; index < 2; index++)
+			pthread_join(thread[index], NULL);
+		driver.queue[0].used_index = 64;
+		for (uint64_t j = 0; j < SECTORS; j++) {
+			assert_int_equal(read_sectors(j, SECTOR), VIRTIO_BLK_S_OK);
+			driver_get(&driver, DATA, found, SECTOR);
+			assert_each(found[0] == (uint8_t)(1 + j % 2 + 2 * i), "lost sector", j);
+			assert_each(found[511] == found[0], "torn sector", j);
+		}
+	}
+	assert_file(disk.fd, content, DISK_SIZE);
+}
+
+/* They share the bounce buffer, one after the other. */
+static void two_queues_with_direct_io(void **state)
+{
+	pthread_t thread[2];
+	uint8_t found[SECTOR];
+
+	(void)state;
+	disk.direct = SECTOR;
+	disk.bounce = bounce;
+	misaligned = false;
+	go(2, ALL_FEATURES);
+	for (uint64_t i = 0; i < 8; i++)
+		for (unsigned index = 0; index < 2; index++)
+			add_read(index, DATA + 1 + i * 1024 + index * 0x10000, 2 * i + index);
+	atomic_store(&slow, true);
+	for (unsigned index = 0; index < 2; index++)
+		pthread_create(&thread[index], NULL, serve_one, (void *)(uintptr_t)index);
+	for (unsigned index = 0; index < 2; index++)
+		pthread_join(thread[index], NULL);
+	atomic_store(&slow, false);
+	for (uint64_t i = 0; i < 16; i++) {
+		driver_get(&driver, DATA + 1 + i / 2 * 1024 + i % 2 * 0x10000, found, SECTOR);
+		assert_each(memcmp(found, content + i * SECTOR, SECTOR) == 0, "sector", i);
+	}
+	assert_false(misaligned);
+}
+
 static void workers_serve_two_queues(void **state)
 {
-	pthread_t thread;
 
 	(void)state;
 	go(2, ALL_FEATURES);
 	put_header(VIRTIO_BLK_T_IN, 0);
-	for (unsigned i = 0; i < 2; i++) {
-		block_on(i);
-		assert_int_equal(pthread_create(&thread, NULL, work, (void *)(uintptr_t)i), 0);
-	}
+	start_workers(2);
 	for (unsigned i = 0; i < 500; i++) {
 		struct used used = {0};
 
@@ -816,6 +1280,7 @@ static void workers_serve_two_queues(void **state)
 	}
 	driver_write(&driver, VIRTIO_MMIO_STATUS, 0); /* waits until they are out of the rings */
 	assert_int_equal(atomic_load(&blk.virtio.stat[STAT_IN]), 1000);
+	stop_workers(2);
 }
 
 static atomic_bool stop;
@@ -831,6 +1296,7 @@ __attribute__((no_sanitize("thread"))) static void *scribble(void *argument)
 		base[RINGS + next_random(&random) % 256] = (uint8_t)next_random(&random);
 		base[HEADER + next_random(&random) % 16] = (uint8_t)(next_random(&random) & 0xf);
 		base[RINGS + 0x1000 + 2] = (uint8_t)next_random(&random);
+		base[DATA + next_random(&random) % 16] = (uint8_t)(next_random(&random) & 0x7f);
 	}
 	return NULL;
 }
@@ -888,8 +1354,13 @@ static void what_it_may_do(void **state)
 	list_rules();
 	assert_true(is_allowed(SYS_preadv, disk.fd) && is_allowed(SYS_pwritev, disk.fd));
 	assert_true(is_allowed(SYS_fdatasync, disk.fd) && is_allowed(SYS_fallocate, disk.fd));
+	assert_true(is_allowed(SYS_read, blk.virtio.queue[0].kick_fd) &&
+		    is_allowed(SYS_write, blk.virtio.queue[0].kick_fd) &&
+		    is_allowed(SYS_write, blk.virtio.irq_fd) && is_allowed(SYS_futex, ANY_FD));
+	assert_int_equal(allowed.count, 8);
 	disk.read_only = true;
 	list_rules();
+	assert_int_equal(allowed.count, 5);
 	assert_true(is_allowed(SYS_preadv, disk.fd));
 	assert_false(is_allowed(SYS_pwritev, disk.fd) || is_allowed(SYS_fdatasync, disk.fd) ||
 		     is_allowed(SYS_fallocate, disk.fd));
@@ -900,6 +1371,7 @@ static void what_it_may_do(void **state)
 	assert_false(is_allowed(SYS_pwritev, disk.fd) || is_allowed(SYS_fallocate, disk.fd));
 	assert_true(is_allowed(SYS_pwritev, disk.scratch_fd) &&
 		    is_allowed(SYS_fallocate, disk.scratch_fd));
+	assert_int_equal(allowed.count, 8);
 }
 
 int main(void)
@@ -919,6 +1391,13 @@ int main(void)
 		TEST(short_headers_are_errors),
 		TEST(unknown_types_are_unsupported),
 		TEST(the_serial_number),
+		TEST(any_framing_is_the_same_request),
+		TEST(the_smallest_pieces),
+		TEST(requests_of_no_sectors),
+		TEST(errors_have_one_byte),
+		TEST(each_request_is_counted_once),
+		TEST(interrupts_where_they_are_wanted),
+		TEST(queues_do_not_meet),
 		TEST(zeroes_are_zeroes),
 		TEST(ranges_of_nothing_are_fine),
 		TEST(the_first_bad_range_is_the_answer),
@@ -927,6 +1406,10 @@ int main(void)
 		TEST(flags_of_ranges),
 		TEST(a_file_that_shrinks),
 		TEST(a_file_that_may_not_be_written),
+		TEST(a_descriptor_that_is_bad),
+		TEST(a_disk_that_is_full),
+		TEST(a_broken_ring),
+		TEST(nothing_before_driver_ok),
 		TEST(a_flush_that_fails),
 		TEST(without_flush_writes_go_through),
 		TEST(an_ephemeral_disk_leaves_its_base_alone),
@@ -939,6 +1422,9 @@ int main(void)
 		TEST(a_driver_that_changes_everything_all_the_time),
 		TEST(what_it_may_do),
 		TEST(workers_serve_two_queues),
+		TEST(a_reset_waits_for_the_request_in_flight),
+		TEST(two_queues_in_one_cluster),
+		TEST(two_queues_with_direct_io),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

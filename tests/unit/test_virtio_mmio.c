@@ -340,13 +340,27 @@ static void queue_registers_are_deaf_once_ready(void **state)
 		driver_write64(&driver, VIRTIO_MMIO_QUEUE_DESC_LOW, UINT64_MAX);
 		driver_write64(&driver, VIRTIO_MMIO_QUEUE_AVAIL_LOW, UINT64_MAX);
 		driver_write64(&driver, VIRTIO_MMIO_QUEUE_USED_LOW, UINT64_MAX);
-		driver_write(&driver, VIRTIO_MMIO_QUEUE_READY, 0);
 		driver_write(&driver, VIRTIO_MMIO_QUEUE_READY, 1);
 		assert_memory_equal(&before, &virtio.queue[0].ring, sizeof(before));
 	}
+	driver_write(&driver, VIRTIO_MMIO_QUEUE_READY, 0);
+	assert_memory_equal(&before, &virtio.queue[0].ring, sizeof(before));
 	/* And no queue is added to a running device. */
 	assert_false(driver_place_queue(&driver, 1, 8, RINGS, RINGS + 0x1000, RINGS + 0x2000));
 	assert_int_equal(virtio.queue[1].ring.size, 0);
+}
+
+/* A driver whose probe fails takes its queues back, and looks whether it has (Linux: vm_del_vq). */
+static void a_queue_can_be_taken_back_before_driver_ok(void **state)
+{
+	(void)state;
+	assert_true(driver_negotiate(&driver, VERSION_1));
+	assert_true(driver_set_up_queue(&driver, 0, 8, RINGS));
+	driver_write(&driver, VIRTIO_MMIO_QUEUE_READY, 0);
+	assert_int_equal(driver_read(&driver, VIRTIO_MMIO_QUEUE_READY), 0);
+	driver_write(&driver, VIRTIO_MMIO_QUEUE_SEL, UINT32_MAX);
+	driver_write(&driver, VIRTIO_MMIO_QUEUE_READY, 0);
+	assert_true(driver_set_up_queue(&driver, 0, 16, RINGS));
 }
 
 static void queues_are_set_up_after_features_ok_only(void **state)
@@ -516,6 +530,7 @@ int main(void)
 		TEST(a_reset_forgets_everything),
 		TEST(bad_queues_do_not_become_ready),
 		TEST(queue_registers_are_deaf_once_ready),
+		TEST(a_queue_can_be_taken_back_before_driver_ok),
 		TEST(queues_are_set_up_after_features_ok_only),
 		TEST(interrupts_are_acknowledged_bit_by_bit),
 		TEST(unwanted_interrupts_are_not_sent),
