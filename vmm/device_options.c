@@ -129,7 +129,7 @@ static const char *set_tap(void *options, char *value)
 	net->tap = value;
 	if (strlen(value) >= IFNAMSIZ || strpbrk(value, "/%: \t\n\v\f\r") || !strcmp(value, ".") ||
 	    !strcmp(value, ".."))
-		return "is no name of an interface (at most 15 characters, no blank, slash, colon or %)";
+		return "is no name of an interface (at most 15 characters, no blank, colon, slash or %)";
 	return NULL;
 }
 
