@@ -15,7 +15,7 @@ packages_of() {
 	build) echo gcc libc6-dev make binutils musl-tools linux-libc-dev dpkg-dev gperf ;;
 	kernel) echo gcc libc6-dev make binutils linux-source-6.12 flex bison bc libelf-dev lz4 cpio xz-utils busybox-static ;;
 	lab) echo qemu-system-x86 busybox-static bash-static bats cpio xz-utils gcc libc6-dev make binutils dpkg-dev ;;
-	check) echo libcmocka-dev bats clang libclang-rt-dev clang-format shellcheck mandoc cppcheck strace bsdutils \
+	check) echo libcmocka-dev python3 bats clang libclang-rt-dev clang-format shellcheck mandoc cppcheck strace bsdutils \
 		util-linux e2fsprogs device-tree-compiler iproute2 nftables procps ;;
 	*) fail "unknown group $1 (build, kernel, lab, check)" ;;
 	esac

@@ -89,6 +89,9 @@ fuzz() {
 
 on_host() { bats --tap "$@"; }
 
+# On a network of its own.
+alone() { if [ "$(id -u)" = 0 ]; then unshare -n "$@"; else unshare -rn "$@"; fi; }
+
 in_lab() {
 	"$here/lab/lab.sh" -a "$arch" -t 900 -f "$files/mayfly:/t/mayfly" -f "$files/vmlinux:/t/vmlinux" \
 		-f "$files/bzImage:/t/bzImage" -f "$files/initramfs.cpio:/t/initramfs.cpio" \
@@ -121,7 +124,7 @@ host)
 	echo "Linux guests: on this machine's KVM"
 	suite "Linux guests" on_host "$here/e2e/linux.bats"
 	suite "disks" on_host "$here/e2e/disk.bats"
-	suite "network" unshare -rn bats --tap "$here/e2e/net.bats"
+	suite "network" alone bats --tap "$here/e2e/net.bats"
 	;;
 lab)
 	[ ! -w /dev/kvm ] || suite "Linux on this KVM" on_host "$here/e2e/pvm.bats"

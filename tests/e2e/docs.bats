@@ -40,7 +40,7 @@ root=$BATS_TEST_DIRNAME/../..
 @test "the five lines for the host's network work as they are written" {
 	sed -n '/^```sh$/,/^```$/p' "$root/docs/network.md" | grep -v '^```' >"$BATS_TEST_TMPDIR/lines"
 	is 5 "$(wc -l <"$BATS_TEST_TMPDIR/lines")"
-	run unshare -rn sh -e -c '. "$1"; ip -o link show master mayfly0; cat /proc/sys/net/ipv4/ip_forward; nft list ruleset' sh "$BATS_TEST_TMPDIR/lines"
+	run netns sh -e -c '. "$1"; ip -o link show master mayfly0; cat /proc/sys/net/ipv4/ip_forward; nft list ruleset' sh "$BATS_TEST_TMPDIR/lines"
 	is 0 "$status"
 	has "$output" "tap0: "
 	has "$output" "masquerade"

@@ -67,6 +67,11 @@ start() {
 	pid=$!
 }
 
+# netns COMMAND...: alone on a network where it may do what it wants.
+netns() {
+	if [ "$(id -u)" = 0 ]; then unshare -n "$@"; else unshare -rn "$@"; fi
+}
+
 # until_true COMMAND...: waits up to 20 seconds for it.
 until_true() {
 	local i

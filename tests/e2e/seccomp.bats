@@ -41,7 +41,7 @@ trace() {
 
 @test "a NIC adds its own" {
 	cd "$BATS_TEST_TMPDIR"
-	unshare -rn strace -f -qq -o trace "$mayfly" run -k "$bare" -n tap=t0,queues=2 -a "test=netevil" -- x </dev/null >/dev/null 2>&1 || true
+	netns strace -f -qq -o trace "$mayfly" run -k "$bare" -n tap=t0,queues=2 -a "test=netevil" -- x </dev/null >/dev/null 2>&1 || true
 	calls=$(sed -n '/ seccomp(SECCOMP_SET_MODE_FILTER.* = 0$/,$p' trace | tail -n +2 | sed -n 's/^[0-9]* *\([a-z0-9_]*\)(.*/\1/p' | sort -u)
 	has "$calls" writev
 	for call in $calls; do has " $allowed readv writev " " $call "; done

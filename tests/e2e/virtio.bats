@@ -280,9 +280,9 @@ ticks() { cut -d ' ' -f 14,15 "/proc/$pid/stat" | tr ' ' + | { read -r sum && ec
 
 # alone FUNCTION: in a namespace of its own; its output and exit code.
 alone() {
-	unshare -rn true 2>/dev/null || skip "user namespaces are forbidden here"
+	netns true 2>/dev/null || skip "user namespaces are forbidden here"
 	export mayfly bare
-	run --separate-stderr unshare -rn bash -euc "$(declare -f talk_to "$1"); $1"
+	run --separate-stderr netns bash -euc "$(declare -f talk_to "$1"); $1"
 }
 
 # talk_to TEST: it runs, and listens.

@@ -382,6 +382,7 @@ static void nothing_is_moved_without_bytes(void **state)
 	assert_int_equal(host.calls, 0);
 	make_ephemeral(SIZE);
 	assert_true(read_at(SECTOR, found, 0));
+	assert_true(write_at(SECTOR, found, 0));
 	assert_true(disk_zero(&disk, SECTOR, 0, true));
 	assert_true(disk_discard(&disk, SECTOR, 0));
 	assert_int_equal(dirty[0], 0);

@@ -282,7 +282,7 @@ static int disks_and_nics(void)
 	int inherited[3];
 	unsigned kick = 0;
 
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0 || (inherited[0] = attach("second")) < 0)
+	if (!enter_own_network() || (inherited[0] = attach("second")) < 0)
 		return CHILD_REFUSED;
 	inherited[1] = attach("third");
 	inherited[2] = attach("third");

@@ -769,9 +769,10 @@ static void direct_where_it_can_be_had(void **state)
 	int direct = fd < 0 ? -1 : open(name_of(fd), O_RDONLY | O_DIRECT);
 
 	(void)state;
+	/* Not every file system has it; the lab's disks have. */
 	if (direct < 0) {
-		print_message("skipped: no O_TMPFILE or no O_DIRECT here\n");
-		skip();
+		assert_true(fd < 0 || errno == EINVAL);
+		return;
 	}
 	close(direct);
 	for (unsigned flags = 0; flags < 3; flags++) {
@@ -904,7 +905,8 @@ static void ephemeral_holes(void **state)
 
 /* --- block devices --- */
 
-/* A block device over a new file of SIZE bytes, which goes when the descriptor is closed; or skips the test. */
+/* A block device over a new file of SIZE bytes, which goes when the descriptor is closed; -1 if this user may not make
+ * one. */
 static int make_device(char name[32], off_t size, uint32_t block)
 {
 	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
@@ -921,12 +923,21 @@ static int make_device(char name[32], off_t size, uint32_t block)
 	int fd = number < 0 ? -1 : open(name, O_RDWR | O_CLOEXEC);
 	int made = fd < 0 ? -1 : (int)syscall(SYS_ioctl, fd, LOOP_CONFIGURE, &config);
 	close(file);
-	if (made < 0) {
+	if (made < 0 && fd >= 0)
 		close(fd);
-		print_message("skipped: this user may not make a block device (loop)\n");
-		skip();
-	}
-	return fd;
+	return made < 0 ? -1 : fd;
+}
+
+static bool devices_can_be_made(void)
+{
+	char name[32];
+
+	set_up(NULL);
+	int fd = make_device(name, 1 << 20, 512);
+	if (fd >= 0)
+		close(fd);
+	tear_down(NULL);
+	return fd >= 0;
 }
 
 static void a_block_device(void **state)
@@ -1040,11 +1051,17 @@ int main(void)
 		STORAGE_TEST(holes_are_probed),
 		STORAGE_TEST(a_file_system_without_holes),
 		STORAGE_TEST(ephemeral_holes),
+	};
+	/* Loop devices need rights that a user has seldom. tests/e2e/disk.bats has one in the lab in any case. */
+	const struct CMUnitTest device_tests[] = {
 		STORAGE_TEST(a_block_device),
 		STORAGE_TEST(a_block_device_with_holes),
 		STORAGE_TEST(a_block_device_for_direct),
 		STORAGE_TEST(a_block_device_in_use),
 	};
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	if (devices_can_be_made())
+		failed += cmocka_run_group_tests(device_tests, NULL, NULL);
+	return failed;
 }

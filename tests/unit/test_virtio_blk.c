@@ -69,6 +69,7 @@ static int set_up(void **state)
 	struct problem problem;
 
 	(void)state;
+	alarm(60); /* nothing here may hang */
 	if (!ram_reserve(&ram, MIB, 3 * GIB, 4 * GIB, &problem))
 		return -1;
 	for (unsigned i = 0; i < DISK_SIZE; i++)
@@ -91,6 +92,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
+	alarm(0);
 	close(disk.fd);
 	if (disk.scratch_fd >= 0)
 		close(disk.scratch_fd);
@@ -698,6 +700,20 @@ static void several_ranges_in_one_request(void **state)
 	for (uint32_t length = 1; length < 16; length++)
 		assert_int_equal(request(VIRTIO_BLK_T_DISCARD, 0, length, false),
 				 VIRTIO_BLK_S_IOERR);
+}
+
+/* Nobody needs to touch the whole of a large disk in one request, in which a reset must wait. */
+static void no_more_sectors_than_announced(void **state)
+{
+	(void)state;
+	disk.size = 8 * GIB; /* most of it a hole */
+	assert_int_equal(ftruncate(disk.fd, (off_t)disk.size), 0);
+	go(1, ALL_FEATURES);
+	uint32_t discard = config(36, 4), zeroes = config(48, 4);
+	assert_int_equal(range(VIRTIO_BLK_T_DISCARD, 0, discard, 0), VIRTIO_BLK_S_OK);
+	assert_int_equal(range(VIRTIO_BLK_T_DISCARD, 0, discard + 1, 0), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(range(VIRTIO_BLK_T_WRITE_ZEROES, 0, zeroes, 1), VIRTIO_BLK_S_OK);
+	assert_int_equal(range(VIRTIO_BLK_T_WRITE_ZEROES, 0, zeroes + 1, 1), VIRTIO_BLK_S_IOERR);
 }
 
 static void flags_of_ranges(void **state)
@@ -1403,6 +1419,7 @@ int main(void)
 		TEST(the_first_bad_range_is_the_answer),
 		TEST(discarded_sectors_are_holes),
 		TEST(several_ranges_in_one_request),
+		TEST(no_more_sectors_than_announced),
 		TEST(flags_of_ranges),
 		TEST(a_file_that_shrinks),
 		TEST(a_file_that_may_not_be_written),

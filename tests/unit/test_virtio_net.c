@@ -2037,7 +2037,7 @@ static const char *open_tap(void)
 	struct ifreq detach = {.ifr_flags = IFF_DETACH_QUEUE};
 	int queue[2];
 
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
+	if (!enter_own_network())
 		return "no network namespace of our own";
 	inet = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (inet < 0)

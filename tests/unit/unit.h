@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -24,12 +25,12 @@
 #define PAGE 4096u
 
 /* Fails with WHAT and NUMBER, for checks in a loop. */
-#define assert_each(condition, what, number)                                             \
-	do {                                                                             \
-		if (!(condition)) {                                                      \
+#define assert_each(condition, what, number)                                            \
+	do {                                                                            \
+		if (!(condition)) {                                                     \
 			print_error("%s: %#llx\n", what, (unsigned long long)(number)); \
-			_fail(__FILE__, __LINE__);                                       \
-		}                                                                        \
+			_fail(__FILE__, __LINE__);                                      \
+		}                                                                       \
 	} while (0)
 
 #define assert_says(text, words) unit_says(text, words, __FILE__, __LINE__)
@@ -64,6 +65,12 @@ static inline uint32_t next_random(uint32_t *state)
 	*state ^= *state >> 17;
 	*state ^= *state << 5;
 	return *state;
+}
+
+/* From now on this process is alone on a network, and may do there what it wants. */
+static inline bool enter_own_network(void)
+{
+	return unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
 }
 
 /* Non-blocking, as the contracts want them. */
