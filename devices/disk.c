@@ -92,13 +92,12 @@ static bool copy_up(struct disk *disk, uint64_t position)
 	uint64_t cluster = position / DISK_CLUSTER;
 	uint64_t start = cluster * DISK_CLUSTER;
 	uint64_t length = disk->size - start < sizeof(data) ? disk->size - start : sizeof(data);
-	struct iovec iov = {data, length};
 
 	if (position == start || position >= disk->size || is_dirty(disk, cluster))
 		return true;
-	if (disk_io_once(disk->fd, DISK_READ, &iov, 1, start) != (ssize_t)length)
+	if (!disk_io_all(disk->fd, DISK_READ, data, length, start))
 		return disk_io_complain(disk, "read");
-	if (disk_io_once(disk->scratch_fd, DISK_WRITE, &iov, 1, start) != (ssize_t)length)
+	if (!disk_io_all(disk->scratch_fd, DISK_WRITE, data, length, start))
 		return disk_io_complain(disk, "write the scratch file of");
 	set_dirty(disk, cluster, cluster + 1, true);
 	return true;

@@ -21,6 +21,24 @@ ssize_t disk_io_once(int fd, enum disk_direction direction, const struct iovec *
 				       : preadv(fd, iov, (int)count, (off_t)position);
 }
 
+bool disk_io_all(int fd, enum disk_direction direction, uint8_t *data, uint64_t length,
+		 uint64_t position)
+{
+	for (uint64_t moved = 0; moved < length;) {
+		struct iovec iov = {data + moved, length - moved};
+		ssize_t done = disk_io_once(fd, direction, &iov, 1, position + moved);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done == 0)
+			errno = ENODATA;
+		if (done <= 0)
+			return false;
+		moved += (uint64_t)done;
+	}
+	return true;
+}
+
 static bool is_aligned(const struct iovec *iov, unsigned count, uint32_t alignment)
 {
 	uintptr_t all = 0;

@@ -15,6 +15,10 @@ bool disk_io_complain(struct disk *disk, const char *what);
 ssize_t disk_io_once(int fd, enum disk_direction direction, const struct iovec *iov, unsigned count,
 		     uint64_t position);
 
+/* Moves LENGTH bytes between FD at POSITION and our own memory, all of them. False: errno says why. */
+bool disk_io_all(int fd, enum disk_direction direction, uint8_t *data, uint64_t length,
+		 uint64_t position);
+
 /* Moves LENGTH bytes between FD at POSITION and the chain's bytes at OFFSET, however few the kernel takes at
  * a time. False after a complaint. */
 bool disk_io_move(struct disk *disk, int fd, enum disk_direction direction, uint64_t position,

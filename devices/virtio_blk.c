@@ -90,11 +90,20 @@ static bool is_on_disk(const struct virtio_blk *blk, uint64_t sector, uint64_t b
 	       sector <= capacity - bytes / DISK_SECTOR;
 }
 
+/* A driver may ask for less than a block (§5.2.4), but direct I/O has no smaller pieces. */
+static bool is_possible(const struct virtio_blk *blk, uint64_t sector, uint64_t bytes)
+{
+	uint32_t sectors = blk->disk->block / DISK_SECTOR;
+
+	return is_on_disk(blk, sector, bytes) &&
+	       (!blk->disk->direct || (sector % sectors == 0 && bytes % blk->disk->block == 0));
+}
+
 static struct outcome read_data(struct virtio_blk *blk, uint64_t sector, const struct chain *chain)
 {
 	uint32_t bytes = chain->write_size - 1; /* the last one is the status */
 
-	if (!is_on_disk(blk, sector, bytes) ||
+	if (!is_possible(blk, sector, bytes) ||
 	    !disk_read(blk->disk, sector * DISK_SECTOR, chain, 0, bytes))
 		return failed;
 	virtio_count(&blk->virtio, STAT_IN, 1);
@@ -113,7 +122,7 @@ static struct outcome write_data(struct virtio_blk *blk, uint64_t sector, const 
 	uint32_t header = sizeof(struct virtio_blk_outhdr);
 	uint32_t bytes = chain->read_size - header;
 
-	if (!is_on_disk(blk, sector, bytes) ||
+	if (!is_possible(blk, sector, bytes) ||
 	    !disk_write(blk->disk, sector * DISK_SECTOR, chain, header, bytes))
 		return failed;
 	virtio_count(&blk->virtio, STAT_OUT, 1);

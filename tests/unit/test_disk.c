@@ -1022,6 +1022,55 @@ static void what_it_may_do(void **state)
 	assert_rules(read_only, COUNT(read_only));
 }
 
+static void copy_up_says_why(void **state)
+{
+	(void)state;
+	make_ephemeral(SIZE);
+	assert_int_equal(ftruncate(file, 10 * SECTOR), 0);
+	begin_warnings();
+	errno = EAGAIN; /* whatever was before */
+	assert_false(write_at(9 * SECTOR, found, SECTOR));
+	end_warnings();
+	assert_says(capture.text, strerror(ENODATA));
+}
+
+static void copy_up_is_interrupted(void **state)
+{
+	(void)state;
+	make_ephemeral(SIZE);
+	host.interrupt = 2;
+	host.calls = 1;
+	assert_true(write_at(9 * SECTOR, found, SECTOR));
+}
+
+static void copy_up_gets_little(void **state)
+{
+	(void)state;
+	make_ephemeral(SIZE);
+	host.most = 1000;
+	assert_true(write_at(9 * SECTOR, found, SECTOR));
+}
+
+static void full_scratch_says_why(void **state)
+{
+	struct rlimit old, limit;
+
+	(void)state;
+	make_ephemeral(SIZE);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	limit = old;
+	limit.rlim_cur = CLUSTER + SECTOR;
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	begin_warnings();
+	errno = EAGAIN;
+	bool fine = write_at(10 * SECTOR, found, SECTOR);
+	end_warnings();
+	setrlimit(RLIMIT_FSIZE, &old);
+	assert_false(fine);
+	assert_says(capture.text, strerror(EFBIG));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -1050,6 +1099,10 @@ int main(void)
 		TEST(many_direct_operations),
 		TEST(only_what_is_not_aligned_takes_the_long_way),
 		TEST(direct_for_real),
+		TEST(copy_up_says_why),
+		TEST(copy_up_is_interrupted),
+		TEST(copy_up_gets_little),
+		TEST(full_scratch_says_why),
 		TEST(what_it_may_do),
 	};
 
