@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 
 #include "sysfilter_stub.h"
-#include "unit.h"
+#include "child.h"
 
 /* Not in the set of code that every test links. */
 #include "gate.c"
@@ -179,20 +179,6 @@ static int without_threads(void)
 		return 2;
 	gate_await(&gate); /* it is not waited for */
 	return 0;
-}
-
-static void in_child(int (*checks)(void))
-{
-	int status = -1;
-	pid_t child = fork();
-
-	if (child == 0) {
-		alarm(30);
-		_exit(checks());
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static void who_is_parked_stays(void **state)

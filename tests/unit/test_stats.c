@@ -20,7 +20,7 @@
 #include "event.h"
 #include "fdplan.h"
 #include "sysfilter_stub.h"
-#include "unit.h"
+#include "child.h"
 
 #define MAYFLY_VERSION "1.2.3"
 
@@ -197,8 +197,6 @@ static void a_failure_is_passed_on(void **state)
 	assert_mends(problem.text, "/nonexistent");
 }
 
-enum { CHILD_PASSED, CHILD_FAILED, CHILD_REFUSED };
-
 #define CHECK(condition)                                                              \
 	do {                                                                          \
 		if (!(condition)) {                                                   \
@@ -207,24 +205,6 @@ enum { CHILD_PASSED, CHILD_FAILED, CHILD_REFUSED };
 			return CHILD_FAILED;                                          \
 		}                                                                     \
 	} while (0)
-
-static void in_child(int (*checks)(void))
-{
-	int status = -1;
-	pid_t child = fork();
-
-	if (child == 0) {
-		alarm(30);
-		_exit(checks());
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == CHILD_REFUSED) {
-		print_message("skipped: no right to unshare(2), or no /dev/net/tun\n");
-		skip();
-	}
-	assert_int_equal(WEXITSTATUS(status), CHILD_PASSED);
-}
 
 /* Their workers never end. */
 static int work_begins(void)

@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 
 #include "fdplan.h"
-#include "unit.h"
+#include "child.h"
 
 enum { READ_ONLY = 1, EPHEMERAL = 2, DIRECT = 4, NOBODY = 65534 };
 
@@ -138,8 +138,6 @@ static int tear_down(void **state)
 
 /* --- children: for what changes a process for good --- */
 
-enum { CHILD_PASSED, CHILD_FAILED, CHILD_REFUSED };
-
 #define CHECK(condition)                                                                           \
 	do {                                                                                       \
 		if (!(condition)) {                                                                \
@@ -148,25 +146,6 @@ enum { CHILD_PASSED, CHILD_FAILED, CHILD_REFUSED };
 			return CHILD_FAILED;                                                       \
 		}                                                                                  \
 	} while (0)
-
-/* Runs CHECKS in a child; skips the test if the system refuses what they need. */
-static void in_child(int (*checks)(void))
-{
-	int status = -1;
-	pid_t child = fork();
-
-	if (child == 0) {
-		alarm(20);
-		_exit(checks());
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == CHILD_REFUSED) {
-		print_message("skipped: no right to do what this test needs\n");
-		skip();
-	}
-	assert_int_equal(WEXITSTATUS(status), CHILD_PASSED);
-}
 
 /* From now on NR fails with ERROR where argument ARGUMENT has all bits of MASK. */
 static bool refuse(int nr, unsigned argument, uint32_t mask, unsigned error)

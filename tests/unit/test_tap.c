@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 
 #include "fdplan.h"
-#include "unit.h"
+#include "child.h"
 
 enum {
 	TAP = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR,
@@ -30,8 +30,6 @@ static struct virtio_net net;
 static char name[TAP_NAME_SIZE];
 
 /* --- children --- */
-
-enum { CHILD_PASSED, CHILD_FAILED };
 
 #define CHECK(condition)                                                                    \
 	do {                                                                                \
