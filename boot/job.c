@@ -48,12 +48,7 @@ static void to_hex(char *out, const uint8_t *bytes, size_t count)
 static void put_job(struct text *text, const struct job *job)
 {
 	char hex[2 * sizeof(job->seed) + 1];
-	uint8_t window[8];
 
-	for (unsigned i = 0; i < sizeof(window); i++)
-		window[i] = (uint8_t)(job->window >> (56 - 8 * i));
-	to_hex(hex, window, sizeof(window));
-	put_string(text, JOB_WINDOW, hex);
 	to_hex(hex, job->seed, sizeof(job->seed));
 	put_string(text, JOB_SEED, hex);
 	for (unsigned i = 0; i < JOB_IPS; i++) {

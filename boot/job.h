@@ -14,7 +14,6 @@
 
 /* The job file is a row of NUL-terminated strings, the first character of each says what it is. */
 enum job_tag {
-	JOB_WINDOW = 'w',   /* the channel window's physical address, hexadecimal */
 	JOB_SEED = 's',     /* random bytes, hexadecimal */
 	JOB_ARGUMENT = 'a', /* one of argv, in order */
 	JOB_ADDRESS = 'i',  /* of eth0: ADDRESS/PREFIX, IPv4 or IPv6 */
@@ -31,7 +30,6 @@ struct job_ip {
 
 struct job {
 	struct bytes init;      /* the ELF file of init */
-	uint64_t window;        /* see devices/channel_wire.h */
 	uint8_t seed[32];       /* for the guest's random number generator */
 	char *const *arguments; /* NULL-terminated */
 	struct job_ip ip[JOB_IPS];

@@ -2,15 +2,55 @@
 
 #include <string.h>
 
-bool channel_init(struct channel *channel, const struct ram *ram, gpa_t window)
+#include "bytes.h"
+
+void channel_init(struct channel *channel, const struct ram *ram)
 {
 	memset(channel, 0, sizeof(*channel));
 	channel->ram = ram;
-	channel->window = window;
-	uint8_t last;
-	return ram_read(ram, GPA(window.v + 2 * CHANNEL_WINDOW_HALF - 1), &last, 1) &&
-	       ram_write(ram, window, CHANNEL_WINDOW_MARK, sizeof(CHANNEL_WINDOW_MARK));
 }
+
+/* --- the window: pages in any order, each of which was seen to be memory --- */
+
+static size_t piece(size_t offset, size_t size)
+{
+	return size - offset < CHANNEL_PAGE ? size - offset : CHANNEL_PAGE;
+}
+
+static bool read_window(const struct channel *channel, uint8_t *data, size_t size)
+{
+	const gpa_t *page = channel->page + CHANNEL_HALF_PAGES;
+
+	for (size_t offset = 0; offset < size; offset += CHANNEL_PAGE)
+		if (!ram_read(channel->ram, *page++, data + offset, piece(offset, size)))
+			return false;
+	return true;
+}
+
+static bool write_window(const struct channel *channel, const uint8_t *data, size_t size)
+{
+	const gpa_t *page = channel->page;
+
+	for (size_t offset = 0; offset < size; offset += CHANNEL_PAGE)
+		if (!ram_write(channel->ram, *page++, data + offset, piece(offset, size)))
+			return false;
+	return true;
+}
+
+static bool take_window(struct channel *channel, const uint8_t *addresses, struct problem *problem)
+{
+	for (unsigned i = 0; i < CHANNEL_PAGES; i++) {
+		uint64_t address = get_le64(addresses + 8 * i);
+
+		if (address % CHANNEL_PAGE || !ram_holds(channel->ram, GPA(address), CHANNEL_PAGE))
+			return problem_set(problem, "the channel's window lies outside its memory");
+		channel->page[i] = GPA(address);
+	}
+	channel->windowed = true;
+	return true;
+}
+
+/* --- frames --- */
 
 /* The queue has room for one of each: STDIN is queued only when it is empty, TAKEN while out_busy,
  * STDIN_END and the two CLOSED once. The trap guards that argument. */
@@ -57,14 +97,12 @@ static void output_taken(struct channel *channel)
 static bool begin_output(struct channel *channel, enum channel_frame stream, const uint8_t *payload,
 			 size_t size, struct problem *problem)
 {
-	gpa_t half = GPA(channel->window.v + CHANNEL_WINDOW_HALF);
-
 	if (channel->out_busy)
 		return problem_set(problem, "output before the last was taken");
 	if (payload)
 		memcpy(channel->out, payload, size);
-	else if (!ram_read(channel->ram, half, channel->out, size))
-		return problem_set(problem, "the channel's window lies outside guest memory");
+	else if (!channel->windowed || !read_window(channel, channel->out, size))
+		return problem_set(problem, "output in a window that is not there");
 	channel->out_busy = true;
 	channel->out_stream = stream;
 	channel->out_size = size;
@@ -76,11 +114,12 @@ static bool begin_output(struct channel *channel, enum channel_frame stream, con
 static bool begin(struct channel *channel, const uint8_t *payload, size_t size,
 		  struct problem *problem)
 {
-	if (size != 2 || payload[0] != CHANNEL_VERSION || channel->ready)
+	if (size == 0 || payload[0] != CHANNEL_VERSION || channel->ready)
 		return problem_set(problem, "its init is not of this mayfly's version");
+	if (size != 1 && size != CHANNEL_READY_WINDOWED)
+		return problem_set(problem, "a damaged greeting");
 	channel->ready = true;
-	channel->windowed = payload[1];
-	return true;
+	return size == 1 || take_window(channel, payload + 1, problem);
 }
 
 static bool end(struct channel *channel, const uint8_t *payload, size_t size,
@@ -170,7 +209,7 @@ void channel_input(struct channel *channel, const uint8_t *data, size_t size)
 	channel->in_busy = true;
 	if (!channel->windowed)
 		queue_frame(channel, CHANNEL_STDIN, data, size, size);
-	else if (ram_write(channel->ram, channel->window, data, size))
+	else if (write_window(channel, data, size))
 		queue_frame(channel, CHANNEL_STDIN | CHANNEL_IN_WINDOW, NULL, size, 0);
 }
 

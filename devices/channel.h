@@ -14,7 +14,7 @@
 
 struct channel {
 	const struct ram *ram;
-	gpa_t window;
+	gpa_t page[CHANNEL_PAGES]; /* the window */
 
 	uint8_t frame[CHANNEL_HEADER + CHANNEL_INLINE_MAX]; /* being received */
 	size_t frame_size;
@@ -28,7 +28,7 @@ struct channel {
 	size_t queue_size, queue_done;
 	size_t taken_end; /* where in the queue TAKEN ends; 0: it is not there */
 
-	bool ready, windowed; /* the guest said READY; it can see the window */
+	bool ready, windowed; /* the guest said READY; it has a window */
 	bool in_busy;         /* the guest has not said TAKEN yet */
 	bool in_ended;        /* STDIN_END was queued */
 	bool told_closed[2];  /* CLOSED was queued for STDOUT, STDERR */
@@ -37,8 +37,7 @@ struct channel {
 	uint8_t exit_kind, exit_value;
 };
 
-/* WINDOW lies inside guest memory and is 2 × CHANNEL_WINDOW_HALF bytes long; false if it does not. */
-bool channel_init(struct channel *channel, const struct ram *ram, gpa_t window);
+void channel_init(struct channel *channel, const struct ram *ram);
 
 /* Takes in what the guest sent. False with PROBLEM set if the guest broke the protocol; the channel is
  * of no use after that. */

@@ -2,9 +2,9 @@
  * sides.
  *
  * A frame is a type, a 16-bit little-endian length and that many bytes of payload. A UART costs
- * two exits a byte, so the payload of a data frame may lie in the window instead: memory that
- * both sides can see, the first half written by the host, the second by the guest. Such a frame
- * has CHANNEL_IN_WINDOW set in its type and nothing after its header.
+ * two exits a byte, so the payload of a data frame may lie in the window instead: pages of its own
+ * memory that the guest names in READY, the first half written by the host, the second by the guest.
+ * Such a frame has CHANNEL_IN_WINDOW set in its type and nothing after its header.
  *
  * A data frame (STDIN, STDOUT, STDERR) is answered by TAKEN when its data has arrived where it
  * belongs; until then its sender sends no other. So nobody needs a buffer for more than one, and
@@ -13,8 +13,8 @@
 #define MAYFLY_CHANNEL_WIRE_H
 
 enum channel_frame {
-	CHANNEL_READY = 1,     /* guest: payload is version, 1 if it can see the window */
-	CHANNEL_STDIN = 2,     /* host: data */
+	CHANNEL_READY = 1, /* guest: payload is the version, then the window's pages or nothing */
+	CHANNEL_STDIN = 2, /* host: data */
 	CHANNEL_STDIN_END = 3, /* host: no more data */
 	CHANNEL_STDOUT = 4,    /* guest: data */
 	CHANNEL_STDERR = 5,    /* guest: data */
@@ -32,17 +32,18 @@ enum channel_exit {
 	CHANNEL_NET_FAILED = 4,   /* value: errno of setting up eth0 */
 };
 
-/* What the host writes at the window's start before the guest runs, so that init can tell that it
- * sees the window and not some other memory. */
-#define CHANNEL_WINDOW_MARK "mayfly window"
-
 enum {
-	CHANNEL_VERSION = 1,
+	CHANNEL_VERSION = 2,
 	CHANNEL_SIGNAL_MAX = 64,
 	CHANNEL_HEADER = 3,
 	CHANNEL_INLINE_MAX = 1024, /* fits a tty's input buffer with room to spare */
-	CHANNEL_CHUNK_MAX = 32768, /* payload in the window */
-	CHANNEL_WINDOW_HALF = 65536,
+	CHANNEL_CHUNK_MAX = 32768, /* payload in the window: one half of it */
+	/* The window's pages, anywhere in guest memory, whatever the guest's own page size is. READY
+	 * has their physical addresses, 64-bit little-endian: the host's half, then the guest's. */
+	CHANNEL_PAGE = 4096,
+	CHANNEL_HALF_PAGES = CHANNEL_CHUNK_MAX / CHANNEL_PAGE,
+	CHANNEL_PAGES = 2 * CHANNEL_HALF_PAGES,
+	CHANNEL_READY_WINDOWED = 1 + 8 * CHANNEL_PAGES, /* bytes of payload, with a window */
 };
 
 #endif

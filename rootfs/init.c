@@ -161,7 +161,7 @@ static void feed_workload(void)
 static void forward(int *fd, unsigned type)
 {
 	uint8_t small[CHANNEL_INLINE_MAX];
-	uint8_t *data = window ? window + CHANNEL_WINDOW_HALF : small;
+	uint8_t *data = window ? window + CHANNEL_CHUNK_MAX : small;
 	ssize_t count = read(*fd, data, window ? CHANNEL_CHUNK_MAX : sizeof(small));
 
 	if (count < 0 && (errno == EINTR || errno == EAGAIN))
@@ -296,18 +296,17 @@ static bool has_word(char **words, const char *word)
 
 int main(int argc, char **argv)
 {
-	uint8_t hello[2] = {CHANNEL_VERSION, 0};
+	uint8_t ready[CHANNEL_READY_WINDOWED] = {CHANNEL_VERSION};
 	int signals = watch_children();
 
 	(void)argc;
 	job_file_read(&job);
 	system_set_up(job.seed);
 	channel = link_open();
-	/* For tests: data in frames, as in a guest whose kernel has no /dev/mem. */
+	/* For tests: data in frames, as in a guest whose kernel does not tell where pages are. */
 	if (!has_word(argv, "mayfly_inline"))
-		window = link_map_window(job.window);
-	hello[1] = window != NULL;
-	link_send(channel, CHANNEL_READY, hello, sizeof(hello));
+		window = link_make_window(ready);
+	link_send(channel, CHANNEL_READY, ready, window ? sizeof(ready) : 1);
 	set_up_network();
 	start_workload();
 	run(signals);

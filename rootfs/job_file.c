@@ -23,9 +23,6 @@ static void take_ip_field(struct job_file *job, char *field)
 static void take_field(struct job_file *job, char *field, size_t *count)
 {
 	switch (field[0]) {
-	case JOB_WINDOW:
-		job->window = strtoull(field + 1, NULL, 16);
-		break;
 	case JOB_SEED:
 		job->seed = field + 1;
 		break;

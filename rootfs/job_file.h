@@ -8,7 +8,6 @@
 #include "job.h"
 
 struct job_file {
-	uint64_t window;  /* physical address of the channel's window */
 	const char *seed; /* hexadecimal, or NULL */
 	char **arguments; /* NULL-terminated */
 	unsigned ips;     /* addresses of eth0 */

@@ -2,17 +2,26 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "system.h"
 
 #define CHANNEL_DEVICE "/dev/ttyS1"
 #define CHANNEL_DEVICE_NUMBER makedev(4, 65)
+
+enum { WINDOW_SIZE = 2 * CHANNEL_CHUNK_MAX };
+
+/* Documentation/admin-guide/mm/pagemap.rst */
+#define PAGEMAP_PRESENT (1ull << 63)
+#define PAGEMAP_FRAME ((1ull << 55) - 1)
 
 static void send_all(int channel, const uint8_t *data, size_t size)
 {
@@ -58,21 +67,51 @@ int link_open(void)
 	return channel;
 }
 
-/* /dev/mem lets us map the window even where it is strict, as no RAM is there. The host's mark tells
- * whether it is what we think. */
-uint8_t *link_map_window(uint64_t address)
+/* Where the memory at ADDRESS is. Fails without CONFIG_PROC_PAGE_MONITOR. */
+static bool find_page(int pagemap, const uint8_t *address, uint64_t *physical)
 {
-	int memory = open("/dev/mem", O_RDWR | O_CLOEXEC);
+	uint64_t virtual = (uintptr_t)address, size = (uint64_t)getpagesize(), entry;
 
-	if (memory < 0)
+	if (pread(pagemap, &entry, sizeof(entry), (off_t)(virtual / size * sizeof(entry))) !=
+		    sizeof(entry) ||
+	    !(entry & PAGEMAP_PRESENT) || !(entry & PAGEMAP_FRAME))
+		return false;
+	*physical = (entry & PAGEMAP_FRAME) * size + virtual % size;
+	return true;
+}
+
+static bool find_pages(const uint8_t *window, uint8_t *out)
+{
+	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t physical = 0;
+	bool found = pagemap >= 0;
+
+	for (unsigned i = 0; found && i < CHANNEL_PAGES; i++) {
+		found = find_page(pagemap, window + i * CHANNEL_PAGE, &physical);
+		put_le64(out + 8 * i, physical);
+	}
+	if (pagemap >= 0)
+		close(pagemap);
+	return found;
+}
+
+/* A pipe that nobody reads holds on to the pages in it, so that the kernel neither moves nor drops them. */
+static bool pin(uint8_t *window)
+{
+	struct iovec pages = {window, WINDOW_SIZE};
+	int ends[2];
+
+	return pipe2(ends, O_CLOEXEC) == 0 &&
+	       vmsplice(ends[1], &pages, 1, SPLICE_F_NONBLOCK) == WINDOW_SIZE;
+}
+
+/* Shared: a private page would be copied when the workload is forked. */
+uint8_t *link_make_window(uint8_t ready[CHANNEL_READY_WINDOWED])
+{
+	uint8_t *window = mmap(NULL, WINDOW_SIZE, PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (window == MAP_FAILED || !pin(window) || !find_pages(window, ready + 1))
 		return NULL;
-	uint8_t *mapped = mmap(NULL, 2 * CHANNEL_WINDOW_HALF, PROT_READ | PROT_WRITE, MAP_SHARED,
-			       memory, (off_t)address);
-	close(memory);
-	if (mapped == MAP_FAILED)
-		return NULL;
-	if (memcmp(mapped, CHANNEL_WINDOW_MARK, sizeof(CHANNEL_WINDOW_MARK)) == 0)
-		return mapped;
-	munmap(mapped, 2 * CHANNEL_WINDOW_HALF);
-	return NULL;
+	return window;
 }

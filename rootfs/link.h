@@ -10,8 +10,9 @@
 /* Opens the UART, raw. Does not return if that fails. */
 int link_open(void);
 
-/* Maps the window at physical ADDRESS; NULL if this kernel does not let us, or if something else is there. */
-uint8_t *link_map_window(uint64_t address);
+/* Makes the window, of 2 × CHANNEL_CHUNK_MAX bytes, and puts its pages into READY, behind the version; NULL if
+ * this kernel does not tell where they are. */
+uint8_t *link_make_window(uint8_t ready[CHANNEL_READY_WINDOWED]);
 
 /* Sends a frame; PAYLOAD NULL: its SIZE bytes are in the window. */
 void link_send(int channel, unsigned type, const uint8_t *payload, size_t size);

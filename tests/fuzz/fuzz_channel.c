@@ -4,7 +4,7 @@
 #include "../unit/decoder.h"
 #include "channel.h"
 
-enum { WINDOW = 0x1000, RAM_SIZE = WINDOW + 2 * CHANNEL_WINDOW_HALF };
+enum { WINDOW = 0x1000, RAM_SIZE = WINDOW + CHANNEL_PAGES * CHANNEL_PAGE };
 
 static struct channel channel;
 static uint8_t filler[CHANNEL_CHUNK_MAX];
@@ -23,10 +23,10 @@ static const struct ram *fuzz_ram(void)
 	struct problem problem;
 
 	if (!ram.range[0].size) {
-		REQUIRE(ram_reserve(&ram, RAM_SIZE, 0xc0000000, 0x100000000, &problem));
+		REQUIRE(ram_reserve(&ram, RAM_SIZE, 0, 0xc0000000, 0x100000000, &problem));
 		for (size_t i = 0; i < sizeof(filler); i++)
 			filler[i] = (uint8_t)(i * 13 + 1);
-		REQUIRE(ram_write(&ram, GPA(WINDOW + CHANNEL_WINDOW_HALF), filler, sizeof(filler)));
+		REQUIRE(ram_write(&ram, GPA(WINDOW + CHANNEL_CHUNK_MAX), filler, sizeof(filler)));
 	}
 	return &ram;
 }
@@ -38,6 +38,19 @@ static bool receive(struct session *session, const uint8_t *bytes, size_t size)
 	REQUIRE(memchr(session->problem.text, '\0', sizeof(session->problem.text)));
 	REQUIRE(session->problem.text[0]);
 	return false;
+}
+
+/* READY with a window, which is not always memory. */
+static bool guest_is_ready(struct session *session, unsigned where)
+{
+	uint8_t frame[CHANNEL_HEADER + CHANNEL_READY_WINDOWED] = {
+		CHANNEL_READY, CHANNEL_READY_WINDOWED, 0, CHANNEL_VERSION};
+
+	for (unsigned i = 0; i < CHANNEL_PAGES; i++)
+		put_le64(frame + CHANNEL_HEADER + 1 + 8 * i, WINDOW + i * CHANNEL_PAGE);
+	if (where >= 0xe0)
+		put_le64(frame + CHANNEL_HEADER + 1 + 8 * (where & 15), (uint64_t)take16(&session->input) << 8);
+	return receive(session, frame, sizeof(frame));
 }
 
 /* A frame whose length is right, a header of any, or raw bytes. */
@@ -60,7 +73,9 @@ static bool guest_speaks(struct session *session)
 			bytes[size] = take8(&session->input);
 		return receive(session, bytes, size);
 	}
-	if (type == CHANNEL_READY || type == CHANNEL_EXIT)
+	if (type == CHANNEL_READY)
+		return guest_is_ready(session, take8(&session->input));
+	if (type == CHANNEL_EXIT)
 		carried = size = 2;
 	else if (type == CHANNEL_TAKEN)
 		size = 0;
@@ -82,9 +97,12 @@ static bool guest_speaks(struct session *session)
 static bool is_ready(struct session *session)
 {
 	uint8_t what = take8(&session->input);
-	const uint8_t frame[] = {CHANNEL_READY, 2, 0, CHANNEL_VERSION, what & 1};
+	static const uint8_t without_window[] = {CHANNEL_READY, 1, 0, CHANNEL_VERSION};
 
-	return what >= 0xf0 || receive(session, frame, sizeof(frame));
+	if (what >= 0xf0)
+		return true;
+	return what & 1 ? guest_is_ready(session, what)
+			: receive(session, without_window, sizeof(without_window));
 }
 
 /* What the workload wrote, as both frames and window are filled; SIZE bytes of it are written. */
@@ -176,7 +194,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct session session = {.input = {data, size}};
 	bool sound;
 
-	REQUIRE(channel_init(&channel, fuzz_ram(), GPA(WINDOW)));
+	channel_init(&channel, fuzz_ram());
 	sound = is_ready(&session);
 	while (sound && session.input.size) {
 		unsigned what = take8(&session.input) % 8;

@@ -77,7 +77,7 @@ static uint8_t receive(void)
 void ready(void)
 {
 	out8(COM2 + 4, 0x03); /* DTR, RTS: we listen */
-	frame(1, "\1\0", 2);
+	frame(1, "\2", 1);
 }
 
 /* DATA has room for the largest frame. Returns its type. */

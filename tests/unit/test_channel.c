@@ -1,11 +1,12 @@
 /* The host's side of the channel, against honest guests, broken guests and hostile ones. */
 #include "channel.h"
 
+#include "bytes.h"
 #include "decoder.h"
 #include "unit.h"
 
-#define WINDOW 0xa0000u
-#define GUEST_HALF (WINDOW + CHANNEL_WINDOW_HALF)
+/* The window's pages, in no order. */
+#define PAGE_AT(i) (0x80000ull + (7 * (i) % 19) * PAGE)
 
 static struct ram ram;
 static struct channel channel;
@@ -14,7 +15,7 @@ static struct problem problem;
 static int reserve(void **state)
 {
 	(void)state;
-	return ram_reserve(&ram, MIB, 3 * GIB, 4 * GIB, &problem) ? 0 : -1;
+	return ram_reserve(&ram, MIB, 0, 3 * GIB, 4 * GIB, &problem) ? 0 : -1;
 }
 
 static int release(void **state)
@@ -28,7 +29,8 @@ static int set_up(void **state)
 {
 	(void)state;
 	problem.text[0] = '\0';
-	return channel_init(&channel, &ram, GPA(WINDOW)) ? 0 : -1;
+	channel_init(&channel, &ram);
+	return 0;
 }
 
 /* --- what the guest does --- */
@@ -55,11 +57,32 @@ static bool guest_sends_header(unsigned type, size_t size)
 	return receive(header, sizeof(header));
 }
 
-static bool guest_is_ready(uint8_t windowed)
+static void make_ready(uint8_t payload[CHANNEL_READY_WINDOWED])
 {
-	const uint8_t payload[] = {CHANNEL_VERSION, windowed};
+	payload[0] = CHANNEL_VERSION;
+	for (unsigned i = 0; i < CHANNEL_PAGES; i++)
+		put_le64(payload + 1 + 8 * i, PAGE_AT(i));
+}
 
-	return guest_sends(CHANNEL_READY, payload, 2);
+static bool guest_is_ready(bool windowed)
+{
+	uint8_t payload[CHANNEL_READY_WINDOWED];
+
+	make_ready(payload);
+	return guest_sends(CHANNEL_READY, payload, windowed ? sizeof(payload) : 1);
+}
+
+/* Copies between DATA and the window, from page FIRST on. */
+static void write_pages(unsigned first, const uint8_t *data, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		assert_true(ram_write(&ram, GPA(PAGE_AT(first + i / PAGE) + i % PAGE), data + i, 1));
+}
+
+static void read_pages(unsigned first, uint8_t *data, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		assert_true(ram_read(&ram, GPA(PAGE_AT(first + i / PAGE) + i % PAGE), data + i, 1));
 }
 
 /* --- what the host does --- */
@@ -105,38 +128,52 @@ static const uint8_t taken[] = {CHANNEL_TAKEN, 0, 0};
 
 /* --- start --- */
 
-static void the_window_is_marked(void **state)
+static void nothing_moves_before_ready(void **state)
 {
-	char mark[sizeof(CHANNEL_WINDOW_MARK)];
-
 	(void)state;
-	assert_true(ram_read(&ram, GPA(WINDOW), mark, sizeof(mark)));
-	assert_string_equal(mark, "mayfly window");
 	assert_pending(NULL, 0);
 	assert_output(NULL, 0, CHANNEL_STDOUT);
 	assert_int_equal(channel_input_room(&channel), 0);
 }
 
+/* Every page of it, and all of each page. */
 static void the_window_lies_inside_memory(void **state)
 {
-	const uint64_t size = 2 * CHANNEL_WINDOW_HALF;
+	static const uint64_t outside[] = {MIB,       MIB - PAGE / 2,    3 * GIB,
+					   4 * GIB,   UINT64_MAX,        UINT64_MAX - PAGE + 1,
+					   PAGE_AT(0) + 1, PAGE_AT(0) + 8};
 
 	(void)state;
-	assert_true(channel_init(&channel, &ram, GPA(MIB - size)));
-	assert_false(channel_init(&channel, &ram, GPA(MIB)));
-	assert_false(channel_init(&channel, &ram, GPA(3 * GIB)));
-	assert_false(channel_init(&channel, &ram, GPA(UINT64_MAX)));
+	for (unsigned i = 0; i < CHANNEL_PAGES; i++)
+		for (unsigned j = 0; j < COUNT(outside); j++) {
+			uint8_t payload[CHANNEL_READY_WINDOWED];
+
+			set_up(state);
+			make_ready(payload);
+			put_le64(payload + 1 + 8 * i, outside[j]);
+			assert_each(!guest_sends(CHANNEL_READY, payload, sizeof(payload)),
+				    "page at", outside[j]);
+			assert_says(problem.text, "window");
+		}
+	set_up(state);
+	for (unsigned i = 0; i < CHANNEL_PAGES; i++) { /* a page twice harms the guest alone */
+		uint8_t payload[CHANNEL_READY_WINDOWED];
+
+		make_ready(payload);
+		put_le64(payload + 1 + 8 * i, MIB - PAGE);
+		set_up(state);
+		assert_true(guest_sends(CHANNEL_READY, payload, sizeof(payload)));
+	}
 }
 
-/* "false if it does not": the whole of it, not only the mark at its start. */
-static void all_of_the_window_lies_inside_memory(void **state)
+static void data_in_a_window_that_is_not_there(void **state)
 {
-	const uint64_t size = 2 * CHANNEL_WINDOW_HALF;
-
 	(void)state;
-	assert_false(channel_init(&channel, &ram, GPA(MIB - size + 1)));
-	assert_false(channel_init(&channel, &ram, GPA(MIB - CHANNEL_WINDOW_HALF)));
-	assert_false(channel_init(&channel, &ram, GPA(MIB - 64)));
+	assert_true(guest_is_ready(0));
+	assert_false(guest_sends_header(CHANNEL_STDOUT | CHANNEL_IN_WINDOW, 1));
+	assert_says(problem.text, "window");
+	set_up(state);
+	assert_false(guest_sends_header(CHANNEL_STDOUT | CHANNEL_IN_WINDOW, 1));
 }
 
 static void ready_opens_the_input(void **state)
@@ -151,20 +188,21 @@ static void ready_opens_the_input(void **state)
 
 static void ready_is_checked(void **state)
 {
-	static const uint8_t payload[] = {CHANNEL_VERSION, 1, 0};
-	static const uint8_t other_version[] = {CHANNEL_VERSION + 1, 1};
+	static uint8_t payload[CHANNEL_READY_WINDOWED + 1];
+	static const uint8_t other_version[] = {CHANNEL_VERSION + 1};
 
 	(void)state;
-	for (size_t size = 0; size <= 3; size++) {
-		if (size == 2)
+	make_ready(payload);
+	for (size_t size = 0; size <= sizeof(payload); size++) {
+		if (size == 1 || size == CHANNEL_READY_WINDOWED)
 			continue;
 		set_up(state);
 		assert_each(!guest_sends(CHANNEL_READY, payload, size), "READY of size", size);
-		assert_says(problem.text, "version");
+		assert_says(problem.text, size ? "greeting" : "version");
 		assert_int_equal(channel_input_room(&channel), 0);
 	}
 	set_up(state);
-	assert_false(guest_sends(CHANNEL_READY, other_version, 2));
+	assert_false(guest_sends(CHANNEL_READY, other_version, 1));
 	set_up(state);
 	assert_true(guest_is_ready(1));
 	assert_false(guest_is_ready(1)); /* once */
@@ -205,10 +243,10 @@ static void output_in_the_window(void **state)
 
 		for (size_t j = 0; j < size; j++)
 			data[j] = (uint8_t)(i + j * 7);
-		assert_true(ram_write(&ram, GPA(GUEST_HALF), data, size));
+		write_pages(CHANNEL_HALF_PAGES, data, size);
 		assert_true(guest_sends_header(stream | CHANNEL_IN_WINDOW, size));
 		/* A snapshot: what the guest does to its half afterwards does not matter. */
-		assert_true(ram_write(&ram, GPA(GUEST_HALF), zero, size));
+		write_pages(CHANNEL_HALF_PAGES, zero, size);
 		assert_output(data, size, (enum channel_frame)stream);
 		channel_written(&channel, size);
 		send_all();
@@ -233,6 +271,7 @@ static void output_of_nothing_is_taken_at_once(void **state)
 	assert_pending(taken, sizeof(taken));
 	assert_false(guest_sends_header(CHANNEL_STDOUT, 0)); /* TAKEN has not been sent */
 	set_up(state);
+	assert_true(guest_is_ready(1));
 	assert_true(guest_sends_header(CHANNEL_STDERR | CHANNEL_IN_WINDOW, 0));
 	assert_pending(taken, sizeof(taken));
 	send_all();
@@ -328,14 +367,14 @@ static void input_in_the_window(void **state)
 	assert_true(guest_is_ready(1));
 	channel_input(&channel, data, sizeof(data));
 	assert_pending(frame, sizeof(frame));
-	assert_true(ram_read(&ram, GPA(WINDOW), seen, sizeof(seen)));
+	read_pages(0, seen, sizeof(seen));
 	assert_memory_equal(seen, data, sizeof(data));
 	/* The guest's half is the guest's. */
-	assert_true(ram_write(&ram, GPA(GUEST_HALF), "theirs", 6));
+	write_pages(CHANNEL_HALF_PAGES, (const uint8_t *)"theirs", 6);
 	send_all();
 	assert_true(guest_sends_header(CHANNEL_TAKEN, 0));
 	channel_input(&channel, data, 1);
-	assert_true(ram_read(&ram, GPA(GUEST_HALF), seen, 6));
+	read_pages(CHANNEL_HALF_PAGES, seen, 6);
 	assert_memory_equal(seen, "theirs", 6);
 }
 
@@ -443,13 +482,13 @@ static void damaged_results(void **state)
 
 /* READY, output, TAKEN and the result. */
 static const uint8_t whole_life[] = {
-	CHANNEL_READY, 2, 0, CHANNEL_VERSION, 1,
+	CHANNEL_READY, 1, 0, CHANNEL_VERSION,
 	CHANNEL_STDERR, 3, 0, 'a', 'b', 'c',
 	CHANNEL_TAKEN, 0, 0,
 	CHANNEL_EXIT, 2, 0, CHANNEL_KILLED, 15,
 };
+/* The same behind READY, in the window. */
 static const uint8_t windowed_life[] = {
-	CHANNEL_READY, 2, 0, CHANNEL_VERSION, 1,
 	CHANNEL_STDERR | CHANNEL_IN_WINDOW, 3, 0,
 	CHANNEL_TAKEN, 0, 0,
 	CHANNEL_EXIT, 2, 0, CHANNEL_KILLED, 15,
@@ -458,7 +497,7 @@ static const uint8_t windowed_life[] = {
 static void assert_lived(void)
 {
 	assert_output("abc", 3, CHANNEL_STDERR);
-	assert_true(channel.ready && channel.windowed && channel.exited);
+	assert_true(channel.ready && channel.exited);
 	assert_int_equal(channel.exit_kind, CHANNEL_KILLED);
 	assert_int_equal(channel.exit_value, 15);
 }
@@ -479,10 +518,15 @@ static void check_splits(const uint8_t *life, size_t size)
 
 static void split_at_every_byte(void **state)
 {
+	uint8_t life[CHANNEL_HEADER + CHANNEL_READY_WINDOWED + sizeof(windowed_life)] = {
+		CHANNEL_READY, CHANNEL_READY_WINDOWED};
+
 	(void)state;
-	assert_true(ram_write(&ram, GPA(GUEST_HALF), "abc", 3));
+	make_ready(life + CHANNEL_HEADER);
+	memcpy(life + CHANNEL_HEADER + CHANNEL_READY_WINDOWED, windowed_life, sizeof(windowed_life));
+	write_pages(CHANNEL_HALF_PAGES, (const uint8_t *)"abc", 3);
 	check_splits(whole_life, sizeof(whole_life));
-	check_splits(windowed_life, sizeof(windowed_life));
+	check_splits(life, sizeof(life));
 }
 
 static void unknown_frames(void **state)
@@ -495,6 +539,7 @@ static void unknown_frames(void **state)
 			     type == (CHANNEL_STDERR | CHANNEL_IN_WINDOW);
 
 		set_up(state);
+		assert_true(guest_is_ready(1));
 		assert_each(guest_sends_header(type, 0) == known, "empty frame of type", type);
 		if (!known)
 			assert_int_not_equal(strlen(problem.text), 0);
@@ -572,10 +617,12 @@ static bool attack_frame(struct attack *attack)
 	if (below(attack, 300) == 0)
 		size = below(attack, 2000);
 	if (type == CHANNEL_READY)
-		return channel.ready || guest_is_ready((uint8_t)below(attack, 2));
+		return channel.ready || guest_is_ready(below(attack, 2));
 	bool is_output = (type & 0x7f) == CHANNEL_STDOUT || (type & 0x7f) == CHANNEL_STDERR;
 	/* Mostly polite: a rude guest is thrown out at once, and nothing is learnt. */
 	if (is_output && channel.out_busy && below(attack, 100))
+		return true;
+	if ((type & CHANNEL_IN_WINDOW) && !channel.windowed && below(attack, 100))
 		return true;
 	if (type & CHANNEL_IN_WINDOW) {
 		if (!guest_sends_header(type, size * 31))
@@ -694,9 +741,9 @@ static void rubbish(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CHANNEL_TEST(the_window_is_marked),
+		CHANNEL_TEST(nothing_moves_before_ready),
 		CHANNEL_TEST(the_window_lies_inside_memory),
-		CHANNEL_TEST(all_of_the_window_lies_inside_memory),
+		CHANNEL_TEST(data_in_a_window_that_is_not_there),
 		CHANNEL_TEST(ready_opens_the_input),
 		CHANNEL_TEST(ready_is_checked),
 		CHANNEL_TEST(output_in_a_frame),

@@ -40,7 +40,7 @@ static int held_ppoll(struct pollfd *polls, nfds_t count, const struct timespec 
 #include "ioloop.c"
 #undef ppoll
 
-enum { THR = 0, RBR = 0, MCR = 4, LSR = 5, MCR_RTS = 2, LSR_DR = 1, WINDOW = 0xa0000 };
+enum { THR = 0, RBR = 0, MCR = 4, LSR = 5, MCR_RTS = 2, LSR_DR = 1 };
 
 /* How a VM ended, as its process tells it. */
 struct result {
@@ -134,7 +134,7 @@ static unsigned guest_awaits_taken(void)
 static void guest_starts(void)
 {
 	uart_write(&vm.channel_uart, MCR, MCR_RTS);
-	guest_sends(CHANNEL_READY, "\1\0", 2);
+	guest_sends(CHANNEL_READY, "\2", 1);
 }
 
 static void guest_exits(uint8_t value)
@@ -169,11 +169,11 @@ static bool make_vm(const struct plan *plan, int log_fd)
 	vm.terminal.raw = plan->raw;
 	uart_init(&vm.console, FD_CONSOLE_IRQ, FD_CONSOLE_KICK);
 	uart_init(&vm.channel_uart, FD_CHANNEL_IRQ, FD_CHANNEL_KICK);
+	channel_init(&vm.channel, &vm.ram);
 	return fd_event(FD_ENDING, &problem) && fd_event(FD_CONSOLE_IRQ, &problem) &&
 	       fd_event(FD_CONSOLE_KICK, &problem) && fd_event(FD_CHANNEL_IRQ, &problem) &&
 	       fd_event(FD_CHANNEL_KICK, &problem) &&
-	       ram_reserve(&vm.ram, MIB, 3 * GIB, 4 * GIB, &problem) &&
-	       channel_init(&vm.channel, &vm.ram, GPA(WINDOW)) &&
+	       ram_reserve(&vm.ram, MIB, 0, 3 * GIB, 4 * GIB, &problem) &&
 	       ioloop_open(&vm.loop, plan->place, log_fd, &problem);
 }
 

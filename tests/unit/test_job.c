@@ -59,7 +59,6 @@ static struct job job_of(char *const *arguments)
 {
 	struct job job = {
 		.init = {init_file, sizeof(init_file)},
-		.window = 0xa0000,
 		.arguments = arguments,
 	};
 
@@ -146,7 +145,6 @@ static void the_job_file(void **state)
 	struct member file = job_file();
 	const char *text = (const char *)file.data, *end = text + file.size;
 
-	assert_string_equal(next_string(&text, end), "w00000000000a0000");
 	assert_string_equal(next_string(&text, end), "s010a131c252e374049525b646d767f88"
 						     "919aa3acb5bec7d0d9e2ebf4fd060f18");
 	for (unsigned i = 0; arguments[i]; i++) {
@@ -156,17 +154,6 @@ static void the_job_file(void **state)
 		assert_string_equal(argument + 1, arguments[i]);
 	}
 	assert_ptr_equal(text, end);
-}
-
-static void a_window_of_any_address(void **state)
-{
-	char *arguments[] = {(char[]){"x"}, NULL};
-	struct job job = job_of(arguments);
-
-	(void)state;
-	job.window = 0xfedcba9876543210;
-	build(&job);
-	assert_string_equal((const char *)job_file().data, "wfedcba9876543210");
 }
 
 /* "So a command line of any length reaches the guest." */
@@ -186,7 +173,6 @@ static void a_long_command(void **state)
 	struct member file = job_file();
 	const char *text = (const char *)file.data, *end = text + file.size;
 
-	next_string(&text, end);
 	next_string(&text, end);
 	for (unsigned i = 0; i < ARGUMENTS; i++)
 		assert_string_equal(next_string(&text, end) + 1, words[i]);
@@ -211,8 +197,8 @@ static void sizes_are_exact(void **state)
 			build(&job);
 			assert_true(cpio_check((struct bytes){segment, segment_size}, &problem));
 			struct member file = job_file();
-			assert_int_equal(file.size, 18 + 66 + 2 + length);
-			assert_string_equal((const char *)file.data + 18 + 66 + 1, word);
+			assert_int_equal(file.size, 66 + 2 + length);
+			assert_string_equal((const char *)file.data + 66 + 1, word);
 		}
 }
 
@@ -223,7 +209,7 @@ static void a_command_of_no_words(void **state)
 
 	(void)state;
 	build(&job);
-	assert_int_equal(job_file().size, 18 + 66);
+	assert_int_equal(job_file().size, 66);
 }
 
 /* What init reads between the seed and the arguments: the addresses, each family's own together. */
@@ -233,7 +219,6 @@ static void check_addresses(const struct job *given, const char *expected)
 	struct member file = job_file();
 	const char *text = (const char *)file.data, *end = text + file.size;
 
-	next_string(&text, end);
 	next_string(&text, end);
 	for (; *expected; expected += strlen(expected) + 1)
 		assert_string_equal(next_string(&text, end), expected);
@@ -264,8 +249,7 @@ static void addresses(void **state)
 /* The tags are told apart by their letters. */
 static void tags_are_letters_of_their_own(void **state)
 {
-	static const char tags[] = {JOB_WINDOW,  JOB_SEED,    JOB_ARGUMENT,
-				    JOB_ADDRESS, JOB_GATEWAY, JOB_DNS};
+	static const char tags[] = {JOB_SEED, JOB_ARGUMENT, JOB_ADDRESS, JOB_GATEWAY, JOB_DNS};
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(tags); i++)
@@ -284,7 +268,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_archive),
 		cmocka_unit_test(the_job_file),
-		cmocka_unit_test(a_window_of_any_address),
 		cmocka_unit_test(a_long_command),
 		cmocka_unit_test(sizes_are_exact),
 		cmocka_unit_test(a_command_of_no_words),
