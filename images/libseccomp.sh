@@ -7,25 +7,22 @@
 set -eu
 
 here=$(dirname "$0")
+arch=${1:?usage: libseccomp.sh ARCH}
 # shellcheck source=/dev/null
 . "$here/cache.sh"
+# shellcheck source-path=SCRIPTDIR source=arch.sh
+. "$here/arch.sh"
 # shellcheck source=/dev/null
 . "$here/apt.sh"
 
-arch=${1:?usage: libseccomp.sh ARCH}
 # Position-independent for a static-PIE; one section a function, so that the linker drops what mayfly does not use.
-cflags='-fPIC -O2 -fno-plt -ffunction-sections -fdata-sections -fstack-protector-strong'
-
-case $arch in
-x86_64) cc=musl-gcc uapi=/usr/include asm=/usr/include/x86_64-linux-gnu/asm headers=linux-libc-dev ;;
-*) fail "no recipe for architecture $arch" ;;
-esac
+cflags='-fPIC -O2 -fno-plt -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections -fstack-protector-strong'
 
 link_uapi() {
 	mkdir "$1"
-	ln -s "$uapi/linux" "$uapi/asm-generic" "$asm" "$1"
+	ln -s "$headers/linux" "$headers/asm-generic" "$asm" "$1"
 	for header in linux/kvm.h asm/unistd.h asm-generic/errno.h; do
-		[ -e "$1/$header" ] || fail "no $header in $uapi (package $headers)"
+		[ -e "$1/$header" ] || fail "no $header in $headers (package linux-libc-dev$dev)"
 	done
 }
 
@@ -35,7 +32,7 @@ build() {
 	link_uapi "$1/uapi"
 	cd "$1/src"
 	logged "$1/log" ./configure --host="$arch-linux-musl" --prefix="$1" --disable-shared --enable-static \
-		CC="$cc" CFLAGS="$cflags" CPPFLAGS="-isystem $1/uapi"
+		CC="$musl/bin/cc" AR="$musl/bin/ar" CFLAGS="$cflags" CPPFLAGS="-DNDEBUG -isystem $1/uapi"
 	logged "$1/log" make -j"$(nproc)" -C src install-libLTLIBRARIES
 	logged "$1/log" make -C include install
 	cd "$1"
@@ -43,6 +40,7 @@ build() {
 }
 
 # libseccomp2 is part of every Debian system, and its version tells that of the source at once, without apt's indexes.
-versions=$(installed libseccomp2 musl-dev "$headers")
-key=$(cache_key "$0" "$here/apt.sh" "$versions" "$($cc -dumpfullversion)")
+versions=$(installed libseccomp2 "linux-libc-dev$dev")
+musl=$("$here/musl.sh" "$arch")
+key=$(cache_key "$0" "$here/apt.sh" "$versions" "$musl" "$("$musl/bin/cc" -dumpfullversion)")
 cache_entry "libseccomp-$arch" "$key" build

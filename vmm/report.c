@@ -2,16 +2,17 @@
 
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h> /* vsnprintf alone: it makes no system call */
 #include <string.h>
 #include <unistd.h>
+
+#include "format.h"
 
 bool problem_set(struct problem *problem, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(problem->text, sizeof(problem->text), format, args);
+	format_text(problem->text, sizeof(problem->text), format, args);
 	va_end(args);
 	return false;
 }
@@ -42,7 +43,7 @@ void report(const char *format, ...)
 
 	memcpy(line, name, prefix);
 	va_start(args, format);
-	vsnprintf(line + prefix, sizeof(line) - prefix - 1, format, args);
+	format_text(line + prefix, sizeof(line) - prefix - 1, format, args);
 	va_end(args);
 	hide_control_characters(line + prefix);
 

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fdplan.h"
@@ -36,13 +38,13 @@ static int reopen(int fd, int flags)
 bool stream_open(struct stream *stream, int fd, int place, bool output, struct problem *problem)
 {
 	struct stat stat = {0};
-	char name[32];
+	unsigned number;
 	int copy = -1;
 
 	*stream = (struct stream){.fd = place};
 	stream->terminal = isatty(fd);
 	/* A terminal's master must not be opened anew: that makes another terminal. */
-	bool master = stream->terminal && ptsname_r(fd, name, sizeof(name)) == 0;
+	bool master = stream->terminal && syscall(SYS_ioctl, fd, TIOCGPTN, &number) == 0;
 	if (fstat(fd, &stat) == 0 && (S_ISFIFO(stat.st_mode) || stream->terminal) && !master)
 		copy = reopen(fd, output ? O_WRONLY : O_RDONLY);
 	if (copy < 0) {
