@@ -30,12 +30,13 @@ static void interrupt(struct virtio *virtio, unsigned reason)
 static void break_down(struct virtio *virtio, unsigned index)
 {
 	atomic_store(&virtio->running, false);
-	atomic_fetch_or(&virtio->status, VIRTIO_CONFIG_S_NEEDS_RESET);
-	interrupt(virtio, VIRTIO_MMIO_INT_CONFIG);
+	/* Said before the guest can know: it may end at once, and we with it. */
 	virtio_count(virtio, STAT_ERRORS, 1);
 	if (!atomic_flag_test_and_set(&virtio->complained))
 		report("warning: the guest broke queue %u of %s: the device stops until its driver resets it",
 		       index, virtio->label);
+	atomic_fetch_or(&virtio->status, VIRTIO_CONFIG_S_NEEDS_RESET);
+	interrupt(virtio, VIRTIO_MMIO_INT_CONFIG);
 }
 
 /* --- the transport's side --- */
