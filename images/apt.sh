@@ -1,9 +1,10 @@
 # shellcheck shell=sh
-# apt.sh: gets Debian packages as files, without installing them and without root (sourced after cache.sh).
+# apt.sh: gets Debian packages as files, without installing them and without root (sourced after cache.sh and arch.sh).
 #
 #   apt_source PACKAGE DIR     unpacks the package's patched source tree into DIR/src
-#   apt_unpack META DIR        downloads the package a meta package stands for and unpacks its files into DIR/files
-#   apt_meta_version META      prints which package and version that is, for cache keys
+#   apt_unpack DIR PACKAGE...  downloads packages of the architecture $arch and unpacks their files into DIR/files;
+#                              @META is the package that a meta package stands for
+#   apt_meta_version META      prints which package and version that is, for cache keys: of this machine's architecture
 #
 # Where packages come from is the machine's business: everything is derived from its own apt configuration.
 
@@ -18,17 +19,21 @@ apt_derive_sources() {
 	done
 }
 
-# Runs an apt tool on the machine's package indexes, or on the private ones of the directory STATE when that exists.
+# Runs an apt tool on the machine's package indexes, or on the private ones of the directory STATE when that exists: these
+# are of the architecture $arch, which the machine's dpkg need not have heard of.
 # Nothing is installed, so root is not needed; apt's sandbox user is turned off, for it could not write here.
+# shellcheck disable=SC2154 # arch.sh's
 apt_run() (
 	state=$1 tool=$2
 	shift 2
-	[ ! -d "$state" ] || set -- -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$state/sources" \
-		-o Dir::State::Lists="$state/lists" -o Dir::Cache="$state/cache" -o Acquire::Languages=none "$@"
+	[ ! -d "$state" ] || set -- -o APT::Architecture="$debian" -o Acquire::Languages=none \
+		-o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$state/sources" \
+		-o Dir::State::Lists="$state/lists" -o Dir::Cache="$state/cache" "$@"
 	LC_ALL=C "$tool" -qq -o APT::Sandbox::User=root "$@"
 )
 
-# Makes STATE with indexes of TYPE. The machine's own may lack deb-src or be out of date, and to mend that takes root.
+# Makes STATE with indexes of TYPE. The machine's own may lack deb-src, an architecture or the newest versions, and to
+# mend that takes root.
 apt_indexes() {
 	mkdir -p "$2/sources" "$2/lists/partial" "$2/cache/archives/partial"
 	apt_derive_sources "$1" "$2/sources"
@@ -51,8 +56,8 @@ apt_depends() {
 	apt_run "$1" apt-cache show --no-all-versions "$2" 2>/dev/null | sed -n 's/^Depends: \([^,]*\).*/\1/p'
 }
 
-# shellcheck disable=SC2154 # cache_root is cache.sh's
 # Asked again only when the machine's indexes have changed: apt may take half a second to answer.
+# shellcheck disable=SC2154 # cache_root is cache.sh's
 apt_meta_version() {
 	memo=$cache_root/.$1.version
 	if [ ! -s "$memo" ] || [ -n "$(find /var/lib/apt/lists -maxdepth 0 -newer "$memo")" ]; then
@@ -63,20 +68,29 @@ apt_meta_version() {
 	cat "$memo"
 }
 
-apt_download() {
-	package=$(apt_depends "$1" "$2")
-	[ -n "$package" ] && apt_run "$1" apt-get download "${package%% *}"
-}
+apt_download() (
+	state=$1
+	shift
+	for package in "$@"; do
+		case $package in
+		@*) package=$(apt_depends "$state" "${package#@}") && package=${package%% *} ;;
+		esac
+		[ -n "$package" ] && apt_run "$state" apt-get download "$package" || exit
+	done
+)
 
+# shellcheck disable=SC2154 # arch.sh's
 apt_unpack() (
-	mkdir "$2/files" "$2/unpack"
-	cd "$2/unpack" || exit
+	dir=$1
+	shift
+	mkdir "$dir/files" "$dir/unpack"
+	cd "$dir/unpack" || exit
 	# The usual case first: when the machine's indexes are fresh, nothing but the package is fetched.
-	if ! apt_download - "$1" >/dev/null 2>&1; then
-		apt_indexes deb "$2/apt"
-		apt_download "$2/apt" "$1" >>"$2/apt/log" 2>&1 ||
-			{ tail -n 20 "$2/apt/log" >&2 && fail "apt cannot get the package $1"; }
+	if [ -n "$cross" ] || ! apt_download - "$@" >/dev/null 2>&1; then
+		apt_indexes deb "$dir/apt"
+		apt_download "$dir/apt" "$@" >>"$dir/apt/log" 2>&1 ||
+			{ tail -n 20 "$dir/apt/log" >&2 && fail "apt cannot get $* for $debian"; }
 	fi
-	dpkg-deb -x ./*.deb "$2/files"
-	rm -rf "$2/unpack" "$2/apt"
+	for package in ./*.deb; do dpkg-deb -x "$package" "$dir/files"; done
+	rm -rf "$dir/unpack" "$dir/apt"
 )

@@ -5,16 +5,13 @@
 set -eu
 
 here=$(dirname "$0")
+arch=${1:?usage: cmocka.sh ARCH}
 # shellcheck source=/dev/null
 . "$here/cache.sh"
+# shellcheck source-path=SCRIPTDIR source=arch.sh
+. "$here/arch.sh"
 # shellcheck source=/dev/null
 . "$here/apt.sh"
-
-arch=${1:?usage: cmocka.sh ARCH}
-case $arch in
-x86_64) cc=musl-gcc ;;
-*) fail "no recipe for architecture $arch" ;;
-esac
 
 # The library is one file. What its CMake would find out about musl is written down here instead.
 features='MALLOC_H INTTYPES_H SIGNAL_H STRINGS_H STRUCT_TIMESPEC CLOCK_REALTIME STRSIGNAL SIGLONGJMP
@@ -26,13 +23,17 @@ build() {
 	cd "$1"
 	mkdir include lib
 	cp src/include/cmocka.h src/include/cmocka_pbc.h include
+	# Where the libc does not tell the size of a word, the header knows it of few processors only.
+	sed -i 's/defined(__x86_64__)/defined(__LP64__)/' include/cmocka.h
 	for feature in $features; do printf '#define HAVE_%s 1\n' "$feature"; done >src/config.h
-	logged log "$cc" -std=gnu99 -O2 -g -fPIC -DHAVE_CONFIG_H -Isrc -Iinclude -Isrc/include -c src/src/cmocka.c -o cmocka.o
-	ar rcsD lib/libcmocka.a cmocka.o
+	logged log "$musl/bin/cc" -std=gnu99 -O2 -g -fPIC -DHAVE_CONFIG_H -Isrc -Iinclude -Isrc/include \
+		-c src/src/cmocka.c -o cmocka.o
+	"$musl/bin/ar" rcsD lib/libcmocka.a cmocka.o
 	rm -r src log cmocka.o
 }
 
 # The installed package tells the source's version at once, without apt's indexes.
-versions=$(installed libcmocka-dev musl-dev)
-key=$(cache_key "$0" "$here/apt.sh" "$versions" "$($cc -dumpfullversion)")
+versions=$(installed libcmocka-dev)
+musl=$("$here/musl.sh" "$arch")
+key=$(cache_key "$0" "$here/apt.sh" "$versions" "$musl" "$("$musl/bin/cc" -dumpfullversion)")
 cache_entry "cmocka-$arch" "$key" build

@@ -7,20 +7,19 @@
 set -eu
 
 here=$(dirname "$0")
+arch=${1:?usage: debian-kernel.sh ARCH}
 # shellcheck source=/dev/null
 . "$here/cache.sh"
+# shellcheck source-path=SCRIPTDIR source=arch.sh
+. "$here/arch.sh"
 # shellcheck source=/dev/null
 . "$here/apt.sh"
 
-arch=${1:?usage: debian-kernel.sh ARCH}
-case $arch in
-x86_64) meta=linux-image-cloud-amd64 ;;
-*) fail "no recipe for architecture $arch" ;;
-esac
+meta=linux-image-cloud
 
 fetch() {
-	progress FETCH "Debian's kernel ($meta)"
-	apt_unpack "$meta" "$1"
+	progress FETCH "Debian's kernel ($meta-$debian)"
+	apt_unpack "$1" "@$meta-$debian"
 	cd "$1"
 	mv files/boot/vmlinuz-* vmlinuz
 	mv files/boot/config-* config

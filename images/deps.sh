@@ -9,15 +9,28 @@ fail() {
 	exit 1
 }
 
+# For this machine's architecture an emulator; for the other one compiler, headers and emulator.
+case $(uname -m) in
+aarch64)
+	emulator=qemu-system-arm
+	cross='gcc-x86-64-linux-gnu libc6-dev-amd64-cross linux-libc-dev-amd64-cross qemu-system-x86'
+	;;
+*)
+	emulator=qemu-system-x86
+	cross='gcc-aarch64-linux-gnu libc6-dev-arm64-cross linux-libc-dev-arm64-cross qemu-system-arm'
+	;;
+esac
+
 # Recommended packages are not installed, so what a tool needs in practice is named here (gcc: libc6-dev).
 packages_of() {
 	case $1 in
-	build) echo gcc libc6-dev make binutils musl-tools linux-libc-dev dpkg-dev gperf ;;
+	build) echo gcc libc6-dev make binutils lld musl-tools linux-libc-dev dpkg-dev gperf ;;
 	kernel) echo gcc libc6-dev make binutils linux-source-6.12 flex bison bc libelf-dev lz4 cpio xz-utils busybox-static ;;
-	lab) echo qemu-system-x86 busybox-static bash-static bats cpio xz-utils gcc libc6-dev make binutils dpkg-dev ;;
+	lab) echo "$emulator" busybox-static bash-static bats cpio xz-utils gcc libc6-dev make binutils dpkg-dev ;;
+	cross) echo "$cross" ;;
 	check) echo libcmocka-dev python3 bats clang libclang-rt-dev clang-format shellcheck mandoc cppcheck strace bsdutils \
 		util-linux e2fsprogs device-tree-compiler iproute2 nftables procps ;;
-	*) fail "unknown group $1 (build, kernel, lab, check)" ;;
+	*) fail "unknown group $1 (build, kernel, lab, cross, check)" ;;
 	esac
 }
 
@@ -39,7 +52,7 @@ install() {
 		{ tail -n 20 "$log" >&2 && fail 'apt-get install failed'; }
 }
 
-[ $# -gt 0 ] || fail 'usage: deps.sh GROUP... (build, kernel, lab, check)'
+[ $# -gt 0 ] || fail 'usage: deps.sh GROUP... (build, kernel, lab, cross, check)'
 needed=
 for group in "$@"; do
 	wanted=$(packages_of "$group") # an assignment of its own: an unknown group ends the script here

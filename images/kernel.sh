@@ -2,6 +2,7 @@
 # kernel.sh ARCH: builds the guest kernel and prints the cache directory that holds
 #   vmlinux      stripped ELF with its PVH note (x86_64)
 #   bzImage      the same kernel, packed (x86_64)
+#   Image        the kernel, uncompressed (aarch64)
 #   System.map   addresses to names: the kernel itself carries no symbol table
 #   config       the final configuration
 # Input: common.config and ARCH.config beside this script; the source from Debian's linux-source package, or from the
@@ -9,17 +10,19 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
+arch=${1:?usage: kernel.sh ARCH}
 # shellcheck source=/dev/null
 . "$here/cache.sh"
+# shellcheck source-path=SCRIPTDIR source=arch.sh
+. "$here/arch.sh"
 
-arch=${1:?usage: kernel.sh ARCH}
 package=linux-source-6.12
 tarball=/usr/src/$package.tar.xz
 fragments="$here/common.config $here/$arch.config"
 
 case $arch in
-x86_64) images='vmlinux arch/x86/boot/bzImage' targets=bzImage ;;
-*) fail "no recipe for architecture $arch" ;;
+x86_64) images='vmlinux arch/x86/boot/bzImage' target=bzImage ;;
+aarch64) images=arch/arm64/boot/Image target=Image ;;
 esac
 
 # Nothing of this machine or this moment goes into the image: the same source gives the same bytes.
@@ -37,7 +40,9 @@ source_state() {
 }
 
 # Nice: three minutes of two busy processors should not keep anyone from working.
-kbuild() { logged "$work/log" nice -n 10 make -C "$source" O="$work/build" ARCH="$arch" -j"$(nproc)" "$@"; }
+kbuild() {
+	logged "$work/log" nice -n 10 make -C "$source" O="$work/build" ARCH="$linux_arch" CROSS_COMPILE="$cross" -j"$(nproc)" "$@"
+}
 
 # An option that asks for what its dependencies rule out vanishes without a word from olddefconfig.
 check_config() {
@@ -73,11 +78,11 @@ build() {
 	fi
 	configure
 	progress BUILD "guest kernel for $arch (some minutes)"
-	kbuild "$targets"
+	kbuild "$target"
 	cp "$work/build/.config" "$1/config"
 	cp "$work/build/System.map" "$1"
 	for image in $images; do cp "$work/build/$image" "$1"; done
-	[ ! -f "$1/vmlinux" ] || strip --strip-all "$1/vmlinux"
+	[ ! -f "$1/vmlinux" ] || "${cross}strip" --strip-all "$1/vmlinux"
 	rm -rf "$work"
 }
 
@@ -85,5 +90,7 @@ state=$(source_state)
 # The options alone: a better comment is no reason for another build.
 # shellcheck disable=SC2086
 options=$(cat $fragments | grep -E '^(CONFIG_|# CONFIG_.* is not set$)')
-key=$(cache_key "$0" "$options" "$state" "$(gcc -dumpfullversion)" "$(ld --version | head -n 1)")
+compiler=$("${cross}gcc" -dumpfullversion)
+linker=$("${cross}ld" --version | head -n 1)
+key=$(cache_key "$0" "$options" "$state" "$compiler" "$linker")
 cache_entry "kernel-$arch" "$key" build

@@ -5,19 +5,21 @@
 set -eu
 umask 022
 
-here=$(dirname "$0")
-# shellcheck source=/dev/null
-. "$here/../images/cache.sh"
-# shellcheck source=/dev/null
-. "$here/../images/tree.sh"
-
+images=$(dirname "$0")/../images
 arch=${1:?usage: initramfs.sh ARCH OUT}
 out=${2:?usage: initramfs.sh ARCH OUT}
-[ "$arch" = x86_64 ] || fail "no recipe for architecture $arch"
+# shellcheck source=/dev/null
+. "$images/cache.sh"
+# shellcheck source-path=SCRIPTDIR source=../images/arch.sh
+. "$images/arch.sh"
+# shellcheck source=/dev/null
+. "$images/apt.sh"
+# shellcheck source=/dev/null
+. "$images/tree.sh"
 
 # PID 1 stays a plain script; the shell gets a session of its own with the console as its terminal, or Ctrl-C would do
-# nothing. A kernel that was given no ACPI tables would halt for ever instead of powering off: there a reboot ends the
-# VM.
+# nothing. A kernel that was given neither ACPI tables nor PSCI would halt for ever instead of powering off: there a reboot
+# ends the VM.
 write_init() {
 	cat <<-'END'
 		#!/bin/sh
@@ -37,7 +39,7 @@ write_init() {
 		cd /root
 		setsid cttyhack sh
 		sync
-		[ -d /sys/firmware/acpi ] || reboot -f
+		[ -d /sys/firmware/acpi ] || [ -d /sys/firmware/devicetree/base/psci ] || reboot -f
 		poweroff -f
 	END
 }

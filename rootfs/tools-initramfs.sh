@@ -7,24 +7,26 @@
 set -eu
 umask 022
 
-here=$(dirname "$0")
-images=$here/../images
+images=$(dirname "$0")/../images
+arch=${1:?usage: tools-initramfs.sh ARCH OUT}
+out=${2:?usage: tools-initramfs.sh ARCH OUT}
 # shellcheck source=/dev/null
 . "$images/cache.sh"
 # shellcheck source=/dev/null
+. "$images/arch.sh"
+# shellcheck source=/dev/null
+. "$images/apt.sh"
+# shellcheck source=/dev/null
 . "$images/tree.sh"
 
-arch=${1:?usage: tools-initramfs.sh ARCH OUT}
-out=${2:?usage: tools-initramfs.sh ARCH OUT}
 wanted='virtio_mmio virtio_blk virtio_net'
 
 # The applets' links lie in directories that come first in the path. A link in a later archive replaces them.
 copy_tools() {
-	busybox=$(tree_busybox_program)
 	mkdir -p "$tree/usr/bin"
 	cp -a "$tools/bin/." "$tree/usr/bin"
 	for program in "$tools"/bin/*; do
-		"$busybox" --list-full | grep "/${program##*/}\$" | grep -v '^usr/bin/' | while read -r applet; do
+		tree_applets | grep "/${program##*/}\$" | grep -v '^usr/bin/' | while read -r applet; do
 			mkdir -p "$tree/$(dirname "$applet")"
 			ln -s "/usr/bin/${program##*/}" "$tree/$applet"
 		done

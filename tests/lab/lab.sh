@@ -1,12 +1,13 @@
 #!/bin/sh
 # lab.sh: runs a command in a lab host, an emulated machine whose Linux has a real /dev/kvm, where there is none.
 #
-#   lab.sh [-a ARCH] [-t SECONDS] [-m MIB] [-c CPUS] [-f HOSTPATH[:LABPATH]]... -- COMMAND [ARG...]
+#   lab.sh [-a ARCH] [-g GIC] [-t SECONDS] [-m MIB] [-c CPUS] [-f HOSTPATH[:LABPATH]]... -- COMMAND [ARG...]
 #
-# Each -f puts a file or a directory into the lab, as LABPATH (default: /NAME). COMMAND runs as root with busybox, bash,
-# bats and the programs of images/tools.sh at hand and /dev/kvm, /dev/net/tun, /dev/pts, /proc, /sys and a tmpfs on /tmp;
-# it can make loop devices, bridges, macvlan and macvtap links. Its output, both streams, is passed on as it comes, less the carriage
-# returns at line ends that consoles add.
+# GIC is the version of an aarch64 host's interrupt controller: 2, or 3 (the default). Each -f puts a file or a directory
+# into the lab, as LABPATH (default: /NAME). COMMAND runs as root with busybox, bash, bats and the programs of
+# images/tools.sh at hand and /dev/kvm, /dev/net/tun, /dev/pts, /proc, /sys and a tmpfs on /tmp; it can make loop devices,
+# bridges, macvlan and macvtap links. Its output, both streams, is passed on as it comes, less the carriage returns at line
+# ends that consoles add.
 # Exit: COMMAND's code; 124 when SECONDS (default 120) have passed; 125 when the lab itself failed; a line on stderr
 # says so for both.
 # shellcheck disable=SC2317 # functions that are called by name look unreachable
@@ -17,8 +18,6 @@ here=$(dirname "$0")
 images=$here/../../images
 # shellcheck source=/dev/null
 . "$images/cache.sh"
-# shellcheck source=/dev/null
-. "$images/tree.sh"
 
 lab_fail() {
 	printf 'lab.sh: %s\n' "$*" >&2
@@ -26,12 +25,12 @@ lab_fail() {
 }
 
 usage() {
-	lab_fail 'usage: lab.sh [-a ARCH] [-t SECONDS] [-m MIB] [-c CPUS] [-f HOSTPATH[:LABPATH]]... -- COMMAND [ARG...]'
+	lab_fail 'usage: lab.sh [-a ARCH] [-g 2|3] [-t SECONDS] [-m MIB] [-c CPUS] [-f HOSTPATH[:LABPATH]]... -- COMMAND [ARG...]'
 }
 
-# PID 1 of the lab. The kernel's log and the verdict go to the first UART, COMMAND's output to the second, so that
-# neither can spoil the other. The last stty changes nothing: it waits until the output has left. Where PID 1 exits,
-# the kernel panics, and its log tells why.
+# PID 1 of the lab. The kernel's log and the verdict go to the console, one UART, COMMAND's output to another, so that
+# neither can spoil the other. $lab_out, that one, comes from the kernel's command line. The last two
+# stty change nothing: they wait until the output has left. Where PID 1 exits, the kernel panics, and its log tells why.
 lab_init() {
 	cat <<-'END'
 		#!/bin/sh
@@ -51,18 +50,21 @@ lab_init() {
 		ip link set lo up
 		hostname lab
 		cd /root
-		stty -F /dev/ttyS1 raw
-		setsid sh /lab/command </dev/null >/dev/ttyS1 2>&1
+		out=/dev/$lab_out
+		unset lab_out
+		stty -F "$out" raw
+		setsid sh /lab/command </dev/null >"$out" 2>&1
 		code=$?
-		stty -F /dev/ttyS1 raw
-		echo "lab: exit $code" >/dev/ttyS0
+		stty -F "$out" raw
+		echo "lab: exit $code" >/dev/console
+		stty -F /dev/console raw
 		reboot -f
 	END
 }
 
 # busybox's applets of the same names give way: their directories come first in the path.
 copy_tools() {
-	for program in "$tools"/bin/*; do
+	for program in "$tools"/bin/* "$tools"/bin-host/*; do
 		for directory in bin sbin usr/bin usr/sbin; do rm -f "$1/$directory/${program##*/}"; done
 		cp -a "$program" "$1/usr/bin"
 	done
@@ -79,7 +81,7 @@ build_base() {
 		find "$kernel/modules" -name "$module.ko" -exec cp {} "$1/tree/modules/$n-$module.ko" \;
 		n=$((n + 1))
 	done
-	cp "$(dpkg -L bash-static | grep '/bin/bash-static$')" "$1/tree/bin/bash"
+	tree_bash "$1/tree"
 	dpkg -L bats | grep -E '^/usr/(bin|lib|libexec)/' | cut -c2- | tar -C / -cf - --no-recursion -T - |
 		tar -xf - -C "$1/tree"
 	copy_tools "$1/tree"
@@ -116,9 +118,19 @@ start_x86_64() {
 		-accel tcg,thread=multi -cpu max,xsave=off -smp "$cpus" -m "$mib" \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$kernel/vmlinuz" -initrd "$work/initrd" \
-		-append "console=ttyS0 quiet reboot=t panic=-1 mitigations=off tsc_early_khz=$(tsc_khz) tsc=reliable" \
+		-append "console=ttyS0 lab_out=ttyS1 $arguments reboot=t tsc_early_khz=$(tsc_khz) tsc=reliable" \
 		-serial "file:$work/log" -chardev "file,id=out,path=$work/out" \
 		-device isa-serial,index=1,iobase=0x2f8,irq=3,chardev=out </dev/null 3>&- >"$work/qemu.log" 2>&1 &
+}
+
+# The board has one UART for Linux; the second is a PCI card.
+start_aarch64() {
+	timeout --foreground -k 2 "$seconds" qemu-system-aarch64 -M "virt,virtualization=on,gic-version=$gic,acpi=off" \
+		-accel tcg,thread=multi -cpu cortex-a72 -smp "$cpus" -m "$mib" \
+		-nodefaults -no-user-config -display none -no-reboot \
+		-kernel "$kernel/vmlinuz" -initrd "$work/initrd" -append "console=ttyAMA0 lab_out=ttyS0 $arguments" \
+		-serial "file:$work/log" -chardev "file,id=out,path=$work/out" \
+		-device pci-serial,chardev=out </dev/null 3>&- >"$work/qemu.log" 2>&1 &
 }
 
 # Passes on what the lab writes into the FIFO. Descriptor 3 keeps that open for as long as QEMU may run, so that the
@@ -157,7 +169,7 @@ cleanup() {
 	exit "$status"
 }
 
-arch=$(uname -m) seconds=120 mib=3000 cpus=2
+arch=$(uname -m) gic=3 seconds=120 mib=3000 cpus=2
 work=$(mktemp -d)
 vm='' reader='' judged=''
 trap cleanup EXIT
@@ -165,9 +177,10 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 mkdir -p "$work/tree/lab"
 
-while getopts a:t:m:c:f: option; do
+while getopts a:g:t:m:c:f: option; do
 	case $option in
 	a) arch=$OPTARG ;;
+	g) gic=$OPTARG ;;
 	t) seconds=$OPTARG ;;
 	m) mib=$OPTARG ;;
 	c) cpus=$OPTARG ;;
@@ -177,10 +190,20 @@ while getopts a:t:m:c:f: option; do
 done
 shift $((OPTIND - 1))
 [ $# -gt 0 ] || usage
+case $gic in 2 | 3) ;; *) usage ;; esac
 
+# shellcheck source-path=SCRIPTDIR source=../../images/arch.sh
+. "$images/arch.sh"
+# shellcheck source=/dev/null
+. "$images/apt.sh"
+# shellcheck source=/dev/null
+. "$images/tree.sh"
+
+arguments='quiet panic=-1 mitigations=off'
+modules='tun tap macvlan macvtap llc stp bridge loop'
 case $arch in
-x86_64) modules='irqbypass kvm kvm-amd tun tap macvlan macvtap llc stp bridge loop' ;;
-*) lab_fail "no recipe for architecture $arch" ;;
+x86_64) modules="irqbypass kvm kvm-amd $modules" ;;
+aarch64) ;; # KVM is built in
 esac
 
 kernel=$("$images/debian-kernel.sh" "$arch")

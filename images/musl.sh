@@ -1,0 +1,51 @@
+#!/bin/sh
+# musl.sh ARCH: prints the cache directory that holds a toolchain for static programs on musl:
+#   bin/cc       the compiler on musl
+#   bin/gcc      the same compiler without a C library of its own choice, for programs that have none
+#   bin/{ar,nm,objcopy,readelf,strip}
+#   lib/         libc.a and the start files: rcrt1.o crti.o crtn.o ...
+#   include/     musl's headers
+# For this machine's architecture these are links to what musl-tools and binutils installed; for another, Debian's cross
+# compiler and the files of its package musl-dev. Exit: 0, or 1 with a line on stderr.
+set -eu
+
+here=$(dirname "$0")
+arch=${1:?usage: musl.sh ARCH}
+# shellcheck source-path=SCRIPTDIR source=cache.sh
+. "$here/cache.sh"
+# shellcheck source-path=SCRIPTDIR source=arch.sh
+. "$here/arch.sh"
+# shellcheck source=/dev/null
+. "$here/apt.sh"
+
+# The compiler's wrapper and its specs name absolute paths: those of the finished entry, not of the one under way.
+relocate() {
+	progress FETCH "musl for $arch"
+	apt_unpack "$1" musl-dev
+	for file in "bin/$arch-linux-musl-gcc" "lib/$arch-linux-musl/musl-gcc.specs"; do
+		sed -i "s#/usr/\(lib\|include\)/#$place/files/usr/\1/#g" "$1/files/usr/$file"
+	done
+}
+
+build() {
+	usr=/usr
+	if [ -n "$cross" ]; then
+		relocate "$1"
+		usr=$place/files/usr
+	fi
+	mkdir "$1/bin"
+	ln -s "$usr/lib/$arch-linux-musl" "$1/lib"
+	ln -s "$usr/include/$arch-linux-musl" "$1/include"
+	ln -s "$usr/bin/$arch-linux-musl-gcc" "$1/bin/cc"
+	ln -s "$(command -v ld.lld)" "$1/bin" # for `cc -B bin -fuse-ld=lld`
+	for tool in gcc ar nm objcopy readelf strip; do
+		program=$(command -v "$cross$tool") || fail "no $cross$tool: see images/deps.sh"
+		ln -s "$program" "$1/bin/$tool"
+	done
+}
+
+# The installed musl-dev tells the version of the other architecture's as well: Debian builds both from one source.
+versions=$(installed musl-dev)
+key=$(cache_key "$0" "$here/apt.sh" "$versions" "$(command -v "${cross}gcc")" "$cache_root")
+place=$cache_root/musl-$arch-$key
+cache_entry "musl-$arch" "$key" build
