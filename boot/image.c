@@ -10,7 +10,8 @@ struct signature {
 	size_t length;
 	const char *magic;
 	const char *name;
-	const char *unpack; /* the command, or NULL: not a compressed file */
+	const char *
+		unpack; /* the command that writes to stdout what it reads, or NULL: not compressed */
 };
 
 static const struct signature compressors[] = {
@@ -23,15 +24,15 @@ static const struct signature compressors[] = {
 	{0, 4, "\x02\x21\x4c\x18", "lz4", "lz4 -dc"},
 	{0, 3, "BZh", "bzip2", "bzip2 -dc"},
 	{0, 3, "\x5d\x00\x00", "lzma", "xz -dc"},
-	{0, 4, "\x89LZO", "lzop", "lzop -dc"},
+	{0, 4, "\x89LZO", "lzo", "lzop -dc"},
 };
 
 static const struct signature strangers[] = {
-	{56, 4, "ARM\x64", "an arm64 Image, and this mayfly runs x86-64 guests", NULL},
 	{0, 2, "#!", "a script", NULL},
 	{0, 4, "!<ar", "an archive or package", NULL},
 	{0, 6, "070701", "a cpio archive (an initramfs goes to -i)", NULL},
 	{0, 4, "\x27\x05\x19\x56", "a U-Boot image", NULL},
+	{4, 4, "zimg", "an EFI zboot image, which x86-64 does not have", NULL},
 };
 
 static const struct signature *find_signature(struct bytes file, const struct signature *table,
@@ -51,28 +52,81 @@ static bool has(struct bytes file, uint64_t offset, const char *magic, size_t le
 	return bytes_have(file, offset, length) && !memcmp(file.data + offset, magic, length);
 }
 
-bool image_parse(struct bytes file, struct image_space space, struct image *image,
-		 struct problem *problem)
+static const struct kernel {
+	size_t offset;
+	size_t length;
+	const char *magic;
+	const char *name;
+	enum image_machine machine;
+	bool (*parse)(struct bytes, struct image_space, struct image *, struct problem *);
+} kernels[] = {
+	{0, 4, "\177ELF", "an ELF file", IMAGE_FOR_X86_64, pvh_parse},
+	{0x202, 4, "HdrS", "an x86-64 bzImage", IMAGE_FOR_X86_64, bzimage_parse},
+	{56, 4, "ARM\x64", "an arm64 Image", IMAGE_FOR_ARM64, arm64_image_parse},
+};
+
+/* By machine: what to give, what the guests are called, and how an unpacked kernel is. */
+static const struct {
+	const char *give, *guests, *unpacked;
+} machines[] = {
+	[IMAGE_FOR_X86_64] = {"give a PVH vmlinux or a bzImage", "x86-64", "vmlinux"},
+	[IMAGE_FOR_ARM64] = {"give an arm64 Image", "arm64", "Image"},
+};
+
+/* An Image in an EFI program that unpacks it (Linux: drivers/firmware/efi/libstub/zboot-header.S). */
+static bool explain_zboot(struct bytes file, struct problem *problem)
+{
+	enum { PAYLOAD_OFFSET = 8, PAYLOAD_SIZE = 12, COMPRESSION = 24 };
+	static const struct signature *const end =
+		compressors + sizeof(compressors) / sizeof(compressors[0]);
+
+	for (const struct signature *seen = compressors; seen < end; seen++)
+		if (has(file, COMPRESSION, seen->name, strlen(seen->name)))
+			return problem_set(
+				problem,
+				"is an EFI zboot image (unpack it first: tail -c +%llu FILE | "
+				"head -c %u | %s >Image)",
+				get_le32(file.data + PAYLOAD_OFFSET) + 1ull,
+				get_le32(file.data + PAYLOAD_SIZE), seen->unpack);
+	return problem_set(
+		problem,
+		"is an EFI zboot image, compressed in a way that mayfly does not know (give "
+		"an arm64 Image)");
+}
+
+/* Why FILE is no kernel for MACHINE. */
+static bool explain(struct bytes file, enum image_machine machine, struct problem *problem)
 {
 	const struct signature *seen;
 
-	*image = (struct image){0};
 	if (file.size == 0)
-		return problem_set(problem, "is empty (give a PVH vmlinux or a bzImage)");
-	if (has(file, 0, "\177ELF", 4))
-		return pvh_parse(file, space, image, problem);
-	if (has(file, 0x202, "HdrS", 4))
-		return bzimage_parse(file, space, image, problem);
+		return problem_set(problem, "is empty (%s)", machines[machine].give);
+	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++)
+		if (has(file, kernels[i].offset, kernels[i].magic, kernels[i].length))
+			return problem_set(problem, "is %s, and this mayfly runs %s guests (%s)",
+					   kernels[i].name, machines[machine].guests,
+					   machines[machine].give);
+	if (machine == IMAGE_FOR_ARM64 && has(file, 0, "MZ", 2) && has(file, 4, "zimg", 4))
+		return explain_zboot(file, problem);
 	seen = FIND(file, compressors);
 	if (seen)
-		return problem_set(problem,
-				   "is compressed with %s (unpack it first: %s FILE >vmlinux)",
-				   seen->name, seen->unpack);
+		return problem_set(problem, "is compressed with %s (unpack it first: %s FILE >%s)",
+				   seen->name, seen->unpack, machines[machine].unpacked);
 	seen = FIND(file, strangers);
 	if (seen)
-		return problem_set(problem, "is %s (give a PVH vmlinux or a bzImage)", seen->name);
-	return problem_set(problem,
-			   "is no kernel that mayfly knows (give a PVH vmlinux or a bzImage)");
+		return problem_set(problem, "is %s (%s)", seen->name, machines[machine].give);
+	return problem_set(problem, "is no kernel that mayfly knows (%s)", machines[machine].give);
+}
+
+bool image_parse(struct bytes file, struct image_space space, struct image *image,
+		 struct problem *problem)
+{
+	*image = (struct image){0};
+	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++)
+		if (kernels[i].machine == space.machine &&
+		    has(file, kernels[i].offset, kernels[i].magic, kernels[i].length))
+			return kernels[i].parse(file, space, image, problem);
+	return explain(file, space.machine, problem);
 }
 
 bool image_load(struct bytes file, const struct image *image, const struct ram *ram)

@@ -12,7 +12,11 @@
 enum image_format {
 	IMAGE_PVH,     /* x86-64 ELF with a PVH note: 32-bit entry */
 	IMAGE_BZIMAGE, /* Linux/x86 boot protocol: 64-bit entry */
+	IMAGE_ARM64,   /* Linux/arm64 boot protocol */
 };
+
+/* Whose kernels are wanted. */
+enum image_machine { IMAGE_FOR_X86_64, IMAGE_FOR_ARM64 };
 
 struct image_segment {
 	uint64_t file_offset;
@@ -29,17 +33,19 @@ struct image {
 				 look at the memory map */
 	uint64_t initrd_max;  /* the last byte an initrd may occupy */
 	uint32_t cmdline_max; /* bytes, the final NUL not counted */
+	uint32_t page_size;   /* arm64: bytes a page, which the CPU must be able to; 0: not told */
 	unsigned segment_count;
 	struct image_segment segment[IMAGE_SEGMENTS_MAX];
 	struct bytes setup_header; /* bzImage: the header, from offset 0x1f1 of the file */
 };
 
-/* Where a kernel may be put: [start, end) is guest memory and free. */
+/* Where a kernel may be put: [start, end) is MACHINE's memory and free. */
 struct image_space {
 	uint64_t start, end;
+	enum image_machine machine;
 };
 
-/* Recognises and parses an x86-64 kernel. FILE must outlive IMAGE. False with PROBLEM set to what
+/* Recognises and parses a kernel for SPACE's machine. FILE must outlive IMAGE. False with PROBLEM set to what
  * is wrong with the file ("is …"), for the caller to put the file's name before. */
 bool image_parse(struct bytes file, struct image_space space, struct image *image,
 		 struct problem *problem);
@@ -53,6 +59,10 @@ bool pvh_parse(struct bytes file, struct image_space space, struct image *image,
  * "HdrS" at 0x202. */
 bool bzimage_parse(struct bytes file, struct image_space space, struct image *image,
 		   struct problem *problem);
+
+/* Image: Documentation/arch/arm64/booting.rst. FILE holds "ARM\x64" at 56. SPACE's start is 2 MiB aligned. */
+bool arm64_image_parse(struct bytes file, struct image_space space, struct image *image,
+		       struct problem *problem);
 
 /* Copies the segments of a parsed image. The gaps are zero because fresh guest memory is. */
 bool image_load(struct bytes file, const struct image *image, const struct ram *ram);

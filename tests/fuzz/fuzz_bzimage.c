@@ -1,4 +1,6 @@
 /* bzImages: a good one with a changed setup header, cut anywhere; the zero page made from it. */
+#define MACHINE IMAGE_FOR_X86_64
+#define SPACE_START 0x100000
 #include "fuzz_image.h"
 
 #include "../unit/samples.h"

@@ -1,4 +1,6 @@
 /* PVH kernels: a good ELF file with changed headers, program headers and notes, cut anywhere. */
+#define MACHINE IMAGE_FOR_X86_64
+#define SPACE_START 0x100000
 #include "fuzz_image.h"
 
 #include "../unit/samples.h"

@@ -1,4 +1,5 @@
-/* What must hold for every kernel that is accepted, whatever its format. */
+/* What must hold for every kernel that is accepted, whatever its format. Before, a fuzzer says for which MACHINE its kernels
+ * are, and at which SPACE_START a small guest's memory is free. */
 #ifndef MAYFLY_FUZZ_IMAGE_H
 #define MAYFLY_FUZZ_IMAGE_H
 
@@ -6,10 +7,10 @@
 #include "image.h"
 #include "ram.h"
 
-/* A small guest: 64 KiB above 1 MiB, so that a whole look at it costs little. */
-enum { SPACE_START = 0x100000, SPACE_SIZE = 0x10000, SPACE_END = SPACE_START + SPACE_SIZE };
+/* 64 KiB, so that a whole look at them costs little. */
+enum { SPACE_SIZE = 0x10000, SPACE_END = SPACE_START + SPACE_SIZE };
 
-static const struct image_space space = {SPACE_START, SPACE_END};
+static const struct image_space space = {SPACE_START, SPACE_END, MACHINE};
 
 static inline const struct ram *fuzz_ram(void)
 {
@@ -18,7 +19,7 @@ static inline const struct ram *fuzz_ram(void)
 	struct problem problem;
 
 	if (!ram.range[0].size)
-		REQUIRE(ram_reserve(&ram, SPACE_END, 0xc0000000, 0x100000000, &problem));
+		REQUIRE(ram_reserve(&ram, SPACE_SIZE, SPACE_START, SPACE_END, SPACE_END, &problem));
 	REQUIRE(ram_write(&ram, GPA(SPACE_START), zero, sizeof(zero)));
 	return &ram;
 }

@@ -96,7 +96,7 @@ static void once(void)
 {
 	struct problem problem;
 
-	REQUIRE(ram_reserve(&ram, RAM_SIZE, 0xc0000000, 1ull << 32, &problem));
+	REQUIRE(ram_reserve(&ram, RAM_SIZE, 0, 0xc0000000, 1ull << 32, &problem));
 	for (unsigned i = 0; i < 2; i++) {
 		files[i] = memfd_create("disk", MFD_CLOEXEC);
 		REQUIRE(files[i] >= 0 && ftruncate(files[i], DISK_SIZE) == 0);

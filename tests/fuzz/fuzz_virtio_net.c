@@ -652,7 +652,7 @@ static void prepare(void)
 	static struct problem problem;
 	uint32_t seed = 1;
 
-	REQUIRE(ram_reserve(&ram, 96 << 20, 3ull << 30, 4ull << 30, &problem));
+	REQUIRE(ram_reserve(&ram, 96 << 20, 0, 3ull << 30, 4ull << 30, &problem));
 	for (unsigned i = 0; i < PATTERN; i++) {
 		seed = seed * 1664525 + 1013904223;
 		pattern[i] = (uint8_t)(seed >> 24);

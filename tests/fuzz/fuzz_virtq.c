@@ -159,7 +159,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct problem problem;
 
 	if (!ram.range[0].size)
-		REQUIRE(ram_reserve(&ram, LOW_END + 0x8000, LOW_END, HIGH, &problem));
+		REQUIRE(ram_reserve(&ram, LOW_END + 0x8000, 0, LOW_END, HIGH, &problem));
 	set_up(&input);
 	while (input.size)
 		switch (take8(&input) % 8) {

@@ -137,6 +137,36 @@ static inline void sample_bzimage(uint8_t file[BZ_SIZE])
 		file[BZ_CODE + i] = (uint8_t)(i | 1);
 }
 
+/* --- an arm64 Image with 4 KiB pages, as an EFI program --- */
+
+/* Fields of the header, Documentation/arch/arm64/booting.rst §4. */
+enum {
+	A64_CODE0 = 0,
+	A64_CODE1 = 4,
+	A64_TEXT_OFFSET = 8,
+	A64_IMAGE_SIZE = 16,
+	A64_FLAGS = 24,
+	A64_MAGIC = 56,
+	A64_PE_HEADER = 60,
+	A64_HEADER_END = 64,
+
+	A64_SIZE = 0x900,
+	A64_NEEDED = 0x8000,
+};
+
+static inline void sample_arm64(uint8_t file[A64_SIZE])
+{
+	memset(file, 0, A64_SIZE);
+	put_le32(file + A64_CODE0, 0xfa405a4d); /* "MZ", or CCMP X18, #0, #13, PL */
+	put_le32(file + A64_CODE1, 0x1400000f); /* B to the header's end */
+	put_le64(file + A64_IMAGE_SIZE, A64_NEEDED);
+	put_le64(file + A64_FLAGS, 1 << 3 | 1 << 1); /* anywhere, 4 KiB */
+	memcpy(file + A64_MAGIC, "ARM\x64", 4);
+	put_le32(file + A64_PE_HEADER, A64_HEADER_END);
+	for (unsigned i = A64_HEADER_END; i < A64_SIZE; i++)
+		file[i] = (uint8_t)(i | 1);
+}
+
 /* --- a newc archive --- */
 
 enum { CPIO_HEADER = 110, CPIO_FILE_SIZE = 54, CPIO_NAME_SIZE = 94 };

@@ -6,7 +6,7 @@
 #include "samples.h"
 #include "unit.h"
 
-static const struct image_space space = {0x100000, 0x1000000};
+static const struct image_space space = {0x100000, 0x1000000, IMAGE_FOR_X86_64};
 
 static uint8_t file[BZ_SIZE];
 static struct image image;
@@ -209,7 +209,7 @@ static void kernels_larger_than_memory(void **state)
 
 static void memory_that_begins_above_the_load_address(void **state)
 {
-	const struct image_space high = {0x100001, 0x1000000};
+	const struct image_space high = {0x100001, 0x1000000, IMAGE_FOR_X86_64};
 
 	(void)state;
 	assert_false(image_parse((struct bytes){file, BZ_SIZE}, high, &image, &problem));

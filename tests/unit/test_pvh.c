@@ -7,7 +7,7 @@
 #include "unit.h"
 
 /* 1 MiB to 16 MiB, as with -m 16. */
-static const struct image_space space = {0x100000, 0x1000000};
+static const struct image_space space = {0x100000, 0x1000000, IMAGE_FOR_X86_64};
 
 static uint8_t elf[ELF_SIZE];
 static struct image image;
