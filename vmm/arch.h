@@ -18,8 +18,6 @@
 #include "uart16550.h"
 #include "vcpu.h"
 
-struct kvm_run;
-
 /* What the guest starts with. */
 struct boot_request {
 	const char *kernel_name, *initrd_name; /* for messages */
@@ -36,9 +34,16 @@ struct boot_request {
 
 /* How a vCPU enters the kernel. */
 struct boot_entry {
-	uint64_t entry;    /* address of the first instruction */
-	uint64_t argument; /* what the protocol passes in a register */
-	unsigned mode;     /* enum image_format */
+	uint64_t entry;     /* address of the first instruction */
+	uint64_t argument;  /* what the protocol passes in a register */
+	unsigned mode;      /* enum image_format */
+	uint32_t page_size; /* of struct image */
+};
+
+/* The interrupt controller. */
+struct irqchip {
+	int fd;           /* arm64, until it is started */
+	unsigned version; /* arm64: of the GIC, 2 or 3 */
 };
 
 /* State of the architecture's own devices. */
@@ -47,25 +52,31 @@ struct machine {
 	const struct ram *ram;
 };
 
-/* Makes the interrupt controller. After kvm_set_memory. */
-bool arch_create_irqchip(const struct kvm *kvm, struct problem *problem);
+/* Makes the interrupt controller, for CPUS vCPUs. After kvm_set_memory. */
+bool arch_create_irqchip(const struct kvm *kvm, unsigned cpus, struct irqchip *irqchip,
+			 struct problem *problem);
 
 /* Puts kernel, initrd and boot data into guest memory and says how to enter. */
-bool arch_load(const struct boot_request *request, const struct ram *ram, struct boot_entry *entry,
-	       struct problem *problem);
+bool arch_load(const struct boot_request *request, const struct irqchip *irqchip,
+	       const struct ram *ram, struct boot_entry *entry, struct problem *problem);
 
 /* Sets up the registers of VCPU, one of CPUS; vCPU 0 enters the kernel, the others wait for it. */
 bool arch_init_vcpu(const struct kvm *kvm, const struct vcpu *vcpu, unsigned cpus,
 		    const struct boot_entry *entry, struct problem *problem);
+
+/* Completes the interrupt controller when all vCPUs are there. Only then it takes irqfds. */
+bool arch_start_irqchip(struct irqchip *irqchip, struct problem *problem);
 
 /* Puts the UARTs and the architecture's power and reset registers on the bus. (The virtio devices are
  * everybody's: see devices.h.) */
 void arch_add_devices(struct bus *bus, struct machine *machine, struct uart *console,
 		      struct uart *channel);
 
-/* Says in one line why the guest cannot go on: SEEN is the exit, REGISTERS holds what
- * ARCH_SYNC_REGISTERS asked for. */
-void arch_describe_crash(const struct kvm_run *seen, const struct kvm_run *registers,
-			 struct problem *text);
+/* VCPU stopped with an exit that is none of the bus's: ends the VM, and says in one line why if the guest did not
+ * mean to. */
+void arch_end(const struct vcpu *vcpu);
+
+/* The system calls that arch_end needs. */
+void arch_allow(struct sysfilter *filter);
 
 #endif

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "arch_layout.h"
 #include "fdplan.h"
 
 /* What the user can do about an errno from open or KVM_CREATE_VM. */
@@ -14,10 +15,9 @@ static const struct {
 	int error;
 	const char *mend;
 } mends[] = {
-	{ENOENT,
-	 "load KVM: modprobe kvm_intel or kvm_amd; in a VM or container, have its host offer it"},
-	{ENXIO, "load KVM: modprobe kvm_intel or kvm_amd"},
-	{ENODEV, "this CPU or its firmware offers no virtualisation: enable VT-x or AMD-V"},
+	{ENOENT, ARCH_LOAD_KVM "; in a VM or container, have its host offer it"},
+	{ENXIO, ARCH_LOAD_KVM},
+	{ENODEV, ARCH_ENABLE_KVM},
 	{EACCES, "add your user to the kvm group: usermod -aG kvm $USER, then log in again"},
 	{EPERM,
 	 "the container or its policy forbids it: pass the device in, docker: --device /dev/kvm"},
@@ -66,6 +66,14 @@ static bool check(struct kvm *kvm, const char *path, struct problem *problem)
 	return true;
 }
 
+/* On Arm a guest's addresses have 40 bits, or as many as the host has if those are fewer; KVM's default elsewhere. */
+static unsigned long vm_type(int system)
+{
+	int bits = ioctl(system, KVM_CHECK_EXTENSION, KVM_CAP_ARM_VM_IPA_SIZE);
+
+	return bits > 0 && bits < 40 ? KVM_VM_TYPE_ARM_IPA_SIZE((unsigned long)bits) : 0;
+}
+
 bool kvm_open(struct kvm *kvm, const char *path, struct problem *problem)
 {
 	kvm->system = open(path, O_RDWR | O_CLOEXEC);
@@ -76,7 +84,7 @@ bool kvm_open(struct kvm *kvm, const char *path, struct problem *problem)
 		return false;
 	/* EINTR: a signal came while KVM waited for other processes. */
 	do
-		kvm->vm = ioctl(kvm->system, KVM_CREATE_VM, 0);
+		kvm->vm = ioctl(kvm->system, KVM_CREATE_VM, vm_type(kvm->system));
 	while (kvm->vm < 0 && errno == EINTR);
 	if (kvm->vm < 0)
 		return problem_set(problem, "cannot make a VM with %s: %s (%s)", path,

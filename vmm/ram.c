@@ -26,13 +26,13 @@ static bool map_range(struct ram_range *range, uint64_t base, uint64_t size,
 	return true;
 }
 
-bool ram_reserve(struct ram *ram, uint64_t size, uint64_t hole_start, uint64_t hole_end,
-		 struct problem *problem)
+bool ram_reserve(struct ram *ram, uint64_t size, uint64_t start, uint64_t hole_start,
+		 uint64_t hole_end, struct problem *problem)
 {
-	uint64_t below = size < hole_start ? size : hole_start;
+	uint64_t below = size < hole_start - start ? size : hole_start - start;
 
 	*ram = (struct ram){0};
-	if (!map_range(&ram->range[0], 0, below, problem))
+	if (!map_range(&ram->range[0], start, below, problem))
 		return false;
 	if (size > below && !map_range(&ram->range[1], hole_end, size - below, problem)) {
 		ram_release(ram);

@@ -29,11 +29,11 @@ struct ram {
 	struct ram_range range[RAM_RANGES_MAX];
 };
 
-/* Reserves SIZE bytes (page aligned) of zeroed guest memory: from address 0 up to HOLE_START and,
+/* Reserves SIZE bytes (page aligned) of zeroed guest memory: from address START up to HOLE_START and,
  * if that is not enough, on from HOLE_END. Pages cost nothing until touched. The memory is left
  * out of core dumps and children. False with PROBLEM set when the host refuses. */
-bool ram_reserve(struct ram *ram, uint64_t size, uint64_t hole_start, uint64_t hole_end,
-		 struct problem *problem);
+bool ram_reserve(struct ram *ram, uint64_t size, uint64_t start, uint64_t hole_start,
+		 uint64_t hole_end, struct problem *problem);
 
 /* Gives the memory back. Needed by tests only: a VM ends with its process. */
 void ram_release(struct ram *ram);

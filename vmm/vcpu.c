@@ -49,26 +49,6 @@ static void serve_mmio(struct vcpu *vcpu)
 		   run->mmio.len);
 }
 
-/* Asks KVM to write the registers into the shared area: with immediate_exit, KVM_RUN does nothing
- * but that, so that the filter needs no other ioctl. The exit's own data is kept. */
-static void sync_registers(struct kvm_run *run, int fd)
-{
-	run->kvm_valid_regs = ARCH_SYNC_REGISTERS;
-	run->immediate_exit = 1;
-	if (ioctl(fd, KVM_RUN, 0) < 0)
-		return; /* EINTR, as asked for */
-}
-
-static void end_crashed(struct vcpu *vcpu)
-{
-	struct kvm_run seen = *vcpu->run;
-	struct problem text;
-
-	sync_registers(vcpu->run, vcpu->fd);
-	arch_describe_crash(&seen, vcpu->run, &text);
-	ending_set(vcpu->ending, END_CRASH, 0, &text);
-}
-
 /* False when the vCPU will not run again. */
 static bool serve_exit(struct vcpu *vcpu)
 {
@@ -82,7 +62,7 @@ static bool serve_exit(struct vcpu *vcpu)
 	case KVM_EXIT_INTR:
 		return true;
 	default:
-		end_crashed(vcpu);
+		arch_end(vcpu);
 		return false;
 	}
 }
@@ -125,4 +105,5 @@ void vcpu_allow(struct sysfilter *filter)
 {
 	sysfilter_allow_ioctl(filter, FD_VCPU, VCPUS_MAX, KVM_RUN); /* run the guest */
 	sysfilter_allow_fd(filter, SYS_write, FD_ENDING);           /* say that it ended */
+	arch_allow(filter);
 }

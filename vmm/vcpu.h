@@ -7,6 +7,7 @@
 
 #include "bus.h"
 #include "ending.h"
+#include "fdplan.h"
 #include "gate.h"
 #include "kvm.h"
 #include "sysfilter.h"

@@ -30,6 +30,7 @@ struct vm {
 	const struct options *options;
 	struct kvm kvm;
 	struct ram ram;
+	struct irqchip irqchip;
 	struct boot_entry entry;
 	struct bus bus;
 	struct machine machine;
@@ -111,7 +112,7 @@ static bool load(struct vm *vm, struct boot_request *request, struct problem *pr
 		return false;
 	if (options->initrd && !file_map(options->initrd, &request->initrd, problem))
 		return false;
-	if (!arch_load(request, &vm->ram, &vm->entry, problem))
+	if (!arch_load(request, &vm->irqchip, &vm->ram, &vm->entry, problem))
 		return false;
 	file_unmap(&request->kernel);
 	file_unmap(&request->initrd);
@@ -124,7 +125,6 @@ static bool load_guest(struct vm *vm, struct problem *problem)
 	struct cmdline cmdline = {0};
 	struct job job = {
 		.init = guest_init(),
-		.window = ARCH_WINDOW,
 		.arguments = options->command,
 	};
 
@@ -155,32 +155,10 @@ static bool load_guest(struct vm *vm, struct problem *problem)
 	return load(vm, &request, problem);
 }
 
-static bool make_machine(struct vm *vm, const int *inherited, struct problem *problem)
-{
-	if (!kvm_open(&vm->kvm, KVM_PATH, problem) ||
-	    !ram_reserve(&vm->ram, vm->options->memory, ARCH_HOLE_START, ARCH_HOLE_END, problem) ||
-	    !devices_open(&vm->devices, vm->options, inherited, &vm->ram, problem) ||
-	    !load_guest(vm, problem) || !kvm_set_memory(&vm->kvm, &vm->ram, problem) ||
-	    !arch_create_irqchip(&vm->kvm, problem) ||
-	    !kvm_add_irqfd(&vm->kvm, FD_CONSOLE_IRQ, ARCH_GSI_CONSOLE, problem) ||
-	    !kvm_add_irqfd(&vm->kvm, FD_CHANNEL_IRQ, ARCH_GSI_CHANNEL, problem))
-		return false;
-	uart_init(&vm->console, FD_CONSOLE_IRQ, FD_CONSOLE_KICK);
-	uart_init(&vm->channel_uart, FD_CHANNEL_IRQ, FD_CHANNEL_KICK);
-	if (vm->options->command && !channel_init(&vm->channel, &vm->ram, GPA(ARCH_WINDOW)))
-		return problem_set(problem,
-				   "cannot make the channel's window (this is a bug of mayfly's: "
-				   "please report it)");
-	vm->machine = (struct machine){&vm->ending, &vm->ram};
-	arch_add_devices(&vm->bus, &vm->machine, &vm->console, &vm->channel_uart);
-	return devices_connect(&vm->devices, &vm->bus, &vm->kvm, problem);
-}
-
-static bool make_threads(struct vm *vm, struct problem *problem)
+static bool make_vcpus(struct vm *vm, struct problem *problem)
 {
 	unsigned cpus = (unsigned)vm->options->cpus;
 
-	gate_init(&vm->gate);
 	for (unsigned i = 0; i < cpus; i++) {
 		struct vcpu *vcpu = &vm->vcpu[i];
 
@@ -188,10 +166,44 @@ static bool make_threads(struct vm *vm, struct problem *problem)
 		vcpu->ending = &vm->ending;
 		vcpu->gate = &vm->gate;
 		if (!vcpu_create(vcpu, &vm->kvm, i, problem) ||
-		    !arch_init_vcpu(&vm->kvm, vcpu, cpus, &vm->entry, problem) ||
-		    !vcpu_start(vcpu, problem))
+		    !arch_init_vcpu(&vm->kvm, vcpu, cpus, &vm->entry, problem))
 			return false;
 	}
+	return true;
+}
+
+static bool make_devices(struct vm *vm, struct problem *problem)
+{
+	if (!kvm_add_irqfd(&vm->kvm, FD_CONSOLE_IRQ, ARCH_GSI_CONSOLE, problem) ||
+	    !kvm_add_irqfd(&vm->kvm, FD_CHANNEL_IRQ, ARCH_GSI_CHANNEL, problem))
+		return false;
+	uart_init(&vm->console, FD_CONSOLE_IRQ, FD_CONSOLE_KICK);
+	uart_init(&vm->channel_uart, FD_CHANNEL_IRQ, FD_CHANNEL_KICK);
+	channel_init(&vm->channel, &vm->ram);
+	vm->machine = (struct machine){&vm->ending, &vm->ram};
+	arch_add_devices(&vm->bus, &vm->machine, &vm->console, &vm->channel_uart);
+	return devices_connect(&vm->devices, &vm->bus, &vm->kvm, problem);
+}
+
+/* The order is KVM's: see kvm_set_memory, arch_create_irqchip and arch_start_irqchip. */
+static bool make_machine(struct vm *vm, const int *inherited, struct problem *problem)
+{
+	return kvm_open(&vm->kvm, KVM_PATH, problem) &&
+	       ram_reserve(&vm->ram, vm->options->memory, ARCH_RAM, ARCH_HOLE_START, ARCH_HOLE_END,
+			   problem) &&
+	       devices_open(&vm->devices, vm->options, inherited, &vm->ram, problem) &&
+	       kvm_set_memory(&vm->kvm, &vm->ram, problem) &&
+	       arch_create_irqchip(&vm->kvm, (unsigned)vm->options->cpus, &vm->irqchip, problem) &&
+	       load_guest(vm, problem) && make_vcpus(vm, problem) &&
+	       arch_start_irqchip(&vm->irqchip, problem) && make_devices(vm, problem);
+}
+
+static bool make_threads(struct vm *vm, struct problem *problem)
+{
+	gate_init(&vm->gate);
+	for (unsigned i = 0; i < vm->options->cpus; i++)
+		if (!vcpu_start(&vm->vcpu[i], problem))
+			return false;
 	if (!devices_start(&vm->devices, &vm->gate, problem))
 		return false;
 	gate_await(&vm->gate);

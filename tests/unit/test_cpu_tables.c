@@ -14,7 +14,7 @@ static int reserve(void **state)
 	struct problem problem;
 
 	(void)state;
-	return ram_reserve(&ram, MIB, 3 * GIB, 4 * GIB, &problem) ? 0 : -1;
+	return ram_reserve(&ram, MIB, 0, 3 * GIB, 4 * GIB, &problem) ? 0 : -1;
 }
 
 static int release(void **state)

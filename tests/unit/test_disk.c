@@ -211,7 +211,7 @@ static int set_up(void **state)
 
 	(void)state;
 	alarm(60); /* nothing here may hang */
-	if (!ram_reserve(&ram, MEMORY, 3 * GIB, 4 * GIB, &problem))
+	if (!ram_reserve(&ram, MEMORY, 0, 3 * GIB, 4 * GIB, &problem))
 		return -1;
 	for (unsigned i = 0; i < BIG; i++)
 		content[i] = (uint8_t)(1 + (i / SECTOR + i) % 255);

@@ -16,7 +16,7 @@ static struct ram reserve(uint64_t size)
 	struct ram ram;
 	struct problem problem = {""};
 
-	if (!ram_reserve(&ram, size, HOLE_START, HOLE_END, &problem))
+	if (!ram_reserve(&ram, size, 0, HOLE_START, HOLE_END, &problem))
 		fail_msg("%s", problem.text);
 	return ram;
 }
@@ -227,11 +227,11 @@ static void the_host_may_refuse(void **state)
 	struct ram ram;
 
 	(void)state;
-	assert_false(ram_reserve(&ram, (uint64_t)1 << 62, (uint64_t)1 << 62, UINT64_MAX, &problem));
+	assert_false(ram_reserve(&ram, (uint64_t)1 << 62, 0, (uint64_t)1 << 62, UINT64_MAX, &problem));
 	assert_mends(problem.text, "4398046511104 MiB of guest memory");
 	assert_says(problem.text, "-m");
 	/* The second range is refused: the first is given back. */
-	assert_false(ram_reserve(&ram, (uint64_t)1 << 62, PAGE, HOLE_END, &problem));
+	assert_false(ram_reserve(&ram, (uint64_t)1 << 62, 0, PAGE, HOLE_END, &problem));
 	assert_mends(problem.text, "guest memory");
 	for (unsigned i = 0; i < RAM_RANGES_MAX; i++)
 		assert_true(ram.range[i].size == 0);

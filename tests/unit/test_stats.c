@@ -81,7 +81,7 @@ static int set_up(void **state)
 	snprintf(disk_name, sizeof(disk_name), "/proc/self/fd/%d", memory);
 	if (memory < 0 || ftruncate(memory, 65536) < 0)
 		return -1;
-	return ram_reserve(&ram, 16 * MIB, 3 * GIB, 4 * GIB, &problem) ? 0 : -1;
+	return ram_reserve(&ram, 16 * MIB, 0, 3 * GIB, 4 * GIB, &problem) ? 0 : -1;
 }
 
 static int tear_down(void **state)

@@ -70,7 +70,7 @@ static int set_up(void **state)
 
 	(void)state;
 	alarm(60); /* nothing here may hang */
-	if (!ram_reserve(&ram, MIB, 3 * GIB, 4 * GIB, &problem))
+	if (!ram_reserve(&ram, MIB, 0, 3 * GIB, 4 * GIB, &problem))
 		return -1;
 	for (unsigned i = 0; i < DISK_SIZE; i++)
 		content[i] = (uint8_t)(i / SECTOR + i);

@@ -43,7 +43,7 @@ static int set_up(void **state)
 	struct problem problem;
 
 	(void)state;
-	if (!ram_reserve(&ram, MIB, 3 * GIB, 4 * GIB, &problem))
+	if (!ram_reserve(&ram, MIB, 0, 3 * GIB, 4 * GIB, &problem))
 		return -1;
 	memset(&virtio, 0, sizeof(virtio));
 	virtio.class = &class;

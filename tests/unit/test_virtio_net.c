@@ -160,7 +160,7 @@ static int reserve(void **state)
 	for (unsigned i = 0; i < sizeof(sample); i++)
 		sample[i] = (uint8_t)next_random(&random);
 	net.virtio.irq_fd = -1;
-	return ram_reserve(&ram, MEMORY, 3 * GIB, 4 * GIB, &problem) ? 0 : -1;
+	return ram_reserve(&ram, MEMORY, 0, 3 * GIB, 4 * GIB, &problem) ? 0 : -1;
 }
 
 static int release(void **state)

@@ -69,7 +69,7 @@ static int set_up(void **state)
 	struct problem problem;
 
 	(void)state;
-	if (!ram_reserve(&ram, LOW_END + 0x10000, LOW_END, HIGH, &problem))
+	if (!ram_reserve(&ram, LOW_END + 0x10000, 0, LOW_END, HIGH, &problem))
 		return -1;
 	use_queue(SIZE, DESC, AVAIL, USED);
 	return virtq_enable(&queue, &ram) ? 0 : -1;
@@ -319,7 +319,7 @@ static void a_chain_of_4_gib_is_refused(void **state)
 
 	(void)state;
 	ram_release(&ram);
-	assert_true(ram_reserve(&ram, 2 * GIB, 3 * GIB, 4 * GIB, &problem));
+	assert_true(ram_reserve(&ram, 2 * GIB, 0, 3 * GIB, 4 * GIB, &problem));
 	assert_true(takes(SIZE, DESC, AVAIL, USED));
 	desc(0, 0, 0x7fffffff, VRING_DESC_F_NEXT, 1);
 	desc(1, 0, 0x7fffffff, VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, 2);

@@ -11,9 +11,7 @@
  *   0x0002_0000  │ command line         │ 64 KiB
  *   0x0003_0000  │ free                 │ the kernel's real-mode trampoline
  *   0x0009_FC00  │ reserved             │ where a BIOS keeps its data
- *   0x000A_0000  │ channel window       │ 128 KiB, in no memory map: init maps it by /dev/mem, which
- *                │                      │ lets it even where it is strict, as this is below 1 MiB
- *   0x000C_0000  │ nothing              │
+ *   0x000A_0000  │ nothing              │ where a VGA adapter would be, and ROMs
  *   0x000E_0000  │ ACPI tables          │ reserved
  *   0x000F_0000  │ MP table             │ reserved
  *   0x0010_0000  │ RAM: the kernel …    │
@@ -33,6 +31,7 @@
 
 #include <stdint.h>
 
+#include "layout.h"
 #include "memmap.h"
 
 /* R(name, first address, bytes), ascending. */
@@ -46,7 +45,6 @@
 	R(CMDLINE, 0x00020000, 0x10000)               \
 	R(FREE_LOW, 0x00030000, 0x6fc00)              \
 	R(EBDA, 0x0009fc00, 0x400)                    \
-	R(WINDOW, 0x000a0000, 0x20000)                \
 	R(ACPI, 0x000e0000, 0x10000)                  \
 	R(MPTABLE, 0x000f0000, 0x10000)               \
 	R(RAM_LOW, 0x00100000, 0xc0000000 - 0x100000) \
@@ -64,21 +62,11 @@
 	R(COM1, 0x3f8, 8)     \
 	R(POWER, 0x600, 3)
 
-#define LAYOUT_DEFINE(name, first, bytes)                                      \
-	static const uint64_t LAYOUT_##name __attribute__((unused)) = (first); \
-	static const uint64_t LAYOUT_##name##_SIZE __attribute__((unused)) = (bytes);
 LAYOUT_REGIONS(LAYOUT_DEFINE)
 LAYOUT_PORTS(LAYOUT_DEFINE)
-#undef LAYOUT_DEFINE
 
 /* Proven while compiling: each region ends before the next begins. */
-#define LAYOUT_CHAIN(name, first, bytes) \
-	LAYOUT_FIRST_##name = (first), LAYOUT_END_##name = (first) + (bytes),
 enum { LAYOUT_REGIONS(LAYOUT_CHAIN) LAYOUT_PORTS(LAYOUT_CHAIN) };
-#undef LAYOUT_CHAIN
-
-#define LAYOUT_FOLLOWS(low, high) \
-	_Static_assert(LAYOUT_END_##low <= LAYOUT_FIRST_##high, #low " reaches into " #high)
 LAYOUT_FOLLOWS(BIOS_DATA, GDT);
 LAYOUT_FOLLOWS(GDT, START_INFO);
 LAYOUT_FOLLOWS(START_INFO, ZERO_PAGE);
@@ -87,8 +75,7 @@ LAYOUT_FOLLOWS(SETUP_DATA, PAGE_TABLES);
 LAYOUT_FOLLOWS(PAGE_TABLES, CMDLINE);
 LAYOUT_FOLLOWS(CMDLINE, FREE_LOW);
 LAYOUT_FOLLOWS(FREE_LOW, EBDA);
-LAYOUT_FOLLOWS(EBDA, WINDOW);
-LAYOUT_FOLLOWS(WINDOW, ACPI);
+LAYOUT_FOLLOWS(EBDA, ACPI);
 LAYOUT_FOLLOWS(ACPI, MPTABLE);
 LAYOUT_FOLLOWS(MPTABLE, RAM_LOW);
 LAYOUT_FOLLOWS(RAM_LOW, VIRTIO);
@@ -100,7 +87,6 @@ LAYOUT_FOLLOWS(TSS, RAM_HIGH);
 LAYOUT_FOLLOWS(KEYBOARD, COM2);
 LAYOUT_FOLLOWS(COM2, COM1);
 LAYOUT_FOLLOWS(COM1, POWER);
-#undef LAYOUT_FOLLOWS
 
 /* Interrupts: the ISA numbers of the UARTs, one to one on the I/O APIC; virtio devices above ISA's. */
 enum { GSI_COM2 = 3, GSI_COM1 = 4, GSI_VIRTIO = 16, GSI_COUNT = 24 };
@@ -109,16 +95,20 @@ enum { GSI_COM2 = 3, GSI_COM1 = 4, GSI_VIRTIO = 16, GSI_COUNT = 24 };
 enum { POWER_RESET = 0, POWER_SLEEP_CONTROL = 1, POWER_SLEEP_STATUS = 2, POWER_RESET_VALUE = 1 };
 
 /* What the architecture-neutral part needs to know. */
+#define ARCH_RAM 0u /* where it begins */
 #define ARCH_HOLE_START 0xc0000000u
 #define ARCH_HOLE_END 0x100000000u
-#define ARCH_WINDOW LAYOUT_WINDOW
 #define ARCH_GSI_CONSOLE GSI_COM1
 #define ARCH_GSI_CHANNEL GSI_COM2
 #define ARCH_GSI_VIRTIO GSI_VIRTIO /* of the first device; the others follow, one each */
 #define ARCH_VIRTIO LAYOUT_VIRTIO  /* the same */
 #define ARCH_VIRTIO_SIZE 0x1000u   /* from one device to the next */
 #define ARCH_VIRTIO_DEVICES 8
-#define ARCH_SYNC_REGISTERS (KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS)
+#define ARCH_KERNELS IMAGE_FOR_X86_64
+
+/* What to do when KVM is not there, or the CPU has nothing for it. */
+#define ARCH_LOAD_KVM "load KVM: modprobe kvm_intel or kvm_amd"
+#define ARCH_ENABLE_KVM "this CPU or its firmware offers no virtualisation: enable VT-x or AMD-V"
 
 /* The memory map of a guest with RAM_SIZE bytes, as its firmware would tell it. */
 void layout_memmap(uint64_t ram_size, struct memmap *map);

@@ -3,95 +3,10 @@
 #include "arch.h"
 #include "bzimage.h"
 #include "gdt.h"
-#include "image.h"
+#include "load.h"
 #include "mptable.h"
 #include "page_tables.h"
 #include "start_info.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-#define PAGE_SIZE 4096
-
-struct placed_initrd {
-	uint64_t address, size;
-};
-
-static uint64_t low_ram_end(const struct ram *ram)
-{
-	return ram->range[0].base + ram->range[0].size;
-}
-
-static uint64_t all_ram_size(const struct ram *ram)
-{
-	return ram->range[0].size + ram->range[1].size;
-}
-
-static bool load_kernel(const struct boot_request *request, const struct ram *ram,
-			struct image *image, struct problem *problem)
-{
-	struct image_space space = {LAYOUT_RAM_LOW, low_ram_end(ram)};
-	struct problem what;
-
-	if (!image_parse(request->kernel, space, image, &what))
-		return problem_set(problem, "cannot boot %s: it %s", request->kernel_name,
-				   what.text);
-	if (!image_load(request->kernel, image, ram))
-		return problem_set(problem,
-				   "cannot load %s: it does not fit (give the guest more memory "
-				   "with -m)",
-				   request->kernel_name);
-	return true;
-}
-
-/* The user's initrd, then the job's segment, which the kernel unpacks over it. */
-static bool write_initrd(const struct boot_request *request, const struct ram *ram,
-			 uint64_t address, uint64_t job_offset, size_t job_bytes)
-{
-	uint8_t *segment;
-	bool fits = ram_write(ram, GPA(address), request->initrd.data, request->initrd.size);
-
-	if (!request->job)
-		return fits;
-	segment = malloc(job_bytes);
-	if (!segment)
-		return false;
-	job_build(request->job, segment, job_bytes);
-	fits = fits && ram_write(ram, GPA(address + job_offset), segment, job_bytes);
-	free(segment);
-	return fits;
-}
-
-/* As high as it may be: the kernel unpacks itself from below. */
-static bool load_initrd(const struct boot_request *request, const struct ram *ram,
-			const struct image *image, struct placed_initrd *initrd,
-			struct problem *problem)
-{
-	uint64_t job_offset = align_up(request->initrd.size, 4);
-	size_t job_bytes = request->job ? job_size(request->job) : 0;
-	uint64_t top = low_ram_end(ram);
-	struct problem what;
-
-	if (request->initrd_name && !initrd_check(request->initrd, &what))
-		return problem_set(problem, "cannot use %s as initrd: it %s", request->initrd_name,
-				   what.text);
-	initrd->size = request->job ? job_offset + job_bytes : request->initrd.size;
-	if (initrd->size == 0)
-		return true;
-	if (top > image->initrd_max)
-		top = image->initrd_max + 1;
-	if (initrd->size > top || ((top - initrd->size) & -(uint64_t)PAGE_SIZE) < image->end)
-		return problem_set(problem,
-				   "the initrd needs %llu KiB and the kernel leaves %llu KiB (give "
-				   "the guest more memory with -m)",
-				   (unsigned long long)(initrd->size + 1023) >> 10,
-				   (unsigned long long)(top > image->end ? top - image->end : 0) >>
-					   10);
-	initrd->address = (top - initrd->size) & -(uint64_t)PAGE_SIZE;
-	if (!write_initrd(request, ram, initrd->address, job_offset, job_bytes))
-		return problem_set(problem, "cannot put the initrd together (free some memory)");
-	return true;
-}
 
 /* For kernels without ACPI (Linux: virtio_mmio.device=<size>@<address>:<irq>). */
 static void name_devices(const struct boot_request *request)
@@ -115,14 +30,8 @@ static bool load_cmdline(const struct boot_request *request, const struct ram *r
 	if (image->format == IMAGE_PVH)
 		cmdline_add(request->cmdline, "random.trust_cpu=on");
 	name_devices(request);
-	cmdline_add(request->cmdline, request->append);
-	if (!cmdline_fits(request->cmdline, image->cmdline_max))
-		return problem_set(problem,
-				   "the kernel command line has %zu bytes and %s takes %u (make -a "
-				   "shorter)",
-				   request->cmdline->length, request->kernel_name,
-				   image->cmdline_max);
-	return ram_write(ram, GPA(LAYOUT_CMDLINE), request->cmdline->text,
+	return load_finish_cmdline(request, image, problem) &&
+	       ram_write(ram, GPA(LAYOUT_CMDLINE), request->cmdline->text,
 			 request->cmdline->length + 1);
 }
 
@@ -200,14 +109,20 @@ static bool write_zero_page(const struct ram *ram, const struct image *image,
 	       page_tables_write(ram, LAYOUT_PAGE_TABLES);
 }
 
-bool arch_load(const struct boot_request *request, const struct ram *ram, struct boot_entry *entry,
-	       struct problem *problem)
+static uint64_t all_ram_size(const struct ram *ram)
+{
+	return ram->range[0].size + ram->range[1].size;
+}
+
+bool arch_load(const struct boot_request *request, const struct irqchip *irqchip,
+	       const struct ram *ram, struct boot_entry *entry, struct problem *problem)
 {
 	struct image image;
 	struct placed_initrd initrd = {0};
 	struct memmap map;
 
-	if (!load_kernel(request, ram, &image, problem) ||
+	(void)irqchip;
+	if (!load_kernel(request, LAYOUT_RAM_LOW, ram, &image, problem) ||
 	    !load_initrd(request, ram, &image, &initrd, problem) ||
 	    !load_cmdline(request, ram, &image, problem))
 		return false;

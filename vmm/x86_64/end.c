@@ -4,6 +4,7 @@
 #include <cpuid.h>
 #include <linux/kvm.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 enum { ECX1_VMX = 1 << 5, AMD_ECX_SVM = 1 << 2 };
 
@@ -62,8 +63,18 @@ static void describe_internal_error(const struct kvm_run *seen, const char *wher
 		    bytes, where, emulation_mend());
 }
 
-void arch_describe_crash(const struct kvm_run *seen, const struct kvm_run *registers,
-			 struct problem *text)
+/* Asks KVM to write the registers into the shared area: with immediate_exit, KVM_RUN does nothing
+ * but that, so that the filter needs no other ioctl. The exit's own data is kept. */
+static void sync_registers(struct kvm_run *run, int fd)
+{
+	run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+	run->immediate_exit = 1;
+	if (ioctl(fd, KVM_RUN, 0) < 0)
+		return; /* EINTR, as asked for */
+}
+
+static void describe(const struct kvm_run *seen, const struct kvm_run *registers,
+		     struct problem *text)
 {
 	const struct kvm_regs *regs = &registers->s.regs.regs;
 	const struct kvm_sregs *sregs = &registers->s.regs.sregs;
@@ -93,4 +104,20 @@ void arch_describe_crash(const struct kvm_run *seen, const struct kvm_run *regis
 			    "the guest stopped: KVM exit %u, which mayfly does not know, at %s",
 			    seen->exit_reason, where.text);
 	}
+}
+
+void arch_end(const struct vcpu *vcpu)
+{
+	struct kvm_run seen = *vcpu->run;
+	struct problem text;
+
+	sync_registers(vcpu->run, vcpu->fd);
+	describe(&seen, vcpu->run, &text);
+	ending_set(vcpu->ending, END_CRASH, 0, &text);
+}
+
+/* KVM_RUN does it all. */
+void arch_allow(struct sysfilter *filter)
+{
+	(void)filter;
 }

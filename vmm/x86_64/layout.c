@@ -5,7 +5,7 @@ static void add(struct memmap *map, uint64_t address, uint64_t end, enum memmap_
 	map->entry[map->count++] = (struct memmap_entry){address, end - address, type};
 }
 
-/* The window is in no entry: a reserved one would make the kernel claim it. */
+/* What is in no entry is no memory, and nobody's. */
 void layout_memmap(uint64_t ram_size, struct memmap *map)
 {
 	uint64_t low_end = ram_size < ARCH_HOLE_START ? ram_size : ARCH_HOLE_START;

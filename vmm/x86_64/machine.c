@@ -1,6 +1,7 @@
 /* The ways in which an x86-64 guest turns itself off. */
 #include "acpi.h"
 #include "arch.h"
+#include "serial.h"
 
 enum {
 	KEYBOARD_COMMAND_RESET = 0xfe, /* pulse the CPU's reset line */
@@ -49,29 +50,17 @@ static void write_power(void *device, unsigned offset, unsigned size, uint32_t v
 		ending_set(machine->ending, END_POWER_OFF, 0, NULL);
 }
 
-static uint32_t read_uart(void *device, unsigned offset, unsigned size)
-{
-	(void)size;
-	return uart_read(device, offset);
-}
-
-static void write_uart(void *device, unsigned offset, unsigned size, uint32_t value)
-{
-	(void)size;
-	uart_write(device, offset, (uint8_t)value);
-}
-
 void arch_add_devices(struct bus *bus, struct machine *machine, struct uart *console,
 		      struct uart *channel)
 {
 	const struct bus_device devices[] = {
-		{BUS_PORT, LAYOUT_COM1, LAYOUT_COM1_SIZE, 1, console, read_uart, write_uart},
-		{BUS_PORT, LAYOUT_COM2, LAYOUT_COM2_SIZE, 1, channel, read_uart, write_uart},
 		{BUS_PORT, LAYOUT_KEYBOARD, LAYOUT_KEYBOARD_SIZE, 1, machine, read_nothing,
 		 write_keyboard},
 		{BUS_PORT, LAYOUT_POWER, LAYOUT_POWER_SIZE, 1, machine, read_nothing, write_power},
 	};
 
+	serial_add(bus, BUS_PORT, LAYOUT_COM1, console);
+	serial_add(bus, BUS_PORT, LAYOUT_COM2, channel);
 	for (unsigned i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
 		bus_add(bus, &devices[i]);
 }

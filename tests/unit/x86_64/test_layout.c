@@ -5,44 +5,19 @@
 
 #include "acpi.h"
 #include "bzimage.h"
-#include "channel_wire.h"
 #include "cmdline.h"
 #include "device_options.h"
 #include "mptable.h"
 #include "page_tables.h"
+#include "regions.h"
 #include "start_info.h"
 #include "unit.h"
 
-struct region {
-	const char *name;
-	uint64_t first, size;
-};
-
-#define REGION(name, first, bytes) {#name, (first), (bytes)},
 static const struct region regions[] = {LAYOUT_REGIONS(REGION)};
 static const struct region ports[] = {LAYOUT_PORTS(REGION)};
-#undef REGION
 
 static const uint64_t sizes[] = {16 * MIB,       3 * GIB - PAGE, 3 * GIB,
 				 3 * GIB + PAGE, 4 * GIB,        64 * GIB};
-
-static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
-{
-	return a < b + b_size && b < a + a_size;
-}
-
-static void assert_disjoint(const struct region *table, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		assert_each(table[i].size > 0, table[i].name, table[i].size);
-		assert_each(table[i].first + table[i].size > table[i].first, table[i].name,
-			    table[i].size);
-		for (size_t j = 0; j < i; j++)
-			assert_each(!overlap(table[i].first, table[i].size, table[j].first,
-					     table[j].size),
-				    table[i].name, table[j].first);
-	}
-}
 
 static void regions_do_not_overlap(void **state)
 {
@@ -68,9 +43,8 @@ static void addresses_that_are_given(void **state)
 	assert_true(LAYOUT_ACPI >= 0xe0000 && LAYOUT_ACPI < 0x100000 && LAYOUT_ACPI % 16 == 0);
 	assert_true(LAYOUT_MPTABLE >= 0xf0000 && LAYOUT_MPTABLE < 0x100000 &&
 		    LAYOUT_MPTABLE % 16 == 0);
-	/* The trampoline and the BIOS data end below 640 KiB; init's window is below 1 MiB. */
+	/* The trampoline and the BIOS data end below 640 KiB. */
 	assert_true(LAYOUT_EBDA + LAYOUT_EBDA_SIZE == 0xa0000);
-	assert_true(LAYOUT_WINDOW + LAYOUT_WINDOW_SIZE <= 0x100000);
 	/* KVM_SET_TSS_ADDR: three pages within the first 4 GiB. */
 	assert_true(LAYOUT_TSS_SIZE == 3 * PAGE && LAYOUT_TSS + LAYOUT_TSS_SIZE <= 4 * GIB);
 	assert_true(LAYOUT_IDENTITY_MAP_SIZE == PAGE);
@@ -87,7 +61,6 @@ static void regions_hold_what_is_put_there(void **state)
 	assert_true(CMDLINE_CAPACITY <= LAYOUT_CMDLINE_SIZE);
 	assert_true(ACPI_SIZE_MAX <= LAYOUT_ACPI_SIZE);
 	assert_true(MPTABLE_SIZE_MAX <= LAYOUT_MPTABLE_SIZE);
-	assert_true(2 * CHANNEL_WINDOW_HALF <= LAYOUT_WINDOW_SIZE);
 	assert_true(ARCH_VIRTIO == LAYOUT_VIRTIO);
 	assert_true(ARCH_VIRTIO_DEVICES * ARCH_VIRTIO_SIZE <= LAYOUT_VIRTIO_SIZE);
 	assert_true(ARCH_VIRTIO_DEVICES >= DEVICES_MAX && ACPI_VIRTIO_MAX >= DEVICES_MAX);
@@ -172,9 +145,6 @@ static void entries_ascend_and_avoid(void **state)
 			assert_each(!overlap(entry->address, entry->size, ARCH_HOLE_START,
 					     ARCH_HOLE_END - ARCH_HOLE_START),
 				    "in the hole", entry->address);
-			assert_each(!overlap(entry->address, entry->size, LAYOUT_WINDOW,
-					     LAYOUT_WINDOW_SIZE),
-				    "in the channel's window", entry->address);
 		}
 	}
 }

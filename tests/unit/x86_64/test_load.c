@@ -9,7 +9,8 @@
 #include "unit.h"
 
 /* Not in the set of code that every test links. */
-#include "load.c"
+#include "../../../vmm/load.c"
+#include "boot.c"
 
 enum { RAM_SIZE = 16 << 20 };
 
@@ -17,6 +18,7 @@ static struct ram ram;
 static struct problem problem;
 static struct cmdline cmdline;
 static struct boot_entry entry;
+static const struct irqchip irqchip;
 static uint8_t elf[ELF_SIZE], bzimage[BZ_SIZE], seed[SEED_SIZE];
 static uint8_t initrd[RAM_SIZE] = {0x1f, 0x8b, 0x08}; /* gzip, as far as anybody looks */
 static struct boot_request request;
@@ -39,7 +41,7 @@ static int set_up(void **state)
 		.seed = seed,
 		.cpus = 2,
 	};
-	return ram_reserve(&ram, RAM_SIZE, 3 * GIB, 4 * GIB, &problem) ? 0 : -1;
+	return ram_reserve(&ram, RAM_SIZE, 0, 3 * GIB, 4 * GIB, &problem) ? 0 : -1;
 }
 
 static int tear_down(void **state)
@@ -63,7 +65,7 @@ static void use_initrd(size_t size)
 static bool load(void)
 {
 	problem.text[0] = '\0';
-	return arch_load(&request, &ram, &entry, &problem);
+	return arch_load(&request, &irqchip, &ram, &entry, &problem);
 }
 
 #define assert_loads()                                \

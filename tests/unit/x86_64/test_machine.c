@@ -26,7 +26,7 @@ static int set_up(void **state)
 	uart_init(&com1, event, event);
 	uart_init(&com2, event, event);
 	arch_add_devices(&bus, &machine, &com1, &com2);
-	return ram_reserve(&ram, MIB, 3 * GIB, 4 * GIB, &problem) ? 0 : -1;
+	return ram_reserve(&ram, MIB, 0, 3 * GIB, 4 * GIB, &problem) ? 0 : -1;
 }
 
 static int tear_down(void **state)

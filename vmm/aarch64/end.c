@@ -1,0 +1,124 @@
+/* How a guest ends: by calls to PSCI (Arm DEN 0022), which KVM answers, or because it cannot go on. */
+#include "arch.h"
+#include "pl031.h"
+#include "registers.h"
+
+#include <sys/ioctl.h>
+
+#define PSCI_1_1 0x10001
+
+/* PSCI 1.1 has warm resets, which Linux asks for after a panic (reboot=panic_warm). Where the host's KVM is older,
+ * every reset is a cold one. */
+static enum end_cause cause_of_reset(const struct vcpu *vcpu, struct problem *text)
+{
+	uint64_t version = 0;
+
+	if (vcpu->run->system_event.ndata &&
+	    (vcpu->run->system_event.data[0] & KVM_SYSTEM_EVENT_RESET_FLAG_PSCI_RESET2))
+		return END_PANIC;
+	if (register_get(vcpu->fd, KVM_REG_ARM_PSCI_VERSION, &version) && version >= PSCI_1_1)
+		return END_RESET;
+	problem_set(
+		text,
+		"the guest reset itself, perhaps after a panic: this host's KVM cannot tell (use "
+		"Linux 5.19 or newer on it, or let the guest power off)");
+	return END_CRASH;
+}
+
+static enum end_cause cause_of_event(const struct vcpu *vcpu, struct problem *text)
+{
+	switch (vcpu->run->system_event.type) {
+	case KVM_SYSTEM_EVENT_SHUTDOWN:
+		return END_POWER_OFF;
+	case KVM_SYSTEM_EVENT_RESET:
+		return cause_of_reset(vcpu, text);
+	case KVM_SYSTEM_EVENT_CRASH:
+		return END_PANIC;
+	default:
+		problem_set(text,
+			    "the guest stopped: KVM system event %u, which mayfly does not know",
+			    vcpu->run->system_event.type);
+		return END_CRASH;
+	}
+}
+
+static void describe_registers(const struct vcpu *vcpu, struct problem *text)
+{
+	static const struct {
+		const char *name;
+		uint64_t number;
+	} registers[] = {
+		{"pc", CORE_REGISTER(regs.pc)},
+		{"sp", CORE_REGISTER(sp_el1)},
+		{"pstate", CORE_REGISTER(regs.pstate)},
+		{"lr", CORE_REGISTER(regs.regs[30])},
+		{"elr", CORE_REGISTER(elr_el1)},
+		{"esr", REGISTER_ESR},
+		{"far", REGISTER_FAR},
+	};
+
+	text->text[0] = '\0';
+	for (size_t i = 0; i < sizeof(registers) / sizeof(registers[0]); i++) {
+		struct problem before = *text;
+		uint64_t value = 0;
+
+		register_get(vcpu->fd, registers[i].number, &value);
+		problem_set(text, "%s%s%s=0x%llx", before.text, i ? " " : "", registers[i].name,
+			    (unsigned long long)value);
+	}
+}
+
+static void describe_crash(const struct vcpu *vcpu, struct problem *text)
+{
+	const struct kvm_run *run = vcpu->run;
+	struct problem where;
+
+	describe_registers(vcpu, &where);
+	switch (run->exit_reason) {
+	case KVM_EXIT_ARM_NISV:
+		problem_set(
+			text,
+			"the guest stopped: it accessed 0x%llx, which is no memory, in a way that "
+			"devices do not take, at %s (-v shows its log)",
+			(unsigned long long)run->arm_nisv.fault_ipa, where.text);
+		break;
+	case KVM_EXIT_FAIL_ENTRY:
+		problem_set(
+			text,
+			"the guest stopped: the CPU refuses to enter it, reason 0x%llx, at %s (see "
+			"the host's kernel log: dmesg)",
+			(unsigned long long)run->fail_entry.hardware_entry_failure_reason,
+			where.text);
+		break;
+	case KVM_EXIT_INTERNAL_ERROR:
+		problem_set(
+			text,
+			"the guest stopped: KVM reports internal error %u at %s (see the host's "
+			"kernel log: dmesg)",
+			run->internal.suberror, where.text);
+		break;
+	default:
+		problem_set(text,
+			    "the guest stopped: KVM exit %u, which mayfly does not know, at %s",
+			    run->exit_reason, where.text);
+	}
+}
+
+void arch_end(const struct vcpu *vcpu)
+{
+	enum end_cause cause = END_CRASH;
+	struct problem text;
+
+	if (vcpu->run->exit_reason == KVM_EXIT_SYSTEM_EVENT)
+		cause = cause_of_event(vcpu, &text);
+	else
+		describe_crash(vcpu, &text);
+	ending_set(vcpu->ending, cause, 0, cause == END_CRASH ? &text : NULL);
+}
+
+void arch_allow(struct sysfilter *filter)
+{
+	pl031_allow(filter);
+	/* the registers of a guest that stopped, and PSCI's version */
+	sysfilter_allow_ioctl(filter, FD_VCPU, VCPUS_MAX, KVM_GET_ONE_REG);
+}
