@@ -1,10 +1,12 @@
 #!/bin/sh
-# check.sh ARCH: runs all tests and ends with "N passed, N failed, N skipped". `make check` built what they need.
+# check.sh ARCH [OTHER]: runs all tests and ends with "N passed, N failed, N skipped". `make check` built what they need.
+# ARCH is this machine's architecture; OTHER is tested in its lab alone.
 # Every suite speaks TAP; a suite that dies, or stops before its plan is fulfilled, is a failure by itself.
 # Exit: 0 if nothing failed (and, with CI set, nothing was skipped).
 set -u
 
-arch=${1:?usage: check.sh ARCH}
+arch=${1:?usage: check.sh ARCH [OTHER]}
+other=${2:-}
 here=$(dirname "$0")
 files=build/$arch
 work=$(mktemp -d)
@@ -53,7 +55,7 @@ as_tap() {
 lint() { as_tap "$1" "$here/lint.sh" "$1"; }
 
 unit() {
-	for program in "$files/$1"/test_*; do
+	for program in "$files/$1"/test_* "$files/$1"/*/test_*; do
 		case $program in *.d) continue ;; esac
 		# A crash, or a leak told after the tests, has no line of its own.
 		# The thread sanitizer wants its addresses where they always are.
@@ -92,12 +94,48 @@ on_host() { bats --tap "$@"; }
 # On a network of its own.
 alone() { if [ "$(id -u)" = 0 ]; then unshare -n "$@"; else unshare -rn "$@"; fi; }
 
+# in_lab MACHINE TEST-FILE...: MACHINE is an architecture, "aarch64-gicv2" one with an older interrupt controller.
 in_lab() {
-	"$here/lab/lab.sh" -a "$arch" -t 900 -f "$files/mayfly:/t/mayfly" -f "$files/vmlinux:/t/vmlinux" \
-		-f "$files/bzImage:/t/bzImage" -f "$files/initramfs.cpio:/t/initramfs.cpio" \
-		-f "$files/tools.cpio:/t/tools.cpio" -f "$files/debian-vmlinuz:/t/debian-vmlinuz" \
-		-f "$files/guests:/t/guests" -f "$here/e2e:/t/e2e" -f README.md:/t/README.md \
-		-- env E2E_FILES=/t bats --tap "$@"
+	machine=$1 lab=${1%-gicv2}
+	shift
+	gic=3
+	[ "$machine" = "$lab" ] || gic=2
+	case $lab in aarch64) kernels=Image ;; *) kernels='vmlinux bzImage' ;; esac
+	for file in mayfly $kernels initramfs.cpio tools.cpio debian-vmlinuz guests; do
+		set -- "$@" -f "build/$lab/$file:/t/$file"
+	done
+	tests=''
+	while [ "$1" != -f ]; do
+		tests="$tests /t/e2e/$1.bats"
+		shift
+	done
+	# shellcheck disable=SC2086 # a list
+	"$here/lab/lab.sh" -a "$lab" -g "$gic" -t 900 "$@" -f "$here/e2e:/t/e2e" -f README.md:/t/README.md \
+		-- env E2E_FILES=/t bats --tap $tests
+}
+
+# lab MACHINE NAME TEST-FILE...: a suite that runs there. Its tests' names are kept.
+lab() {
+	machine=$1 name=$2
+	shift 2
+	suite "$name, $machine lab" in_lab "$machine" "$@"
+	keep_names "$machine"
+}
+
+# What ran here and in the other architecture's labs differs by nothing but the tests in the directories of their names.
+same_tests() {
+	own() { sed -n 's/^@test "\(.*\)" {$/\1/p' "$here/e2e/$1"/*.bats; }
+	common() { sort -u "$work/names.$1" | grep -vxF -e "$(own "${1%-gicv2}")" || :; }
+	common "$arch" >"$work/common"
+	for machine in "$other" "$other-gicv2"; do common "$machine" | diff "$work/common" - || return; done
+}
+
+keep_names() { sed -nE 's/^(not )?ok [0-9]+ (.*)/\2/p' "$work/tap" >>"$work/names.$1"; }
+
+# host NAME TEST-FILE: the same for those that run here.
+host() {
+	suite "$1" on_host "$here/e2e/$2.bats"
+	keep_names "$arch"
 }
 
 for check in $("$here/lint.sh" list); do suite "lint: $check" lint "$check"; done
@@ -106,14 +144,16 @@ suite "unit tests (TSan)" unit unit-tsan
 suite "unit tests (musl)" unit unit-musl
 suite "fuzzers' corpus" replay
 suite "fuzzers" fuzz
-suite "command line" on_host "$here/e2e/cli.bats"
 suite "documentation" on_host "$here/e2e/docs.bats"
+host "command line" cli
+host "command line, $arch" "$arch/cli"
 
 if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
-	suite "bare guests, this KVM" on_host "$here/e2e/bare.bats"
-	suite "virtio, bare, this KVM" on_host "$here/e2e/virtio.bats"
-	suite "seccomp" on_host "$here/e2e/seccomp.bats"
-	suite "terminal" on_host "$here/e2e/tty.bats"
+	host "bare guests" bare
+	host "bare guests, $arch" "$arch/bare"
+	host "virtio, bare" virtio
+	host "seccomp" seccomp
+	host "terminal" tty
 else
 	echo "no /dev/kvm that may be used here: the terminal and strace tests cannot run, the others do in the lab"
 	skipped=$((skipped + $(bats --count "$here/e2e/seccomp.bats" "$here/e2e/tty.bats")))
@@ -122,19 +162,33 @@ fi
 case $("$here/where.sh" "$arch") in
 host)
 	echo "Linux guests: on this machine's KVM"
-	suite "Linux guests" on_host "$here/e2e/linux.bats"
-	suite "disks" on_host "$here/e2e/disk.bats"
+	host "Linux guests" linux
+	host "Linux guests, $arch" "$arch/linux"
+	host "disks" disk
 	suite "network" alone bats --tap "$here/e2e/net.bats"
+	keep_names "$arch"
 	;;
 lab)
 	[ ! -w /dev/kvm ] || suite "Linux on this KVM" on_host "$here/e2e/pvm.bats"
 	echo "Linux guests: in the lab (this machine's KVM, if it has one, cannot run Linux)"
-	suite "bare guests, lab" in_lab /t/e2e/bare.bats /t/e2e/virtio.bats
-	suite "Linux guests, lab" in_lab /t/e2e/linux.bats
-	suite "disks, lab" in_lab /t/e2e/disk.bats
-	suite "network, lab" in_lab /t/e2e/net.bats
+	lab "$arch" "bare guests" bare virtio "$arch/bare"
+	lab "$arch" "Linux guests" linux "$arch/linux"
+	lab "$arch" "disks" disk
+	lab "$arch" "network" net
 	;;
 esac
+
+# The other architecture: all of it, and what its machines of an older kind may do in another way.
+if [ -n "$other" ]; then
+	for machine in "$other" "$other-gicv2"; do
+		lab "$machine" "command line" cli "$other/cli"
+		lab "$machine" "bare guests" bare virtio "$other/bare" seccomp tty
+		lab "$machine" "Linux guests" linux
+		lab "$machine" "disks" disk
+		lab "$machine" "network" net
+	done
+	suite "the same tests everywhere" as_tap "same tests" same_tests
+fi
 
 printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" = 0 ] && { [ -z "${CI:-}" ] || [ "$skipped" = 0 ]; }

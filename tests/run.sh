@@ -8,20 +8,20 @@ here=$(dirname "$0")
 files=build/$arch
 # shellcheck disable=SC2016 # expanded in the guest
 command='echo "Hello from $(uname -sr) on $(nproc) CPU"; echo "This went to standard error." >&2; exit 42'
+case $arch in aarch64) kernel=Image ;; *) kernel=vmlinux ;; esac
 
-# shellcheck disable=SC2016 # expanded in the guest
-printf "\$ mayfly run -k vmlinux -i initramfs.cpio -- sh -c '%s'\n" "$command"
+printf "\$ mayfly run -k %s -i initramfs.cpio -- sh -c '%s'\n" "$kernel" "$command"
 code=0
 case $("$here/where.sh" "$arch") in
 host)
 	echo "(on this machine's KVM)"
-	"$files/mayfly" run -k "$files/vmlinux" -i "$files/initramfs.cpio" -- sh -c "$command" || code=$?
+	"$files/mayfly" run -k "$files/$kernel" -i "$files/initramfs.cpio" -- sh -c "$command" || code=$?
 	;;
 lab)
 	echo "(in an emulated host: this machine's KVM, if it has one, cannot run Linux; it takes a few seconds)"
-	"$here/lab/lab.sh" -a "$arch" -f "$files/mayfly:/mayfly" -f "$files/vmlinux:/vmlinux" \
+	"$here/lab/lab.sh" -a "$arch" -f "$files/mayfly:/mayfly" -f "$files/$kernel:/kernel" \
 		-f "$files/initramfs.cpio:/initramfs.cpio" -- \
-		/mayfly run -k /vmlinux -i /initramfs.cpio -- sh -c "$command" || code=$?
+		/mayfly run -k /kernel -i /initramfs.cpio -- sh -c "$command" || code=$?
 	;;
 esac
 echo "exit code: $code"

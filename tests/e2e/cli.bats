@@ -70,28 +70,17 @@ bad() { run --separate-stderr timeout 30 "$mayfly" run "$@" </dev/null; }
 	printf 'x' | dd of=random conv=notrunc 2>/dev/null
 	bad -k random
 	failed 125 "random"
-	for size in 10 100 5000 20000; do
+	for size in 10 63; do
 		head -c "$size" "$bare" >short
-		bad -k short
-		failed 125 "short"
-	done
-	for size in 600 700 2000; do
-		head -c "$size" "$bare_bzimage" >short
 		bad -k short
 		failed 125 "short"
 	done
 	gzip -c "$bare" >zipped
 	bad -k zipped
 	failed 125 "gzip" "gunzip"
-	{ head -c 18 "$bare"; printf '\267'; tail -c +20 "$bare"; } >arm
-	bad -k arm
-	failed 125 "another machine"
-	{ head -c 56 /dev/zero; printf 'ARM\144'; head -c 1000 /dev/zero; } >image
-	bad -k image
-	failed 125 "arm64 Image"
-	sed 's/Xen/Nex/' "$bare" >unmarked
-	bad -k unmarked
-	failed 125 "no PVH entry note" "CONFIG_PVH"
+	foreign_kernel >foreign
+	bad -k foreign
+	failed 125 "$foreign_says"
 }
 
 @test "initrds: missing, empty, random, truncated, too large" {
@@ -201,8 +190,7 @@ bad() { run --separate-stderr timeout 30 "$mayfly" run "$@" </dev/null; }
 }
 
 @test "a kernel that needs more memory than there is" {
-	cp "$bare_bzimage" big
-	printf '\000\000\000\100' | dd of=big bs=1 seek=$((0x260)) conv=notrunc 2>/dev/null
+	needy_kernel >big
 	bad -k big -m 64M
 	failed 125 "give it more with -m"
 }
@@ -252,7 +240,20 @@ other_root() {
 	mknod -m 666 "$root/dev/null" c 1 3
 	cp "$mayfly" "$bare" "$root"
 	chmod 755 "$root" "$root/mayfly" "$root/dev"
-	chmod 644 "$root/bare.elf"
+	mv "$root/${bare##*/}" "$root/bare"
+	chmod 644 "$root/bare"
+}
+
+# nobody_in ROOT COMMAND...: busybox's chroot changes no user; where it is, setpriv is static.
+nobody_in() {
+	if chroot --help 2>&1 | grep -q userspec; then
+		chroot --userspec=65534:65534 --groups= "$@"
+	else
+		cp "$(command -v setpriv)" "$1/setpriv"
+		local root=$1
+		shift
+		chroot "$root" /setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+	fi
 }
 
 teardown() { [ -z "${root:-}" ] || rm -rf "$root"; }
@@ -260,13 +261,13 @@ teardown() { [ -z "${root:-}" ] || rm -rf "$root"; }
 @test "no /dev/kvm, no permission on it, something else in its place" {
 	[ "$(id -u)" = 0 ] || skip "needs root, for a /dev without KVM"
 	other_root
-	run --separate-stderr chroot "$root" /mayfly run -k /bare.elf </dev/null
-	failed 125 "cannot open /dev/kvm: No such file" "modprobe"
+	run --separate-stderr chroot "$root" /mayfly run -k /bare </dev/null
+	failed 125 "cannot open /dev/kvm: No such file" "$load_kvm"
 	mknod -m 600 "$root/dev/kvm" c 10 232
-	run --separate-stderr chroot --userspec=65534:65534 --groups= "$root" /mayfly run -k /bare.elf </dev/null
+	run --separate-stderr nobody_in "$root" /mayfly run -k /bare </dev/null
 	failed 125 "cannot open /dev/kvm: Permission denied" "kvm group"
 	rm "$root/dev/kvm"
 	mknod -m 666 "$root/dev/kvm" c 1 3
-	run --separate-stderr chroot "$root" /mayfly run -k /bare.elf </dev/null
+	run --separate-stderr chroot "$root" /mayfly run -k /bare </dev/null
 	failed 125 "/dev/kvm is not KVM"
 }

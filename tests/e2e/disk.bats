@@ -90,7 +90,7 @@ fio_verify='fio --name=v --directory=/mnt --size=8m --rw=randwrite --bs=4k --ver
 
 # hold DISK: a VM that has it, in the background; returns when its guest runs.
 hold() {
-	"$mayfly" run -k "$vmlinux" -i "$initrd" -d "$1" -- sh -c 'echo up; sleep 100' </dev/null >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	"$mayfly" run -k "$kernel" -i "$initrd" -d "$1" -- sh -c 'echo up; sleep 100' </dev/null >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 	pid=$!
 	until_true said up
 }
@@ -120,7 +120,7 @@ hold() {
 # One round: what the last round was told to be safe is compared; then files are written and synced one by one, each
 # is told when it is safe, and the VM is killed after $2 of them.
 killed_round() {
-	"$mayfly" run -k "$vmlinux" -i "$initrd" -d image -- sh -c "mount -t ext4 /dev/vda /mnt; cd /mnt
+	"$mayfly" run -k "$kernel" -i "$initrd" -d image -- sh -c "mount -t ext4 /dev/vda /mnt; cd /mnt
 		text() { echo \$1; seq \$((\$1 * 50)); }
 		n=0; while [ \$n -lt $safe ]; do n=\$((n + 1)); text \$n | cmp - f\$n || exit 1; done
 		rm -f f*; sync; echo compared
@@ -160,7 +160,7 @@ killed_round() {
 
 @test "a file that shrinks is an I/O error, too" {
 	truncate -s 32M image
-	"$mayfly" run -k "$vmlinux" -i "$initrd" -d image -- sh -c 'echo up; until dd if=/dev/vda of=/dev/null bs=512 skip=40960 count=1 \
+	"$mayfly" run -k "$kernel" -i "$initrd" -d image -- sh -c 'echo up; until dd if=/dev/vda of=/dev/null bs=512 skip=40960 count=1 \
 		iflag=direct 2>&1 | grep -q error; do sleep 0.1; done; dd if=/dev/vda of=/dev/null bs=512 count=1 2>/dev/null; echo end $?' \
 		</dev/null >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 	pid=$!

@@ -1,15 +1,15 @@
 # What every end-to-end test needs. The files under test are in $E2E_FILES (default: the build directory).
 bats_require_minimum_version 1.5.0
 
-files=${E2E_FILES:-$BATS_TEST_DIRNAME/../../build/$(uname -m)}
+here=$(dirname "${BASH_SOURCE[0]}")
+files=${E2E_FILES:-$here/../../build/$(uname -m)}
 mayfly=$files/mayfly
-bare=$files/guests/bare.elf
-bare_bzimage=$files/guests/bare.bzimage
-vmlinux=$files/vmlinux
-bzimage=$files/bzImage
 initrd=$files/initramfs.cpio
 debian=$files/debian-vmlinuz
 tools=$files/tools.cpio
+# kernel: ours; bare: the bare guest; resets: how that can ask for one; and what else differs.
+# shellcheck source=/dev/null
+. "$here/$(uname -m)/machine.bash"
 
 # guest TEST [OPTION...]: a plain boot of the bare guest, standard streams apart, no terminal.
 guest() {
@@ -23,7 +23,7 @@ job() { guest "$@" -- workload; }
 
 # linux [OPTION...] -- COMMAND...: a command in our Linux.
 linux() {
-	run --separate-stderr timeout 60 "$mayfly" run -k "${linux_kernel:-$vmlinux}" -i "$initrd" "$@" </dev/null
+	run --separate-stderr timeout 60 "$mayfly" run -k "${linux_kernel:-$kernel}" -i "$initrd" "$@" </dev/null
 }
 
 # is EXPECTED ACTUAL

@@ -10,13 +10,6 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
 	is err "$stderr"
 }
 
-@test "the same with a bzImage" {
-	linux_kernel=$bzimage linux -- /bin/sh -c 'echo out; echo err >&2; exit 42'
-	ended 42
-	is out "$output"
-	is err "$stderr"
-}
-
 @test "exit codes 0, 1 and 255; signals; not found; not executable" {
 	linux -- true
 	ended 0
@@ -34,12 +27,12 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
 
 @test "10 MB of random stdin arrive as they are" {
 	head -c 10000000 /dev/urandom >data
-	is "$(sha256sum <data)" "$(timeout 60 "$mayfly" run -k "$vmlinux" -i "$initrd" -- sha256sum <data)"
+	is "$(sha256sum <data)" "$(timeout 60 "$mayfly" run -k "$kernel" -i "$initrd" -- sha256sum <data)"
 }
 
 @test "10 MB go through and back, through pipes" {
 	head -c 10000000 /dev/urandom >data
-	cat data | timeout 60 "$mayfly" run -k "$vmlinux" -i "$initrd" -- cat | cmp - data
+	cat data | timeout 60 "$mayfly" run -k "$kernel" -i "$initrd" -- cat | cmp - data
 }
 
 @test "output larger than every buffer keeps its order across stdout and stderr" {
@@ -51,16 +44,16 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
 
 @test "without the window the channel carries the data itself" {
 	head -c 30000 /dev/urandom >data
-	timeout 60 "$mayfly" run -k "$vmlinux" -i "$initrd" -a "mayfly_inline" -- cat <data | cmp - data
+	timeout 60 "$mayfly" run -k "$kernel" -i "$initrd" -a "mayfly_inline" -- cat <data | cmp - data
 }
 
 @test "a reader that leaves gives the command its SIGPIPE" {
-	run bash -c "timeout 30 '$mayfly' run -k '$vmlinux' -i '$initrd' -- yes </dev/null | head -n 1; echo \${PIPESTATUS[0]}"
+	run bash -c "timeout 30 '$mayfly' run -k '$kernel' -i '$initrd' -- yes </dev/null | head -n 1; echo \${PIPESTATUS[0]}"
 	is "$(printf 'y\n141')" "$output"
 }
 
 @test "a command that closes its stdin does not hang us" {
-	run bash -c "yes | timeout 30 '$mayfly' run -k '$vmlinux' -i '$initrd' -- sh -c 'exec <&-; sleep 0.2; echo done'"
+	run bash -c "yes | timeout 30 '$mayfly' run -k '$kernel' -i '$initrd' -- sh -c 'exec <&-; sleep 0.2; echo done'"
 	is "done" "$output"
 }
 
@@ -75,12 +68,12 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
 	ended 0
 	is "<>< ><a b><it's><\"><\$x><ä><--><$(printf 'new\nline')>" "$output"
 	# shellcheck disable=SC2046 # one argument a number
-	is 20000 "$("$mayfly" run -k "$vmlinux" -i "$initrd" -- sh -c 'echo $#' sh $(seq 20000))"
+	is 20000 "$("$mayfly" run -k "$kernel" -i "$initrd" -- sh -c 'echo $#' sh $(seq 20000))"
 }
 
 @test "more arguments than Linux takes are refused, not cut" {
 	# shellcheck disable=SC2046 # one argument a number
-	run --separate-stderr "$mayfly" run -k "$vmlinux" -i "$initrd" -- sh -c 'echo $#' sh $(yes a | head -n 140000) </dev/null
+	run --separate-stderr "$mayfly" run -k "$kernel" -i "$initrd" -- sh -c 'echo $#' sh $(yes a | head -n 140000) </dev/null
 	case $status in
 	0) is 140000 "$output" ;;
 	*) failed 126 "shorter" ;;
@@ -92,7 +85,7 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
 	printf '#!/bin/sh\necho from tmp\n' >tree/tmp/prog
 	chmod 755 tree/tmp/prog
 	{ cat "$initrd"; (cd tree && find tmp | cpio -o -H newc 2>/dev/null); } >both
-	run --separate-stderr timeout 60 "$mayfly" run -k "$vmlinux" -i both -- /tmp/prog </dev/null
+	run --separate-stderr timeout 60 "$mayfly" run -k "$kernel" -i both -- /tmp/prog </dev/null
 	ended 0
 	is "from tmp" "$output"
 }
@@ -104,16 +97,10 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
 	[ "${lines[1]}" -ge 480 ] && [ "${lines[1]}" -le 512 ]
 }
 
-@test "4 GiB of memory, on both sides of the hole" {
-	linux -m 4G -- awk '/MemTotal/ { print int($2 / 1024 / 100) }' /proc/meminfo
+@test "4 GiB of memory" {
+	linux -m 4G -- awk '/MemTotal/ { print int($2 / 1024) }' /proc/meminfo
 	ended 0
-	is 39 "$output"
-}
-
-@test "4 CPUs with a bzImage" {
-	linux_kernel=$bzimage linux -c 4 -- nproc
-	ended 0
-	is 4 "$output"
+	[ "$output" -ge 3900 ] && [ "$output" -le 4096 ]
 }
 
 @test "what programs expect is there" {
@@ -140,19 +127,9 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
 
 @test "a plain boot gives a shell on the console; poweroff and reboot end it with 0" {
 	for word in poweroff reboot; do
-		run bash -c "echo 'echo sum \$((6 * 7)); $word -f' | timeout 60 '$mayfly' run -k '$vmlinux' -i '$initrd'"
+		run bash -c "echo 'echo sum \$((6 * 7)); $word -f' | timeout 60 '$mayfly' run -k '$kernel' -i '$initrd'"
 		is 0 "$status"
 		has "$output" "sum 42"
-	done
-}
-
-@test "every way to reboot ends the VM on the first try" {
-	for type in k a t; do
-		run bash -c "echo 'reboot -f' | timeout 60 '$mayfly' run -k '$vmlinux' -i '$initrd' -a reboot=$type"
-		case $type in
-		t) is 122 "$status" ;; # a triple fault is a crash, whoever made it
-		*) is 0 "$status" ;;
-		esac
 	done
 }
 
@@ -166,13 +143,28 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
 	done
 }
 
-@test "Debian's kernel powers off through ACPI" {
+@test "Debian's kernel powers off" {
 	run bash -c "echo 'poweroff -f' | timeout 60 '$mayfly' run -k '$debian' -i '$initrd' -m 512M"
 	is 0 "$status"
 }
 
+@test "timeout(1) ends a Linux guest, and says so" {
+	run --separate-stderr timeout 10 "$mayfly" run -k "$kernel" -i "$initrd" -- sh -c 'echo up; sleep 100' </dev/null
+	[ "$status" = 143 ] || ended 124 # busybox's leaves it to mayfly
+	is up "$output"
+}
+
+@test "the guest's clock is the host's" {
+	before=$(date +%s)
+	linux -- date +%s
+	after=$(date +%s)
+	ended 0
+	echo "$before <= $output <= $after" >&2
+	[ "$output" -ge "$((before - 1))" ] && [ "$output" -le "$((after + 1))" ] # an RTC counts whole seconds
+}
+
 @test "SIGTERM ends a Linux guest" {
-	"$mayfly" run -k "$vmlinux" -i "$initrd" -- sh -c 'echo up; sleep 100' </dev/null >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+	"$mayfly" run -k "$kernel" -i "$initrd" -- sh -c 'echo up; sleep 100' </dev/null >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 	pid=$!
 	until_true said up
 	kill "$pid"
@@ -183,8 +175,8 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
 @test "the README's examples work as they are written" {
 	[ -e "$files/README.md" ] || cp "$BATS_TEST_DIRNAME/../../README.md" "$BATS_TEST_TMPDIR"
 	[ ! -e "$files/README.md" ] || cp "$files/README.md" "$BATS_TEST_TMPDIR"
-	for file in "$mayfly" "$vmlinux" "$bzimage" "$initrd"; do ln -s "$file" .; done
-	sed -n '/^```sh$/,/^```$/p' README.md | grep -v '^```' >examples
+	for file in "$mayfly" $kernels "$initrd"; do ln -s "$file" .; done
+	sed -n '/^```sh$/,/^```$/p' README.md | grep -v '^```' | as_here >examples
 	[ "$(wc -l <examples)" -ge 4 ]
 	while read -r example; do
 		PATH=$PWD:$PATH timeout 60 bash -c "$example" >out 2>err </dev/null || { cat out err >&2; false; }

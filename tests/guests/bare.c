@@ -1,57 +1,29 @@
 /* A guest without an operating system: it does what "test=NAME" on its command line says and ends with
- * a number. It needs no more of a KVM than port I/O, so it runs where no Linux can. */
+ * a number. It needs little of a KVM, so it runs where no Linux can. */
+#include <stdatomic.h>
+#include <stddef.h>
+
 #include "bare.h"
 
-#define COM1 0x3f8
-#define COM2 0x2f8
+/* Registers of a 16550. */
+enum { DATA = 0, MODEM_CONTROL = 4, LINE_STATUS = 5 };
+
+#define LISTENING 0x03 /* DTR, RTS */
 #define LSR_READY 0x01
-#define POWER 0x600
 
-struct start_info {
-	uint32_t magic, version, flags, modules;
-	uint64_t module_list, cmdline, rsdp, memmap;
-	uint32_t memmap_entries, reserved;
-};
-
-struct memmap_entry {
-	uint64_t address, size;
-	uint32_t type, reserved;
-};
-
-static const struct start_info *info;
 static const char *cmdline;
-
-static inline void out8(uint16_t port, uint8_t value)
-{
-	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static inline uint8_t in8(uint16_t port)
-{
-	uint8_t value;
-
-	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
-static inline uint32_t in32(uint16_t port)
-{
-	uint32_t value;
-
-	__asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
 
 void say(const char *text)
 {
 	while (*text)
-		out8(COM1, (uint8_t)*text++);
+		uart_out(CONSOLE, DATA, (uint8_t)*text++);
 }
 
-_Noreturn void halt(void)
+static uint8_t receive(uint64_t uart)
 {
-	for (;;)
-		__asm__ volatile("cli; hlt");
+	while (!(uart_in(uart, LINE_STATUS) & LSR_READY))
+		;
+	return uart_in(uart, DATA);
 }
 
 /* --- the channel, without a window --- */
@@ -60,45 +32,38 @@ static void frame(uint8_t type, const void *payload, unsigned size)
 {
 	const uint8_t *bytes = payload;
 
-	out8(COM2, type);
-	out8(COM2, (uint8_t)size);
-	out8(COM2, (uint8_t)(size >> 8));
+	uart_out(CHANNEL, DATA, type);
+	uart_out(CHANNEL, DATA, (uint8_t)size);
+	uart_out(CHANNEL, DATA, (uint8_t)(size >> 8));
 	while (size--)
-		out8(COM2, *bytes++);
-}
-
-static uint8_t receive(void)
-{
-	while (!(in8(COM2 + 5) & LSR_READY))
-		;
-	return in8(COM2);
+		uart_out(CHANNEL, DATA, *bytes++);
 }
 
 void ready(void)
 {
-	out8(COM2 + 4, 0x03); /* DTR, RTS: we listen */
+	uart_out(CHANNEL, MODEM_CONTROL, LISTENING);
 	frame(1, "\2", 1);
 }
 
 /* DATA has room for the largest frame. Returns its type. */
 static uint8_t receive_frame(uint8_t *data, unsigned *size)
 {
-	uint8_t type = receive();
+	uint8_t type = receive(CHANNEL);
 
-	*size = receive();
-	*size |= (unsigned)receive() << 8;
+	*size = receive(CHANNEL);
+	*size |= (unsigned)receive(CHANNEL) << 8;
 	for (unsigned i = 0; i < *size; i++)
-		data[i] = receive();
+		data[i] = receive(CHANNEL);
 	return type;
 }
 
 /* Waits for the host's TAKEN. */
 static void taken(void)
 {
-	while (receive() != 6)
+	while (receive(CHANNEL) != 6)
 		;
-	receive();
-	receive();
+	receive(CHANNEL);
+	receive(CHANNEL);
 }
 
 _Noreturn void end(uint8_t kind, uint8_t value)
@@ -109,30 +74,50 @@ _Noreturn void end(uint8_t kind, uint8_t value)
 	halt();
 }
 
-/* --- the tests --- */
-
-unsigned number_after(const char *key)
+void expect(bool condition, uint8_t number)
 {
-	unsigned value = 0;
+	if (!condition)
+		end(0, number);
+}
 
+/* --- the command line --- */
+
+/* What follows KEY, or NULL. */
+static const char *after(const char *key)
+{
 	for (const char *p = cmdline; *p; p++) {
 		const char *k = key, *q = p;
 
 		while (*k && *k == *q)
 			k++, q++;
-		if (*k)
-			continue;
-		while (*q >= '0' && *q <= '9')
-			value = value * 10 + (unsigned)(*q++ - '0');
-		return value;
+		if (!*k)
+			return q;
 	}
-	return 0;
+	return NULL;
 }
 
-static void power_off(void)
+unsigned number_after(const char *key)
 {
-	out8(POWER + 1, 5 << 2 | 0x20);
+	const char *digits = after(key);
+	unsigned value = 0;
+
+	while (digits && *digits >= '0' && *digits <= '9')
+		value = value * 10 + (unsigned)(*digits++ - '0');
+	return value;
 }
+
+bool is_asked_for(const char *key, const char *name)
+{
+	const char *word = after(key);
+
+	if (!word)
+		return false;
+	while (*name && *name == *word)
+		name++, word++;
+	return !*name && (!*word || *word == ' ');
+}
+
+/* --- the tests --- */
 
 static void test_hello(void)
 {
@@ -143,7 +128,7 @@ static void test_hello(void)
 /* One byte, then sleep: it must not wait anywhere. */
 static void test_onebyte(void)
 {
-	out8(COM1, '!');
+	uart_out(CONSOLE, DATA, '!');
 }
 
 /* What is typed comes back; '.' ends it. */
@@ -151,53 +136,14 @@ static void test_echo(void)
 {
 	uint8_t byte;
 
-	out8(COM1 + 4, 0x03);
+	uart_out(CONSOLE, MODEM_CONTROL, LISTENING);
 	if (number_after("greet="))
 		say("listening\n");
 	do {
-		while (!(in8(COM1 + 5) & LSR_READY))
-			;
-		byte = in8(COM1);
-		out8(COM1, byte);
+		byte = receive(CONSOLE);
+		uart_out(CONSOLE, DATA, byte);
 	} while (byte != '.');
 	power_off();
-}
-
-static void test_poweroff(void)
-{
-	power_off();
-}
-
-static void test_acpireset(void)
-{
-	out8(POWER, 1);
-}
-
-static void test_kbdreset(void)
-{
-	out8(0x64, 0xfe);
-}
-
-static void test_panic(void)
-{
-	*(volatile uint16_t *)0x472 = 0x1234;
-	out8(0x64, 0xfe);
-}
-
-static void test_triplefault(void)
-{
-	struct {
-		uint16_t limit;
-		uint64_t base;
-	} __attribute__((packed)) none = {0, 0};
-
-	__asm__ volatile("lidt %0; ud2" : : "m"(none));
-}
-
-/* Jumps into a hole: nothing there can be fetched, or emulated. */
-static void test_nowhere(void)
-{
-	((void (*)(void))0xd0000000)();
 }
 
 static void test_exit(void)
@@ -253,7 +199,7 @@ static void test_cat(void)
 static void test_big(void)
 {
 	for (unsigned i = 0; i < 73000; i++)
-		out8(COM1, 'x');
+		uart_out(CONSOLE, DATA, 'x');
 	power_off();
 }
 
@@ -292,127 +238,87 @@ static void test_spin(void)
 		;
 }
 
-/* Ports and addresses where nothing is read as zero. */
+/* What is not there is read as zero; the second slot is empty, too. */
 static void test_nothing(void)
 {
-	bool ok = in8(0x80) == 0 && in32(0xcfc) == 0 && *(volatile uint32_t *)0xd0000000 == 0 &&
-		  *(volatile uint64_t *)0xe0000008 == 0;
-
-	out8(0x80, 1);
-	*(volatile uint32_t *)0xd0000000 = 1;
 	ready();
-	end(0, ok ? 0 : 1);
+	expect(read8(NOWHERE) == 0 && read16(NOWHERE) == 0, 1);
+	expect(read32(NOWHERE) == 0 && read64(NOWHERE) == 0, 2);
+	expect(read64(VIRTIO + 8) == 0, 3);
+	write8(NOWHERE, 1);
+	write16(NOWHERE, 1);
+	write32(NOWHERE, 1);
+	write64(NOWHERE, 1);
+	expect(read64(NOWHERE) == 0, 4);
+	expect(is_nothing_else(), 5);
+	end(0, 0);
 }
 
 static bool is_writable(uint64_t address)
 {
-	volatile uint32_t *p = (volatile uint32_t *)address;
-	uint32_t before = *p;
+	uint32_t before = read32(address);
 
-	*p = 0x5aa5c33c;
-	bool same = *p == 0x5aa5c33c;
-	*p = before;
+	write32(address, 0x5aa5c33c);
+	bool same = read32(address) == 0x5aa5c33c;
+	write32(address, before);
 	return same;
 }
 
-/* The map tells mib= MiB of RAM; both ends of each entry below 4 GiB are memory; what is outside is not. */
-static void test_ram(void)
+uint64_t ram_end(void)
 {
-	const struct memmap_entry *map = (const struct memmap_entry *)info->memmap;
-	uint64_t total = 0, low_end = 0;
-
-	ready();
-	for (uint32_t i = 0; i < info->memmap_entries; i++) {
-		if (map[i].type != 1)
-			continue;
-		total += map[i].size;
-		if (map[i].address >= 0x100000000)
-			continue;
-		low_end = map[i].address + map[i].size;
-		if ((map[i].address && !is_writable(map[i].address)) || !is_writable(low_end - 4))
-			end(0, 1);
-	}
-	/* 385 KiB of the first MiB are not RAM: from the EBDA on. */
-	if (total != ((uint64_t)number_after("mib=") << 20) - 0x60400)
-		end(0, 2);
-	if (low_end != 0x100000000 && is_writable(low_end))
-		end(0, 3);
-	end(0, 0);
-}
-
-/* The tables where firmware's are looked for. */
-static void test_tables(void)
-{
-	ready();
-	if (*(const uint64_t *)info->rsdp != 0x2052545020445352) /* "RSD PTR " */
-		end(0, 1);
-	if (*(const uint32_t *)0xf0000 != 0x5f504d5f) /* "_MP_" */
-		end(0, 2);
-	if (info->magic != 0x336ec578 || info->version != 1)
-		end(0, 3);
-	end(0, 0);
-}
-
-uint64_t low_ram_end(void)
-{
-	const struct memmap_entry *map = (const struct memmap_entry *)info->memmap;
+	struct range map[RAM_MAP_MAX];
+	unsigned count = ram_map(map);
 	uint64_t last = 0;
 
-	for (uint32_t i = 0; i < info->memmap_entries; i++)
-		if (map[i].type == 1 && map[i].address < 0x100000000)
+	for (unsigned i = 0; i < count; i++)
+		if (map[i].address < MAPPED_END)
 			last = map[i].address + map[i].size;
 	return last;
 }
 
-extern const uint8_t ap_start[], ap_end[], ap64_start[], ap64_end[];
-
-/* INIT and SIPI to everybody else, who begin with a copy of FIRST to LAST at 0x2000. */
-static void start_others(const uint8_t *first, const uint8_t *last)
+/* The map tells mib= MiB of RAM; both ends of each range are memory, where they can be touched; what follows is not. */
+static void test_ram(void)
 {
-	volatile uint32_t *lapic = (volatile uint32_t *)0xfee00000;
-	uint8_t *trampoline = (uint8_t *)0x2000;
+	struct range map[RAM_MAP_MAX];
+	unsigned count = ram_map(map);
+	uint64_t total = 0;
 
-	while (first < last)
-		*trampoline++ = *first++;
-	lapic[0xf0 / 4] = 0x1ff;
-	lapic[0x300 / 4] = 0xc4500; /* all but self, INIT */
-	lapic[0x300 / 4] = 0xc4602; /* all but self, SIPI at 0x2000 */
+	ready();
+	for (unsigned i = 0; i < count; i++) {
+		total += map[i].size;
+		if (map[i].address >= MAPPED_END)
+			continue;
+		expect(is_writable(map[i].address), 1);
+		expect(is_writable(map[i].address + map[i].size - 4), 1);
+	}
+	expect(total == ((uint64_t)number_after("mib=") << 20) - UNTOLD_RAM, 2);
+	expect(!is_writable(ram_end()), 3);
+	end(0, 0);
 }
 
-void (*other_cpu_work)(void);
+static atomic_uint cpus;
 
-void start_other_cpu(void (*work)(void))
+static void count_cpu(void)
 {
-	other_cpu_work = work;
-	start_others(ap64_start, ap64_end);
+	cpus++;
 }
 
 /* Each that comes counts itself. */
 static void test_cpus(void)
 {
-	unsigned wanted = number_after("others=");
-	volatile uint32_t *count = (volatile uint32_t *)(0x2000 + (ap_end - ap_start) - 4);
-
 	ready();
-	start_others(ap_start, ap_end);
-	while (*count != wanted)
-		__asm__ volatile("pause");
-	end(0, (uint8_t)*count);
+	start_other_cpus(count_cpu);
+	while (cpus != number_after("others="))
+		relax();
+	end(0, (uint8_t)cpus);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} tests[] = {
+static const struct test tests[] = {
 	{"hello", test_hello},
 	{"onebyte", test_onebyte},
 	{"echo", test_echo},
-	{"poweroff", test_poweroff},
-	{"acpireset", test_acpireset},
-	{"kbdreset", test_kbdreset},
-	{"panic", test_panic},
-	{"triplefault", test_triplefault},
-	{"nowhere", test_nowhere},
+	{"poweroff", power_off},
+	{"panic", panic_reset},
 	{"exit", test_exit},
 	{"killed", test_killed},
 	{"notstarted", test_notstarted},
@@ -427,7 +333,6 @@ static const struct {
 	{"spin", test_spin},
 	{"nothing", test_nothing},
 	{"ram", test_ram},
-	{"tables", test_tables},
 	{"cpus", test_cpus},
 
 	{"blkprobe", test_blkprobe},
@@ -443,33 +348,21 @@ static const struct {
 	{"nettalk", test_nettalk},
 	{"netevil", test_netevil},
 	{"netstorm", test_netstorm},
+	{NULL, NULL},
 };
 
-bool is_asked_for(const char *key, const char *name)
+static void run_asked_for(const struct test *test)
 {
-	for (const char *p = cmdline; *p; p++) {
-		const char *k = key, *n = name, *q = p;
-
-		while (*k && *k == *q)
-			k++, q++;
-		if (*k)
-			continue;
-		while (*n && *n == *q)
-			n++, q++;
-		return !*n && (!*q || *q == ' ');
-	}
-	return false;
+	for (; test->name; test++)
+		if (is_asked_for("test=", test->name))
+			test->run();
 }
 
-/* ARGUMENT is PVH's hvm_start_info or a bzImage's zero page, which has its command line at 0x228. */
 void bare_main(uint64_t argument);
 void bare_main(uint64_t argument)
 {
-	info = (const struct start_info *)argument;
-	cmdline = (const char *)(info->magic == 0x336ec578 ? info->cmdline
-							   : *(const uint32_t *)(argument + 0x228));
-	for (unsigned i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-		if (is_asked_for("test=", tests[i].name))
-			tests[i].run();
+	cmdline = machine_begin(argument);
+	run_asked_for(tests);
+	run_asked_for(arch_tests);
 	halt();
 }

@@ -2,31 +2,24 @@
 #ifndef BARE_H
 #define BARE_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "arch.h"
 
 /* To the console. */
 void say(const char *text);
-
-_Noreturn void halt(void);
 
 /* Opens the channel; end() says through it how the workload ended (0: VALUE is its exit code). */
 void ready(void);
 _Noreturn void end(uint8_t kind, uint8_t value);
 
+/* Ends the VM with NUMBER if CONDITION is false. */
+void expect(bool condition, uint8_t number);
+
 /* On the command line: the number after KEY, or 0; whether NAME stands after KEY. */
 unsigned number_after(const char *key);
 bool is_asked_for(const char *key, const char *name);
 
-/* The end of the RAM below 4 GiB. PVH only. */
-uint64_t low_ram_end(void);
-
-/* Lets the second of two CPUs do WORK; it sleeps when that returns. */
-void start_other_cpu(void (*work)(void));
-
-/* For CPU 0, with an IDT whose gate leads to interrupt_entry. */
-void sleep_until_interrupt(void);
-extern const uint8_t interrupt_entry[];
+/* The end of the RAM below MAPPED_END. Not for a bzImage, which is told no map here. */
+uint64_t ram_end(void);
 
 /* Tests of virtio devices, the first in slot 0. Each ends with the number of the check that failed, 0: none. */
 void test_blkprobe(void); /* registers, configuration of sectors=N, steps of the status, reset */
@@ -35,7 +28,7 @@ void test_blkrw(
 void test_blkro(void);     /* nothing that writes succeeds */
 void test_blkzero(void);   /* discard and write-zeroes */
 void test_blkqueues(void); /* two queues, a CPU each */
-void test_blkirq(void);    /* interrupts through the I/O APIC */
+void test_blkirq(void);    /* interrupts through the interrupt controller */
 void test_blkevents(void); /* EVENT_IDX: one interrupt in 100 */
 void test_blkidle(void);   /* breaks the ring and sleeps */
 void test_blkstorm(void);  /* 100000 kicks, then sleeps */

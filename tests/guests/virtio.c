@@ -1,47 +1,6 @@
 #include "virtio.h"
 
-void expect(bool condition, uint8_t number)
-{
-	if (!condition)
-		end(0, number);
-}
-
-/* --- MMIO: one move each, so that no compiler changes the width --- */
-
-#define DEFINE_ACCESS(bits, suffix, constraint)                    \
-	uint##bits##_t read##bits(uint64_t address)                \
-	{                                                          \
-		uint##bits##_t value;                              \
-                                                                   \
-		__asm__ volatile("mov" suffix " (%1), %0"          \
-				 : "=" constraint(value)           \
-				 : "r"(address)                    \
-				 : "memory");                      \
-		return value;                                      \
-	}                                                          \
-                                                                   \
-	void write##bits(uint64_t address, uint##bits##_t value)   \
-	{                                                          \
-		__asm__ volatile("mov" suffix " %0, (%1)"          \
-				 :                                 \
-				 : constraint(value), "r"(address) \
-				 : "memory");                      \
-	}
-
-DEFINE_ACCESS(8, "b", "q")
-DEFINE_ACCESS(16, "w", "r")
-DEFINE_ACCESS(32, "l", "r")
-DEFINE_ACCESS(64, "q", "r")
-
 /* --- memory and time --- */
-
-void fill(volatile void *to, uint8_t byte, uint64_t size)
-{
-	uint64_t words = size / 8, rest = size % 8, value = byte * 0x0101010101010101;
-
-	__asm__ volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(value) : "memory");
-	__asm__ volatile("rep stosb" : "+D"(to), "+c"(rest) : "a"(value) : "memory");
-}
 
 bool is_all(const volatile void *from, uint8_t byte, uint64_t size)
 {
@@ -53,41 +12,11 @@ bool is_all(const volatile void *from, uint8_t byte, uint64_t size)
 	return true;
 }
 
-/* GCC calls these for what it makes of loops and assignments. */
-void *memset(void *to, int byte, unsigned long size);
-void *memset(void *to, int byte, unsigned long size)
-{
-	fill(to, (uint8_t)byte, size);
-	return to;
-}
-
-void *memcpy(void *restrict to, const void *restrict from, unsigned long size);
-void *memcpy(void *restrict to, const void *restrict from, unsigned long size)
-{
-	void *begin = to;
-
-	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size) : : "memory");
-	return begin;
-}
-
-static uint64_t cycles(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
-	return (uint64_t)high << 32 | low;
-}
-
-static void relax(void)
-{
-	__asm__ volatile("pause" : : : "memory");
-}
-
 void pause(uint64_t count)
 {
-	uint64_t begin = cycles();
+	uint64_t begin = ticks();
 
-	while (cycles() - begin < count)
+	while (ticks() - begin < count)
 		relax();
 }
 
@@ -176,10 +105,15 @@ void describe(const struct queue *queue, unsigned number, uint64_t address, uint
 	queue->desc[number].next = (uint16_t)next;
 }
 
+void publish(const struct queue *queue, uint16_t index)
+{
+	__atomic_store_n(&queue->avail[1], index, __ATOMIC_RELEASE);
+}
+
 void offer(struct queue *queue, uint16_t head)
 {
 	queue->avail[2 + queue->next % queue->size] = head;
-	queue->avail[1] = ++queue->next;
+	publish(queue, ++queue->next);
 }
 
 void kick(const struct queue *queue)
@@ -187,12 +121,18 @@ void kick(const struct queue *queue)
 	write32(queue->device + VIRTIO_MMIO_QUEUE_NOTIFY, queue->index);
 }
 
+/* What the device wrote before the index is there, too. */
+static uint16_t used_index(const struct queue *queue)
+{
+	return __atomic_load_n(&queue->used[1], __ATOMIC_ACQUIRE);
+}
+
 void await(struct queue *queue, unsigned count)
 {
-	uint64_t begin = cycles();
+	uint64_t begin = ticks();
 
-	while ((uint16_t)(queue->used[1] - queue->seen) < count) {
-		expect(cycles() - begin < PATIENCE, FAIL_TIMEOUT);
+	while ((uint16_t)(used_index(queue) - queue->seen) < count) {
+		expect(ticks() - begin < PATIENCE, FAIL_TIMEOUT);
 		relax();
 	}
 	queue->seen = (uint16_t)(queue->seen + count);
@@ -200,10 +140,10 @@ void await(struct queue *queue, unsigned count)
 
 void await_breakdown(const struct queue *queue)
 {
-	uint64_t begin = cycles();
+	uint64_t begin = ticks();
 
 	while (!(read32(queue->device + VIRTIO_MMIO_STATUS) & NEEDS_RESET)) {
-		expect(cycles() - begin < PATIENCE, FAIL_NOT_BROKEN);
+		expect(ticks() - begin < PATIENCE, FAIL_NOT_BROKEN);
 		relax();
 	}
 }

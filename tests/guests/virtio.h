@@ -10,7 +10,7 @@
 
 #include "bare.h"
 
-#define SLOT(n) (0xe0000000ull + (n)*0x1000ull)
+#define SLOT(n) (VIRTIO + (n)*0x1000ull)
 #define QUEUE_SIZE_MAX 256
 #define DATA_SIZE 65536
 #define BIT(n) (1ull << (n))
@@ -20,8 +20,7 @@
 	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK | \
 	 VIRTIO_CONFIG_S_DRIVER_OK)
 
-/* Ends the VM with NUMBER if CONDITION is false: below 90 the test's own, above the driver's. */
-void expect(bool condition, uint8_t number);
+/* Numbers for expect(): below 90 the test's own, from there on the driver's. */
 enum {
 	FAIL_PROBE = 90, /* there is no such device */
 	FAIL_FEATURES,   /* the features were not accepted */
@@ -48,20 +47,10 @@ struct queue {
 	uint16_t seen;            /* used index */
 };
 
-uint8_t read8(uint64_t address);
-uint16_t read16(uint64_t address);
-uint32_t read32(uint64_t address);
-uint64_t read64(uint64_t address);
-void write8(uint64_t address, uint8_t value);
-void write16(uint64_t address, uint16_t value);
-void write32(uint64_t address, uint32_t value);
-void write64(uint64_t address, uint64_t value);
-
-void fill(volatile void *to, uint8_t byte, uint64_t size);
 bool is_all(const volatile void *from, uint8_t byte, uint64_t size);
 
-/* A moment, of so many cycles; and the most that anything may take. */
-void pause(uint64_t cycles);
+/* A moment, of so many ticks; and the most that anything may take. */
+void pause(uint64_t count);
 #define A_MOMENT 10000000
 #define PATIENCE 30000000000
 
@@ -81,6 +70,10 @@ void set_up_disk(struct queue *queue, uint64_t device);
 
 void describe(const struct queue *queue, unsigned number, uint64_t address, uint64_t size,
 	      unsigned flags, unsigned next);
+
+/* The available index, after the entries and descriptors that it counts. */
+void publish(const struct queue *queue, uint16_t index);
+
 void offer(struct queue *queue, uint16_t head);
 void kick(const struct queue *queue);
 

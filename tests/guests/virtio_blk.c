@@ -1,4 +1,5 @@
 /* Good drivers of disks: all that they check must hold. */
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "virtio.h"
@@ -303,7 +304,7 @@ void test_blkzero(void)
 /* --- blkqueues --- */
 
 static struct queue second;
-static volatile unsigned second_done;
+static atomic_bool second_done;
 
 static void read_in_queue(struct queue *queue, uint8_t *to, unsigned count, uint8_t number)
 {
@@ -321,7 +322,7 @@ static void read_in_queue(struct queue *queue, uint8_t *to, unsigned count, uint
 static void serve_second(void)
 {
 	read_in_queue(&second, data + 1024, 500, 10);
-	second_done = 1;
+	second_done = true;
 }
 
 void test_blkqueues(void)
@@ -342,7 +343,7 @@ void test_blkqueues(void)
 	expect(reg(VIRTIO_MMIO_QUEUE_NUM_MAX) == 0, 3);
 	go(disk);
 	read_in_queue(&second, data, 5, 4);
-	start_other_cpu(serve_second);
+	start_other_cpus(serve_second);
 	read_in_queue(&first, data, 500, 5);
 	while (!second_done)
 		pause(1000);
@@ -351,51 +352,12 @@ void test_blkqueues(void)
 
 /* --- blkirq --- */
 
-#define VECTOR 0x40
-
-struct gate {
-	uint16_t low, selector, type, middle;
-	uint32_t high, reserved;
-};
-
-static struct gate idt[256];
-
-static void load_idt(void)
-{
-	struct {
-		uint16_t limit;
-		uint64_t base;
-	} __attribute__((packed)) pointer = {sizeof(idt) - 1, (uint64_t)idt};
-	uint64_t entry = (uint64_t)interrupt_entry;
-
-	idt[VECTOR] = (struct gate){
-		.low = (uint16_t)entry,
-		.selector = 0x10,
-		.type = 0x8e00, /* present, interrupt gate */
-		.middle = (uint16_t)(entry >> 16),
-	};
-	__asm__ volatile("lidt %0" : : "m"(pointer));
-}
-
-/* GSI 16, edge, to CPU 0. */
-static void open_ioapic(void)
-{
-	const uint64_t ioapic = 0xfec00000, lapic = 0xfee00000;
-
-	write32(lapic + 0xf0, 0x1ff);
-	write32(ioapic, 0x10 + 2 * 16 + 1);
-	write32(ioapic + 0x10, 0);
-	write32(ioapic, 0x10 + 2 * 16);
-	write32(ioapic + 0x10, VECTOR);
-}
-
 void test_blkirq(void)
 {
 	struct queue queue;
 
 	ready();
-	load_idt();
-	open_ioapic();
+	open_interrupt();
 	set_up_disk(&queue, disk);
 	queue.avail[0] = 0;
 	for (unsigned i = 0; i < 100; i++) {

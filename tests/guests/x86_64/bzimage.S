@@ -31,7 +31,7 @@ setup:
 	.long	0, 0
 	.quad	0		/* setup_data */
 	.quad	0x200000	/* pref_address */
-	.long	0x40000		/* init_size */
+	.long	0x60000		/* init_size */
 	.long	0
 header_end:
 	.org	0x400

@@ -1,5 +1,7 @@
 /* How a bare guest begins: from PVH's 32-bit entry or a bzImage's 64-bit one to bare_main() in long mode,
  * memory mapped one to one up to 4 GiB. The page tables are data, so that this takes a dozen instructions. */
+	.set	STACK_SIZE, 4096	/* of each but the first CPU */
+
 	.section .note.Xen, "a", @note
 	.long	4, 4, 18	/* name size, value size, XEN_ELFNOTE_PHYS32_ENTRY */
 	.asciz	"Xen"
@@ -35,26 +37,15 @@ start64:
 1:	hlt
 	jmp	1b
 
-/* A second CPU begins here in real mode (copied to 0x2000): it counts itself and sleeps. */
+/* Another CPU begins here in real mode (copied to 0x2000). It goes on to 64 bits, takes a stack and does
+ * other_cpu_work. */
 	.code16
 	.global ap_start, ap_end
 ap_start:
-	lock incl %cs:(ap_count - ap_start)
-1:	cli
-	hlt
-	jmp	1b
-	.balign 4
-ap_count:
-	.long	0
-ap_end:
-
-/* The same, but it goes on to 64 bits and does other_cpu_work. */
-	.global ap64_start, ap64_end
-ap64_start:
 	cli
 	movw	%cs, %ax
 	movw	%ax, %ds
-	lgdtl	ap64_gdt - ap64_start
+	lgdtl	ap_gdt - ap_start
 	movl	$pml4, %eax
 	movl	%eax, %cr3
 	movl	$0x20, %eax
@@ -67,10 +58,10 @@ ap64_start:
 	movl	%eax, %cr0
 	ljmpl	$0x10, $ap64
 	.balign 4
-ap64_gdt:
+ap_gdt:
 	.word	gdt_pointer - gdt - 1
 	.long	gdt
-ap64_end:
+ap_end:
 
 	.code64
 ap64:
@@ -78,7 +69,8 @@ ap64:
 	movl	%eax, %ds
 	movl	%eax, %es
 	movl	%eax, %ss
-	movl	$ap_stack_top, %esp
+	movl	$STACK_SIZE, %esp
+	lock xaddl %esp, next_stack
 	call	*other_cpu_work
 1:	cli
 	hlt
@@ -106,6 +98,9 @@ gdt_pointer:
 	.word	gdt_pointer - gdt - 1
 	.long	gdt
 
+next_stack:
+	.long	ap_stacks + STACK_SIZE /* its end */
+
 	.balign 4096
 pml4:	.quad	pdpt + 3
 	.zero	4088
@@ -122,6 +117,6 @@ directories:
 	.balign 16
 	.zero	8192
 stack_top:
-	.zero	8192
-ap_stack_top:
+ap_stacks:
+	.zero	31 * STACK_SIZE
 	.section .note.GNU-stack, "", @progbits
