@@ -103,7 +103,7 @@ static bool explain(struct bytes file, enum image_machine machine, struct proble
 		return problem_set(problem, "is empty (%s)", machines[machine].give);
 	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++)
 		if (has(file, kernels[i].offset, kernels[i].magic, kernels[i].length))
-			return problem_set(problem, "is %s, and this mayfly runs %s guests (%s)",
+			return problem_set(problem, "is %s, which is no kernel for %s guests (%s)",
 					   kernels[i].name, machines[machine].guests,
 					   machines[machine].give);
 	if (machine == IMAGE_FOR_ARM64 && has(file, 0, "MZ", 2) && has(file, 4, "zimg", 4))

@@ -9,6 +9,7 @@
 #include "fdplan.h"
 
 #define MIB (1ull << 20)
+#define PAGE_SIZE_MAX 65536 /* of arm64 hosts */
 #define MEMORY_MIN (16 * MIB)
 #define MEMORY_MAX (64 * 1024 * MIB)
 #define MEMORY_DEFAULT (256 * MIB)
@@ -94,7 +95,7 @@ static bool set_memory(const char *text, uint64_t *memory, struct problem *probl
 		int shift = unit_shift(end);
 
 		if (shift >= 0 && value <= MEMORY_MAX >> shift && value << shift >= MEMORY_MIN) {
-			*memory = (value << shift) & ~(uint64_t)4095;
+			*memory = (value << shift) & -(uint64_t)PAGE_SIZE_MAX;
 			return true;
 		}
 	}

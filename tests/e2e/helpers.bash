@@ -15,7 +15,7 @@ tools=$files/tools.cpio
 guest() {
 	local name=$1
 	shift
-	run --separate-stderr timeout 30 "$mayfly" run -k "${guest_kernel:-$bare}" -a "test=$name" "$@" </dev/null
+	run --separate-stderr timeout 120 "$mayfly" run -k "${guest_kernel:-$bare}" -a "test=$name" "$@" </dev/null
 }
 
 # job TEST [OPTION...]: the same with a command, so that the channel is there.
@@ -23,7 +23,7 @@ job() { guest "$@" -- workload; }
 
 # linux [OPTION...] -- COMMAND...: a command in our Linux.
 linux() {
-	run --separate-stderr timeout 60 "$mayfly" run -k "${linux_kernel:-$kernel}" -i "$initrd" "$@" </dev/null
+	run --separate-stderr timeout 120 "$mayfly" run -k "${linux_kernel:-$kernel}" -i "$initrd" "$@" </dev/null
 }
 
 # is EXPECTED ACTUAL

@@ -67,13 +67,13 @@ static void the_other_machines_kernels(void **state)
 	sample_bzimage(bzimage);
 	sample_arm64(arm64);
 	assert_string_equal(refusal(IMAGE_FOR_ARM64, elf, sizeof(elf)),
-			    "is an ELF file, and this mayfly runs arm64 guests (give an arm64 "
+			    "is an ELF file, which is no kernel for arm64 guests (give an arm64 "
 			    "Image)");
 	assert_string_equal(refusal(IMAGE_FOR_ARM64, bzimage, sizeof(bzimage)),
-			    "is an x86-64 bzImage, and this mayfly runs arm64 guests (give an "
+			    "is an x86-64 bzImage, which is no kernel for arm64 guests (give an "
 			    "arm64 Image)");
 	assert_string_equal(refusal(IMAGE_FOR_X86_64, arm64, sizeof(arm64)),
-			    "is an arm64 Image, and this mayfly runs x86-64 guests (give a PVH "
+			    "is an arm64 Image, which is no kernel for x86-64 guests (give a PVH "
 			    "vmlinux or a bzImage)");
 	/* Of an Image it is enough to have seen the magic. */
 	assert_says(refusal(IMAGE_FOR_X86_64, arm64, A64_MAGIC + 4), "is an arm64 Image");

@@ -63,7 +63,8 @@ bool arch_load(const struct boot_request *request, const struct irqchip *irqchip
 	    !load_initrd(request, ram, &image, &initrd, problem) ||
 	    !make_cmdline(request, &image, problem))
 		return false;
-	*entry = (struct boot_entry){image.entry, LAYOUT_DEVICE_TREE, image.format, image.page_size};
+	*entry =
+		(struct boot_entry){image.entry, LAYOUT_DEVICE_TREE, image.format, image.page_size};
 	if (!write_tree(request, irqchip, ram, &initrd))
 		return problem_set(
 			problem, "cannot write the device tree (this is a bug of mayfly's: please "

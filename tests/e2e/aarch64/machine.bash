@@ -6,7 +6,7 @@ resets=reset
 # Buffers that only this machine must refuse: evil=NAME.
 bad_places='below uart'
 load_kvm=EL2
-foreign_says='an ELF file, and this mayfly runs arm64 guests'
+foreign_says='an ELF file, which is no kernel for arm64 guests'
 
 # A GICv2 serves eight. Only the host's kernel knows which there is.
 most_cpus() { if dmesg | grep -q GICv3; then echo 32; else echo 8; fi; }

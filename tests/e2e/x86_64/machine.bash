@@ -8,7 +8,7 @@ resets='acpireset kbdreset'
 # Buffers that only this machine must refuse: evil=NAME.
 bad_places=across-hole
 load_kvm=modprobe
-foreign_says='an arm64 Image, and this mayfly runs x86-64 guests'
+foreign_says='an arm64 Image, which is no kernel for x86-64 guests'
 
 most_cpus() { echo 32; }
 
