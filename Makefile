@@ -233,13 +233,16 @@ TESTS := $(UNIT_TESTS:%=$(B)/unit-san/%) $(UNIT_TESTS:%=$(B)/unit-musl/%) $(THRE
 # An x86-64 machine tests the other architecture as well, in its lab.
 OTHER := $(if $(filter x86_64,$(ARCH)),aarch64)
 
+# All processors, unless the user said how many.
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 check-deps:
 	$(Q)images/deps.sh build kernel lab check $(if $(OTHER),cross)
 
 # The packages first: with -j, compilers would be called before they are there.
 check: check-deps ## run all tests; ends with "N passed, N failed, N skipped"
-	$(Q)$(MAKE) --no-print-directory check-build
-	$(Q)$(if $(OTHER),$(MAKE) --no-print-directory ARCH=$(OTHER) check-files)
+	$(Q)$(MAKE) --no-print-directory $(JOBS) check-build
+	$(Q)$(if $(OTHER),$(MAKE) --no-print-directory $(JOBS) ARCH=$(OTHER) check-files)
 	$(Q)tests/check.sh $(ARCH) $(OTHER)
 
 # What end-to-end tests take.

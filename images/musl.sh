@@ -37,7 +37,8 @@ build() {
 	ln -s "$usr/lib/$arch-linux-musl" "$1/lib"
 	ln -s "$usr/include/$arch-linux-musl" "$1/include"
 	ln -s "$usr/bin/$arch-linux-musl-gcc" "$1/bin/cc"
-	ln -s "$(command -v ld.lld)" "$1/bin" # for `cc -B bin -fuse-ld=lld`
+	linker=$(command -v ld.lld) || fail 'no ld.lld: see images/deps.sh'
+	ln -s "$linker" "$1/bin" # for `cc -B bin -fuse-ld=lld`
 	for tool in gcc ar nm objcopy readelf strip; do
 		program=$(command -v "$cross$tool") || fail "no $cross$tool: see images/deps.sh"
 		ln -s "$program" "$1/bin/$tool"
