@@ -126,10 +126,10 @@ bad() { run --separate-stderr timeout 30 "$mayfly" run "$@" </dev/null; }
 	guest hello -d disk,ro,ephemeral
 	failed 125 "both 'ro' and 'ephemeral'"
 	# shellcheck disable=SC2046
-	guest hello $(for i in 1 2 3 4 5 6 7 8 9; do echo -d disk,ro; done)
+	guest hello $(printf -- '-d disk,ro %.0s' {1..9})
 	failed 125 "one device too many"
 	# shellcheck disable=SC2046
-	guest hello $(for i in 1 2 3 4 5 6 7 8; do echo -d disk,ro,queues=8; done) -c 32
+	guest hello $(printf -- '-d disk,ro,queues=8 %.0s' {1..8}) -c "$(most_cpus)"
 	ended 0
 }
 
@@ -159,9 +159,12 @@ bad() { run --separate-stderr timeout 30 "$mayfly" run "$@" </dev/null; }
 
 @test "as many devices, queues and CPUs as there may be" {
 	cd "$BATS_TEST_TMPDIR"
-	run --separate-stderr netns "$mayfly" run -k "$bare" -a test=hello -c 32 $(seq -f '-n tap=t%g,queues=8' 8) </dev/null
+	# shellcheck disable=SC2046
+	run --separate-stderr netns "$mayfly" run -k "$bare" -a test=hello -c "$(most_cpus)" \
+		$(printf -- '-n tap=t%d,queues=8 ' {1..8}) --stats stats </dev/null
 	ended 0
 	is "hello, world" "$output"
+	is 8 "$(grep -c '"kind": "net", "name": "t[1-8]"' stats)"
 }
 
 @test "what was never meant to be overwritten is not: disks as logs or counters; a FIFO without a reader" {
