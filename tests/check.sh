@@ -89,7 +89,8 @@ fuzz() {
 	done
 }
 
-on_host() { bats --tap "$@"; }
+# Under nohup, or in a background job, signals are ignored, which mayfly would respect.
+on_host() { env --default-signal bats --tap "$@"; }
 
 # On a network of its own.
 alone() { if [ "$(id -u)" = 0 ]; then unshare -n "$@"; else unshare -rn "$@"; fi; }

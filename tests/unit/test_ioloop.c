@@ -16,21 +16,21 @@
 #include "sysfilter_stub.h"
 #include "unit.h"
 
-static bool hold; /* set by a guest that wants its word and the input to arrive together */
+/* A guest that wants its word and the input to arrive together asks for the loop to be HELD; when it is, the
+ * guest speaks, and lets it go on. */
+static _Atomic enum { FREE, WANTED, HELD, RELEASED } hold;
 
-/* ppoll as the loop sees it. Held, it returns when both have come, which is chance otherwise. */
+/* ppoll as the loop sees it. Held, it begins when both have come, which is chance otherwise. */
 static int held_ppoll(struct pollfd *polls, nfds_t count, const struct timespec *timeout,
 		      const sigset_t *mask)
 {
-	struct pollfd kick = {FD_CHANNEL_KICK, POLLIN, 0};
 	bool listening = false;
 
 	for (nfds_t i = 0; i < count; i++)
 		listening |= polls[i].fd == FD_IN;
-	if (hold && listening) {
-		poll(&kick, 1, -1);
-		hold = false;
-	}
+	if (hold == WANTED && listening)
+		for (hold = HELD; hold != RELEASED;)
+			usleep(200);
 	return ppoll(polls, count, timeout, mask);
 }
 
@@ -517,10 +517,12 @@ static void prompt_as_input_comes(void)
 	uint8_t payload[CHANNEL_INLINE_MAX];
 	size_t size;
 
-	hold = true;
+	hold = WANTED;
 	guest_starts();
-	usleep(20000);
+	while (hold != HELD)
+		usleep(200);
 	guest_sends(CHANNEL_STDOUT, "prompt", 6);
+	hold = RELEASED;
 	guest_awaits_taken();
 	guest_awaits(CHANNEL_STDIN, payload, &size);
 	guest_exits((uint8_t)size);
