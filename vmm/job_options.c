@@ -1,0 +1,205 @@
+#include "job_options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "optionfile.h"
+
+/* --- files in --- */
+
+static struct file_option *new_file(struct file_options *files)
+{
+	if (files->count == files->room) {
+		size_t room = files->room ? 2 * files->room : 16;
+		struct file_option *larger = keep(room * sizeof(*larger));
+
+		if (files->count)
+			memcpy(larger, files->item, files->count * sizeof(*larger));
+		files->item = larger;
+		files->room = room;
+	}
+	return &files->item[files->count++];
+}
+
+/* Where HOST goes if nobody says: to the root, under its own name. "", ".", ".." and "/" have none. */
+static const char *default_guest(const char *host)
+{
+	size_t end = strlen(host), start;
+	char *guest;
+
+	while (end && host[end - 1] == '/')
+		end--;
+	for (start = end; start && host[start - 1] != '/';)
+		start--;
+	if (start == end || (end - start <= 2 && !strncmp(host + start, "..", end - start)))
+		return NULL;
+	guest = keep(end - start + 2);
+	guest[0] = '/';
+	memcpy(guest + 1, host + start, end - start);
+	return guest;
+}
+
+/* No way leads up out of a directory that we make. */
+static bool is_plain(const char *path)
+{
+	for (; *path; path += strcspn(path, "/")) {
+		path += strspn(path, "/");
+		if (strcspn(path, "/") == 2 && !strncmp(path, "..", 2))
+			return false;
+	}
+	return true;
+}
+
+static bool take_mode(char *value, int *mode, struct problem *problem)
+{
+	char *setting = strstr(value, ",mode="), *end;
+
+	*mode = -1;
+	if (!setting)
+		return true;
+	*setting = '\0';
+	unsigned long number = strtoul(setting + 6, &end, 8);
+	if (setting[6] < '0' || setting[6] > '7' || *end || number > 07777)
+		return problem_set(problem, "'%s' is no mode (write it in octal: mode=755)",
+				   setting + 6);
+	*mode = (int)number;
+	return true;
+}
+
+/* The colon that parts a HOST name from an absolute GUEST name; NULL: there is none. */
+static char *find_parting(char *value)
+{
+	char *parting = NULL;
+
+	for (char *colon = strstr(value, ":/"); colon; colon = strstr(colon + 1, ":/"))
+		parting = colon;
+	return parting;
+}
+
+bool job_add_file(void *job, char *value, struct problem *problem)
+{
+	struct file_option file = {.host = value};
+	char *parting;
+
+	if (!take_mode(value, &file.mode, problem))
+		return false;
+	parting = find_parting(value);
+	if (parting) {
+		*parting = '\0';
+		file.guest = parting + 1;
+	} else {
+		file.guest = default_guest(value);
+	}
+	if (!*value || !file.guest)
+		return problem_set(problem, "'%s' has no name for the guest (write %s:/PATH)",
+				   value, value);
+	if (!is_plain(file.guest))
+		return problem_set(problem,
+				   "'%s' leads upwards (write the guest's path without ..)",
+				   file.guest);
+	*new_file(&((struct job_options *)job)->files) = file;
+	return true;
+}
+
+bool job_add_rootdir(void *job, char *value, struct problem *problem)
+{
+	(void)problem;
+	*new_file(&((struct job_options *)job)->files) = (struct file_option){value, "/", -1};
+	return true;
+}
+
+/* --- environment --- */
+
+/* NAME alone takes the host's value, and is left out if there is none. */
+bool job_add_environment(void *job, char *value, struct problem *problem)
+{
+	struct job_options *options = job;
+	size_t name = strcspn(value, "=");
+	const char *host;
+
+	if (name == 0)
+		return problem_set(problem, "'%s' names no variable (write NAME=VALUE)", value);
+	if (!value[name]) {
+		host = getenv(value);
+		if (!host)
+			return true;
+		char *entry = keep(name + strlen(host) + 2);
+		memcpy(entry, value, name);
+		entry[name] = '=';
+		strcpy(entry + name + 1, host);
+		value = entry;
+	}
+	words_add(&options->environment, value);
+	return true;
+}
+
+bool job_add_environment_file(void *job, char *value, struct problem *problem)
+{
+	return optionfile_read(value, job_add_environment, job, problem);
+}
+
+/* --- the rest --- */
+
+bool job_set_directory(void *job, char *value, struct problem *problem)
+{
+	((struct job_options *)job)->directory = value;
+	return *value == '/' ||
+	       problem_set(problem, "'%s' is no absolute path (-w takes /PATH)", value);
+}
+
+bool job_set_hostname(void *job, char *value, struct problem *problem)
+{
+	enum { HOSTNAME_MAX = 64 }; /* Linux: __NEW_UTS_LEN */
+
+	((struct job_options *)job)->hostname = value;
+	return strlen(value) <= HOSTNAME_MAX ||
+	       problem_set(problem, "'%s' is too long for a host name (at most %d characters)",
+			   value, HOSTNAME_MAX);
+}
+
+/* One of the ids; 2³² - 1 means "leave it as it is" to the kernel. */
+static bool take_id(char **text, uint32_t *id)
+{
+	uint64_t value;
+
+	if (!cli_number(*text, text, &value) || value >= UINT32_MAX)
+		return false;
+	*id = (uint32_t)value;
+	return true;
+}
+
+bool job_set_user(void *job, char *value, struct problem *problem)
+{
+	struct job_options *options = job;
+	char *text = value;
+
+	options->has_user = true;
+	if (take_id(&text, &options->uid)) {
+		options->gid = options->uid;
+		if (!*text || (*text++ == ':' && take_id(&text, &options->gid) && !*text))
+			return true;
+	}
+	return problem_set(problem, "'%s' is no user (--user takes UID or UID:GID, as numbers)",
+			   value);
+}
+
+bool job_add_out(void *job, char *value, struct problem *problem)
+{
+	struct job_options *options = job;
+	char *parting = strchr(value, ':');
+
+	if (value[0] != '/' || !parting || !parting[1])
+		return problem_set(problem, "'%s' is no pair of paths (-o takes /GUEST:HOST)",
+				   value);
+	*parting = '\0';
+	if (!is_plain(value))
+		return problem_set(problem,
+				   "'%s' leads upwards (write the guest's path without ..)", value);
+	if (options->outs == OUTS_MAX)
+		return problem_set(problem,
+				   "-o '%s' is one too many (at most %d; a directory is one)",
+				   value, OUTS_MAX);
+	options->out[options->outs++] = (struct out_option){value, parting + 1};
+	return true;
+}
