@@ -19,8 +19,10 @@ MAP = $(or $(findstring x86_64,$<),$(findstring aarch64,$<),$(ARCH))
 INCLUDES = -D_GNU_SOURCE= -Ivmm -Ivmm/$(MAP) -Iboot -Idevices
 # The links are made by the rules of $(B)/libseccomp and $(B)/musl below.
 SYSTEM_INCLUDES := -isystem $(B)/libseccomp/include -isystem $(B)/libseccomp/uapi
-CFLAGS := -std=c11 -O2 -g $(WARNINGS) -fPIE -fstack-protector-strong -fvisibility=hidden \
-	-ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-plt
+# Small but where the guest waits for us.
+OPTIMIZE = $(if $(filter devices/% vmm/ram.c vmm/vcpu.c vmm/bus.c,$<),-O2,-Os)
+CFLAGS = -std=c11 $(OPTIMIZE) -g $(WARNINGS) -fPIE -fstack-protector-strong -fvisibility=hidden \
+	-ffunction-sections -fdata-sections -fno-unwind-tables -fno-asynchronous-unwind-tables -fno-plt
 CPPFLAGS = $(INCLUDES) $(SYSTEM_INCLUDES) -DMAYFLY_VERSION='"$(VERSION)"'
 
 # The compiler's own start files are for dynamic programs; rcrt1.o relocates a static-PIE.
@@ -65,7 +67,7 @@ $(B)/obj/vmm/guest_init.o: CPPFLAGS += -DGUEST_INIT_FILE='"$(B)/init"'
 
 $(B)/mayfly.debug: $(OBJECTS)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(START) $(OBJECTS) $(B)/libseccomp/lib/libseccomp.a $(END)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(START) $(OBJECTS) $(B)/libseccomp/lib/libseccomp.a $(B)/musl/libc.a $(END)
 
 $(B)/mayfly: $(B)/mayfly.debug tests/check-binary.sh
 	$(Q)$(B)/musl/bin/strip -o $@.new $<
@@ -75,7 +77,7 @@ $(B)/mayfly: $(B)/mayfly.debug tests/check-binary.sh
 # --- the guest's init: static, not PIE, as small as it gets ---
 
 INIT_CFLAGS := -std=c11 -Os $(WARNINGS) -fno-pie -fstack-protector-strong -ffunction-sections \
-	-fdata-sections -fno-asynchronous-unwind-tables
+	-fdata-sections -fno-unwind-tables -fno-asynchronous-unwind-tables
 
 INIT_SOURCES := $(wildcard rootfs/*.c)
 
@@ -94,7 +96,7 @@ GUESTS := $(GUESTS_$(ARCH))
 GUEST_CFLAGS_x86_64 := -mno-red-zone -mcmodel=small --param=min-pagesize=0
 GUEST_CFLAGS_aarch64 := -mno-outline-atomics
 GUEST_CFLAGS := -std=c11 -O2 $(WARNINGS) -Itests/guests -Itests/guests/$(ARCH) -ffreestanding -fno-pic -fno-pie \
-	-fno-stack-protector -mgeneral-regs-only -fno-asynchronous-unwind-tables $(GUEST_CFLAGS_$(ARCH))
+	-fno-stack-protector -mgeneral-regs-only -fno-unwind-tables -fno-asynchronous-unwind-tables $(GUEST_CFLAGS_$(ARCH))
 
 GUEST_SOURCES := tests/guests/$(ARCH)/start.S $(wildcard tests/guests/*.c tests/guests/$(ARCH)/*.c)
 GUEST_LINK := tests/guests/$(ARCH)/bare.ld
@@ -166,7 +168,7 @@ install: $(B)/mayfly ## install the launcher and its manual (PREFIX, DESTDIR)
 # --- tests ---
 
 # What unit tests and fuzzers link: everything that needs neither KVM nor a running VM.
-UNIT_CODE := $(PURE_SOURCES) $(addprefix vmm/,ram.c report.c options.c device_options.c cli.c cli_values.c words.c optionfile.c job_options.c bus.c ending.c fdplan.c file.c stream.c pages.c storage.c tap.c) \
+UNIT_CODE := $(PURE_SOURCES) $(addprefix vmm/,ram.c report.c options.c device_options.c cli.c cli_values.c words.c optionfile.c job_options.c files.c deadlines.c bus.c ending.c fdplan.c file.c stream.c pages.c storage.c tap.c) \
 	vmm/serial.c vmm/format.c tests/unit/sysfilter_stub.c
 # Those of each architecture, on any machine, but for what only the machine itself can compile.
 ARCH_TESTS := $(filter-out $(if $(filter x86_64,$(ARCH)),,x86_64/test_guest_cpuid), \

@@ -19,7 +19,7 @@ static bool check_header(struct bytes file, struct problem *problem)
 	if (get_le64(file.data + IMAGE_SIZE) == 0)
 		return problem_set(
 			problem,
-			"does not say how much memory it needs (Linux 3.17 or newer does)");
+			"does not say how much memory it needs (Linux 4.2 or newer can be booted)");
 	if (get_le64(file.data + FLAGS) & FLAG_BIG_ENDIAN)
 		return problem_set(
 			problem,

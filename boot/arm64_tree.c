@@ -152,6 +152,7 @@ static void put_uart(struct fdt *fdt, const struct arm64_device *uart)
 	put_device(fdt, "serial", "ns16550a", uart);
 	fdt_u32(fdt, "clock-frequency", UART_CLOCK);
 	fdt_u32(fdt, "fifo-size", UART_FIFO);
+	fdt_u32(fdt, "tx-threshold", 0); /* an empty FIFO takes all of that at once */
 	fdt_end(fdt);
 }
 

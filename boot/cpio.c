@@ -8,8 +8,12 @@ enum {
 	HEADER_SIZE = 110, /* magic of 6 characters, 13 fields of 8 hexadecimal digits */
 	FIELD_INODE = 0,
 	FIELD_MODE = 1,
+	FIELD_UID = 2,
+	FIELD_GID = 3,
 	FIELD_LINKS = 4,
 	FIELD_FILE_SIZE = 6,
+	FIELD_DEVICE_MAJOR = 9,
+	FIELD_DEVICE_MINOR = 10,
 	FIELD_NAME_SIZE = 11,
 };
 
@@ -65,16 +69,16 @@ bool cpio_check(struct bytes file, struct problem *problem)
 	}
 }
 
-static void append(struct cpio *cpio, const void *data, size_t size)
+void cpio_data(struct cpio *cpio, const void *data, size_t size)
 {
-	if (size && size <= cpio->capacity && cpio->size <= cpio->capacity - size)
-		memcpy(cpio->buffer + cpio->size, data, size);
+	if (cpio->write && size)
+		cpio->failed |= !cpio->write(cpio->context, cpio->size, data, size);
 	cpio->size += size;
 }
 
-static void pad(struct cpio *cpio)
+void cpio_end(struct cpio *cpio)
 {
-	append(cpio, "\0\0\0", -cpio->size & 3);
+	cpio_data(cpio, "\0\0\0", -cpio->size & 3);
 }
 
 static void put_field(uint8_t *header, unsigned field, uint32_t value)
@@ -85,27 +89,37 @@ static void put_field(uint8_t *header, unsigned field, uint32_t value)
 		digits[i] = (uint8_t) "0123456789abcdef"[value >> (28 - 4 * i) & 15];
 }
 
-void cpio_add(struct cpio *cpio, const char *name, uint32_t mode, struct bytes data)
+void cpio_begin(struct cpio *cpio, const struct cpio_member *member)
 {
 	uint8_t header[HEADER_SIZE];
-	size_t name_size = strlen(name) + 1;
+	size_t name_size = strlen(member->name) + 1;
 
 	memset(header, '0', sizeof(header));
 	memcpy(header, "070701", 6);
 	put_field(header, FIELD_INODE, ++cpio->inode);
-	put_field(header, FIELD_MODE, mode);
+	put_field(header, FIELD_MODE, member->mode);
+	put_field(header, FIELD_UID, member->uid);
+	put_field(header, FIELD_GID, member->gid);
 	put_field(header, FIELD_LINKS, 1);
-	put_field(header, FIELD_FILE_SIZE, (uint32_t)data.size);
+	put_field(header, FIELD_FILE_SIZE, member->size);
+	put_field(header, FIELD_DEVICE_MAJOR, member->major);
+	put_field(header, FIELD_DEVICE_MINOR, member->minor);
 	put_field(header, FIELD_NAME_SIZE, (uint32_t)name_size);
-	append(cpio, header, sizeof(header));
-	append(cpio, name, name_size);
-	pad(cpio);
-	append(cpio, data.data, data.size);
-	pad(cpio);
+	cpio_data(cpio, header, sizeof(header));
+	cpio_data(cpio, member->name, name_size);
+	cpio_end(cpio);
+}
+
+void cpio_add(struct cpio *cpio, const char *name, uint32_t mode, struct bytes data)
+{
+	cpio_begin(cpio,
+		   &(struct cpio_member){.name = name, .mode = mode, .size = (uint32_t)data.size});
+	cpio_data(cpio, data.data, data.size);
+	cpio_end(cpio);
 }
 
 bool cpio_finish(struct cpio *cpio)
 {
 	cpio_add(cpio, TRAILER, 0, (struct bytes){0});
-	return cpio->size <= cpio->capacity;
+	return !cpio->failed;
 }

@@ -10,19 +10,32 @@
  * magic. */
 bool cpio_check(struct bytes file, struct problem *problem);
 
-/* An archive under construction in memory that the caller owns. */
+/* An archive under construction. WRITE takes SIZE bytes of it at OFFSET; NULL: the archive is only measured. */
 struct cpio {
-	uint8_t *buffer;
-	size_t capacity;
-	size_t size; /* counts on when the buffer is full: the size that would be needed */
+	bool (*write)(void *context, uint64_t offset, const void *data, size_t size);
+	void *context;
+	uint64_t size; /* so far */
+	bool failed;   /* WRITE did not take all */
 	uint32_t inode;
 };
 
-/* Adds a member. MODE is a st_mode (type and permission bits); a directory has no data. The owner
- * is root, the time is 0. With buffer NULL and capacity 0 only the size is counted. */
+struct cpio_member {
+	const char *name;
+	uint32_t mode; /* a st_mode: type and permission bits */
+	uint32_t uid, gid;
+	uint32_t size;         /* of the data: a file's content, a link's target */
+	uint32_t major, minor; /* of a device node */
+};
+
+/* Adds a member's header, its data in any number of pieces, and what ends it. The time is 0. */
+void cpio_begin(struct cpio *cpio, const struct cpio_member *member);
+void cpio_data(struct cpio *cpio, const void *data, size_t size);
+void cpio_end(struct cpio *cpio);
+
+/* Adds a member of root's that is in memory. */
 void cpio_add(struct cpio *cpio, const char *name, uint32_t mode, struct bytes data);
 
-/* Adds the trailer. True if everything fitted. */
+/* Adds the trailer. False if not everything was written. */
 bool cpio_finish(struct cpio *cpio);
 
 #endif

@@ -6,16 +6,16 @@
 
 enum { DIRECTORY = 0040700, PROGRAM = 0100700, SECRET = 0100600 };
 
-/* Text that is measured first (buffer NULL) and written then. */
+/* Where the job's text goes; NULL: it is only measured. */
 struct text {
-	uint8_t *buffer;
+	struct cpio *cpio;
 	size_t size;
 };
 
 static void put(struct text *text, const void *data, size_t size)
 {
-	if (text->buffer)
-		memcpy(text->buffer + text->size, data, size);
+	if (text->cpio)
+		cpio_data(text->cpio, data, size);
 	text->size += size;
 }
 
@@ -23,14 +23,16 @@ static void put_string(struct text *text, enum job_tag tag, const char *value)
 {
 	char character = (char)tag;
 
+	if (!value)
+		return;
 	put(text, &character, 1);
 	put(text, value, strlen(value) + 1);
 }
 
-static void put_optional(struct text *text, enum job_tag tag, const char *value)
+static void put_strings(struct text *text, enum job_tag tag, const char *const *values)
 {
-	if (value)
-		put_string(text, tag, value);
+	for (; values && *values; values++)
+		put_string(text, tag, *values);
 }
 
 /* OUT has room for two digits a byte and a NUL. */
@@ -51,42 +53,33 @@ static void put_job(struct text *text, const struct job *job)
 
 	to_hex(hex, job->seed, sizeof(job->seed));
 	put_string(text, JOB_SEED, hex);
+	put_string(text, JOB_ROOT, job->root);
+	put_string(text, JOB_HOSTNAME, job->hostname);
 	for (unsigned i = 0; i < JOB_IPS; i++) {
-		put_optional(text, JOB_ADDRESS, job->ip[i].address);
-		put_optional(text, JOB_GATEWAY, job->ip[i].gateway);
-		put_optional(text, JOB_DNS, job->ip[i].dns);
+		put_string(text, JOB_ADDRESS, job->ip[i].address);
+		put_string(text, JOB_GATEWAY, job->ip[i].gateway);
+		put_string(text, JOB_DNS, job->ip[i].dns);
 	}
-	for (char *const *argument = job->arguments; *argument; argument++)
-		put_string(text, JOB_ARGUMENT, *argument);
+	put_string(text, JOB_USER, job->user);
+	put_string(text, JOB_WORKDIR, job->workdir);
+	put_string(text, JOB_TERMINAL, job->terminal);
+	put_string(text, JOB_OUT_DISK, job->out_disk);
+	put_strings(text, JOB_OUT, job->outs);
+	put_strings(text, JOB_ENVIRONMENT, (const char *const *)job->environment);
+	put_strings(text, JOB_ARGUMENT, (const char *const *)job->arguments);
 }
 
-static void put_archive(struct cpio *cpio, const struct job *job, struct bytes text)
+void job_write(struct cpio *cpio, const struct job *job)
 {
-	cpio_add(cpio, ".mayfly", DIRECTORY, (struct bytes){0});
+	struct text text = {0};
+
+	cpio_add(cpio, &JOB_DIRECTORY[1], DIRECTORY, (struct bytes){0});
 	cpio_add(cpio, &JOB_INIT_PATH[1], PROGRAM, job->init);
-	cpio_add(cpio, &JOB_FILE_PATH[1], SECRET, text);
-	cpio_finish(cpio);
-}
-
-size_t job_size(const struct job *job)
-{
-	struct text text = {0};
-	struct cpio cpio = {0};
-
 	put_job(&text, job);
-	put_archive(&cpio, job, (struct bytes){NULL, text.size});
-	return cpio.size + text.size; /* room to write the text in before it is copied */
-}
-
-void job_build(const struct job *job, uint8_t *buffer, size_t size)
-{
-	struct text text = {0};
-	struct cpio cpio = {.buffer = buffer, .capacity = size};
-
+	cpio_begin(cpio, &(struct cpio_member){.name = &JOB_FILE_PATH[1],
+					       .mode = SECRET,
+					       .size = (uint32_t)text.size});
+	text.cpio = cpio;
 	put_job(&text, job);
-	/* The text is made at the buffer's end; the archive never reaches it (job_size). */
-	text = (struct text){.buffer = buffer + size - text.size};
-	put_job(&text, job);
-	put_archive(&cpio, job, (struct bytes){text.buffer, text.size});
-	memset(buffer + cpio.size, 0, size - cpio.size);
+	cpio_end(cpio);
 }

@@ -52,7 +52,7 @@ static bool take_window(struct channel *channel, const uint8_t *addresses, struc
 
 /* --- frames --- */
 
-/* The queue has room for one of each: STDIN is queued only when it is empty, TAKEN while out_busy,
+/* The queue has room for one of each: STDIN, SIGNAL and WINSIZE are queued only when it is empty, TAKEN while out_busy,
  * STDIN_END and the two CLOSED once. The trap guards that argument. */
 static void queue_frame(struct channel *channel, unsigned type, const uint8_t *payload, size_t size,
 			size_t inline_size)
@@ -69,8 +69,42 @@ static void queue_frame(struct channel *channel, unsigned type, const uint8_t *p
 	channel->queue_size += CHANNEL_HEADER + inline_size;
 }
 
+void channel_signal(struct channel *channel, int number)
+{
+	channel->signals |= UINT64_C(1) << (number - 1);
+}
+
+void channel_resize(struct channel *channel, uint16_t rows, uint16_t columns)
+{
+	channel->resized = true;
+	channel->rows = rows;
+	channel->columns = columns;
+}
+
+/* Words that overtake data, when nothing else is on its way. */
+static void queue_words(struct channel *channel)
+{
+	if (!channel->ready || channel->queue_size)
+		return;
+	if (channel->signals) {
+		uint8_t number = (uint8_t)(__builtin_ctzll(channel->signals) + 1);
+
+		channel->signals &= channel->signals - 1;
+		queue_frame(channel, CHANNEL_SIGNAL, &number, 1, 1);
+	}
+	if (channel->resized) {
+		const uint8_t size[] = {(uint8_t)channel->rows, (uint8_t)(channel->rows >> 8),
+					(uint8_t)channel->columns,
+					(uint8_t)(channel->columns >> 8)};
+
+		channel->resized = false;
+		queue_frame(channel, CHANNEL_WINSIZE, size, sizeof(size), sizeof(size));
+	}
+}
+
 const uint8_t *channel_pending(struct channel *channel, size_t *size)
 {
+	queue_words(channel);
 	*size = channel->queue_size - channel->queue_done;
 	return channel->queue + channel->queue_done;
 }
@@ -128,7 +162,7 @@ static bool end(struct channel *channel, const uint8_t *payload, size_t size,
 	bool no_signal = size == 2 && payload[0] == CHANNEL_KILLED &&
 			 (payload[1] == 0 || payload[1] > CHANNEL_SIGNAL_MAX);
 
-	if (size != 2 || payload[0] > CHANNEL_NET_FAILED || no_signal)
+	if (size != 2 || payload[0] >= CHANNEL_EXITS || no_signal)
 		return problem_set(problem, "a damaged exit status");
 	channel->exited = true;
 	channel->exit_kind = payload[0];

@@ -28,6 +28,10 @@ struct channel {
 	size_t queue_size, queue_done;
 	size_t taken_end; /* where in the queue TAKEN ends; 0: it is not there */
 
+	uint64_t signals; /* not queued yet: bit N for signal N + 1 */
+	bool resized;     /* the size below was not queued yet */
+	uint16_t rows, columns;
+
 	bool ready, windowed; /* the guest said READY; it has a window */
 	bool in_busy;         /* the guest has not said TAKEN yet */
 	bool in_ended;        /* STDIN_END was queued */
@@ -47,6 +51,11 @@ bool channel_receive(struct channel *channel, const uint8_t *data, size_t size,
 /* The bytes to be sent to the guest now: their start, and how many in *SIZE. */
 const uint8_t *channel_pending(struct channel *channel, size_t *size);
 void channel_sent(struct channel *channel, size_t size);
+
+/* Sends signal NUMBER (1 to CHANNEL_SIGNAL_MAX) to the workload, or the size of its terminal, when the guest is
+ * ready for that. What came before and was not sent yet counts once. */
+void channel_signal(struct channel *channel, int number);
+void channel_resize(struct channel *channel, uint16_t rows, uint16_t columns);
 
 /* How many bytes of stdin the guest can take now; 0: none. */
 size_t channel_input_room(const struct channel *channel);

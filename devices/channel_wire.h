@@ -21,19 +21,25 @@ enum channel_frame {
 	CHANNEL_TAKEN = 6,     /* both: the last data frame was taken */
 	CHANNEL_CLOSED = 7,    /* host: nobody reads this stream any more; payload is its type */
 	CHANNEL_EXIT = 8,      /* guest: the workload ended; payload is an exit kind and a value */
+	CHANNEL_SIGNAL = 9,    /* host: for the workload; payload is the number */
+	CHANNEL_WINSIZE = 10, /* host: of the workload's terminal; rows and columns, 16 bits each */
 	CHANNEL_IN_WINDOW = 0x80,
 };
 
 enum channel_exit {
-	CHANNEL_EXITED = 0,       /* value: the exit status */
-	CHANNEL_KILLED = 1,       /* value: the signal */
-	CHANNEL_NOT_STARTED = 2,  /* value: errno of execve */
-	CHANNEL_SETUP_FAILED = 3, /* value: errno of something before it */
-	CHANNEL_NET_FAILED = 4,   /* value: errno of setting up eth0 */
+	CHANNEL_EXITED = 0,         /* value: the exit status */
+	CHANNEL_KILLED = 1,         /* value: the signal */
+	CHANNEL_NOT_STARTED = 2,    /* value: errno of execve */
+	CHANNEL_SETUP_FAILED = 3,   /* value: errno of something before it */
+	CHANNEL_NET_FAILED = 4,     /* value: errno of setting up eth0 */
+	CHANNEL_WORKDIR_FAILED = 5, /* value: errno of entering it */
+	CHANNEL_ROOT_FAILED = 6,    /* value: errno of mounting the root disk */
+	CHANNEL_FILES_FAILED = 7,   /* value: errno of putting files in their places */
+	CHANNEL_EXITS = 8,
 };
 
 enum {
-	CHANNEL_VERSION = 2,
+	CHANNEL_VERSION = 3,
 	CHANNEL_SIGNAL_MAX = 64,
 	CHANNEL_HEADER = 3,
 	CHANNEL_INLINE_MAX = 1024, /* fits a tty's input buffer with room to spare */

@@ -34,5 +34,6 @@ uint32_t pl031_read(unsigned offset, unsigned size)
 
 void pl031_allow(struct sysfilter *filter)
 {
-	sysfilter_allow(filter, SYS_clock_gettime); /* where the vDSO does not do it */
+	sysfilter_allow_fd(filter, SYS_clock_gettime,
+			   CLOCK_REALTIME); /* where the vDSO does not do it */
 }

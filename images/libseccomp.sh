@@ -16,7 +16,7 @@ arch=${1:?usage: libseccomp.sh ARCH}
 . "$here/apt.sh"
 
 # Position-independent for a static-PIE; one section a function, so that the linker drops what mayfly does not use.
-cflags='-fPIC -O2 -fno-plt -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections -fstack-protector-strong'
+cflags='-fPIC -Os -fno-plt -fno-unwind-tables -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections -fstack-protector-strong'
 
 link_uapi() {
 	mkdir "$1"

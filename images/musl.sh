@@ -3,7 +3,8 @@
 #   bin/cc       the compiler on musl
 #   bin/gcc      the same compiler without a C library of its own choice, for programs that have none
 #   bin/{ar,nm,objcopy,readelf,strip}
-#   lib/         libc.a and the start files: rcrt1.o crti.o crtn.o ...
+#   libc.a       without tables for exceptions, which on arm64 are a tenth of a small program
+#   lib/         libc.a as it came and the start files: rcrt1.o crti.o crtn.o ...
 #   include/     musl's headers
 # For this machine's architecture these are links to what musl-tools and binutils installed; for another, Debian's cross
 # compiler and the files of its package musl-dev. Exit: 0, or 1 with a line on stderr.
@@ -28,10 +29,10 @@ relocate() {
 }
 
 build() {
-	usr=/usr
+	usr=/usr now=/usr
 	if [ -n "$cross" ]; then
 		relocate "$1"
-		usr=$place/files/usr
+		usr=$place/files/usr now=$1/files/usr
 	fi
 	mkdir "$1/bin"
 	ln -s "$usr/lib/$arch-linux-musl" "$1/lib"
@@ -43,6 +44,7 @@ build() {
 		program=$(command -v "$cross$tool") || fail "no $cross$tool: see images/deps.sh"
 		ln -s "$program" "$1/bin/$tool"
 	done
+	"$1/bin/objcopy" --remove-section .eh_frame "$now/lib/$arch-linux-musl/libc.a" "$1/libc.a"
 }
 
 # The installed musl-dev tells the version of the other architecture's as well: Debian builds both from one source.

@@ -4,7 +4,6 @@
  * the channel (devices/channel_wire.h) until the workload has ended; then it says how, and powers
  * off. One thread, one loop, no heap beyond the job's text, no stdio. */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -16,23 +15,20 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "job_file.h"
 #include "link.h"
 #include "net.h"
+#include "root.h"
 #include "system.h"
+#include "workload.h"
 
 static struct job_file job;
 
 static int channel;     /* the UART */
 static uint8_t *window; /* NULL: data goes in frames */
 
-/* The workload and our ends of its pipes; -1: closed. */
-static struct {
-	pid_t pid;
-	bool ended;
-	int status;
-	int in, out, err;
-} work = {.in = -1, .out = -1, .err = -1};
+static struct workload work = {.in = -1, .out = -1, .err = -1};
 
 /* Data for the workload's stdin that it has not taken yet. */
 static struct {
@@ -50,7 +46,7 @@ _Noreturn static void finish(enum channel_exit kind, int value)
 {
 	uint8_t payload[2] = {(uint8_t)kind, (uint8_t)value};
 
-	sync();
+	root_leave(&job);
 	link_send(channel, CHANNEL_EXIT, payload, sizeof(payload));
 	tcdrain(channel);
 	reboot(RB_POWER_OFF);
@@ -60,61 +56,12 @@ _Noreturn static void finish(enum channel_exit kind, int value)
 
 /* --- the workload --- */
 
-_Noreturn static void become_workload(const int in[2], const int out[2], const int err[2],
-				      int failure)
-{
-	static char *environment[] = {
-		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
-		NULL};
-	sigset_t none;
-	int error;
-
-	setsid();
-	dup2(in[0], STDIN_FILENO);
-	dup2(out[1], STDOUT_FILENO);
-	dup2(err[1], STDERR_FILENO);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	environ = environment;
-	execvp(job.arguments[0], job.arguments);
-	error = errno;
-	if (write(failure, &error, sizeof(error)) < 0)
-		_exit(126);
-	_exit(127);
-}
-
-static void make_pipe(int ends[2], int flags)
-{
-	if (pipe2(ends, O_CLOEXEC | flags) < 0)
-		finish(CHANNEL_SETUP_FAILED, errno);
-}
-
-/* The failure pipe closes when execve succeeds, or says why it did not. */
 static void start_workload(void)
 {
-	int in[2], out[2], err[2], failure[2], error;
+	struct failure failure;
 
-	make_pipe(in, 0);
-	make_pipe(out, 0);
-	make_pipe(err, 0);
-	make_pipe(failure, 0);
-	work.pid = fork();
-	if (work.pid < 0)
-		finish(CHANNEL_SETUP_FAILED, errno);
-	if (work.pid == 0)
-		become_workload(in, out, err, failure[1]);
-	close(in[0]);
-	close(out[1]);
-	close(err[1]);
-	close(failure[1]);
-	if (read(failure[0], &error, sizeof(error)) == sizeof(error))
-		finish(CHANNEL_NOT_STARTED, error);
-	close(failure[0]);
-	/* Only our end: the workload's must block as pipes do. */
-	fcntl(in[1], F_SETFL, O_NONBLOCK);
-	work.in = in[1];
-	work.out = out[0];
-	work.err = err[0];
+	if (!workload_start(&work, &job, &failure))
+		finish(failure.kind, failure.error);
 }
 
 static void reap(void)
@@ -143,7 +90,7 @@ static void close_end(int *fd)
 
 static void feed_workload(void)
 {
-	if (input.done < input.size) {
+	if (input.done < input.size && work.in >= 0) {
 		ssize_t count = write(work.in, input.data + input.done, input.size - input.done);
 
 		if (count < 0 && errno == EPIPE)
@@ -155,7 +102,7 @@ static void feed_workload(void)
 			link_send(channel, CHANNEL_TAKEN, (const uint8_t *)"", 0);
 	}
 	if (input.done == input.size && input.last)
-		close_end(&work.in);
+		workload_end_input(&work);
 }
 
 static void forward(int *fd, unsigned type)
@@ -198,9 +145,14 @@ static void handle_frame(unsigned type, const uint8_t *payload, size_t size)
 	case CHANNEL_TAKEN:
 		output_busy = false;
 		break;
+	case CHANNEL_SIGNAL:
+		workload_signal(&work, payload[0]);
+		break;
+	case CHANNEL_WINSIZE:
+		workload_resize(&work, get_le16(payload), get_le16(payload + 2));
+		break;
 	case CHANNEL_CLOSED:
-		/* The workload gets its SIGPIPE, as from any pipe. */
-		close_end(payload[0] == CHANNEL_STDOUT ? &work.out : &work.err);
+		workload_close_output(&work, payload[0] == CHANNEL_STDOUT);
 		break;
 	}
 }
@@ -298,15 +250,19 @@ int main(int argc, char **argv)
 {
 	uint8_t ready[CHANNEL_READY_WINDOWED] = {CHANNEL_VERSION};
 	int signals = watch_children();
+	struct failure failure = {0};
 
 	(void)argc;
 	job_file_read(&job);
-	system_set_up(job.seed);
+	root_set_up(&job, &failure);
+	system_set_up(&job);
 	channel = link_open();
 	/* For tests: data in frames, as in a guest whose kernel does not tell where pages are. */
 	if (!has_word(argv, "mayfly_inline"))
 		window = link_make_window(ready);
 	link_send(channel, CHANNEL_READY, ready, window ? sizeof(ready) : 1);
+	if (failure.error)
+		finish(failure.kind, failure.error);
 	set_up_network();
 	start_workload();
 	run(signals);

@@ -20,14 +20,65 @@ static void take_ip_field(struct job_file *job, char *field)
 		job->ip[job->ips - 1].dns = field + 1;
 }
 
-static void take_field(struct job_file *job, char *field, size_t *count)
+/* Two numbers with a colon between them. */
+static void take_pair(const char *text, unsigned long *first, unsigned long *second)
+{
+	char *end;
+
+	*first = strtoul(text, &end, 10);
+	*second = strtoul(end + 1, NULL, 10);
+}
+
+static void take_numbers(struct job_file *job, const char *field)
+{
+	unsigned long first, second;
+
+	take_pair(field + 1, &first, &second);
+	if (field[0] == JOB_USER) {
+		job->uid = (uid_t)first;
+		job->gid = (gid_t)second;
+	} else {
+		job->terminal = true;
+		job->rows = (unsigned short)first;
+		job->columns = (unsigned short)second;
+	}
+}
+
+/* The lists' ends, where the next of their kind goes. */
+struct lists {
+	char **argument, **variable, **out;
+};
+
+static void take_field(struct job_file *job, char *field, struct lists *end)
 {
 	switch (field[0]) {
 	case JOB_SEED:
 		job->seed = field + 1;
 		break;
 	case JOB_ARGUMENT:
-		job->arguments[(*count)++] = field + 1;
+		*end->argument++ = field + 1;
+		break;
+	case JOB_ENVIRONMENT:
+		*end->variable++ = field + 1;
+		break;
+	case JOB_OUT:
+		*end->out++ = field + 1;
+		break;
+	case JOB_WORKDIR:
+		job->workdir = field + 1;
+		break;
+	case JOB_HOSTNAME:
+		job->hostname = field + 1;
+		break;
+	case JOB_ROOT:
+		job->root = field + 1;
+		break;
+	case JOB_OUT_DISK:
+		job->out_disk = field + 1;
+		break;
+	case JOB_USER:
+	case JOB_TERMINAL:
+		take_numbers(job, field);
 		break;
 	default:
 		take_ip_field(job, field);
@@ -45,20 +96,33 @@ static void *allocate(size_t size)
 	return memory;
 }
 
-/* Room for every argument in the job's text; too many are execve's to refuse. */
-static char **argument_vector(const char *text, size_t size)
+/* Room for every TAG in the job's text, for EXTRA more and a NULL; too many are execve's to refuse. */
+static char **new_list(const char *text, size_t size, char tag, size_t extra)
 {
-	size_t count = 1; /* the NULL at the end */
+	size_t count = extra + 1;
 
 	for (const char *field = text; field < text + size; field += strlen(field) + 1)
-		count += field[0] == JOB_ARGUMENT;
+		count += field[0] == tag;
 	return allocate(count * sizeof(char *));
+}
+
+/* What nobody set has a value that programs expect. */
+static void add_default(struct job_file *job, char **end, char *variable)
+{
+	size_t length = strcspn(variable, "=") + 1;
+
+	for (char **entry = job->environment; *entry; entry++)
+		if (!strncmp(*entry, variable, length))
+			return;
+	while (*end)
+		end++;
+	*end = variable;
 }
 
 void job_file_read(struct job_file *job)
 {
 	struct stat stat;
-	size_t count = 0;
+	struct lists end;
 	int fd = open(JOB_FILE_PATH, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || fstat(fd, &stat) < 0)
@@ -68,10 +132,14 @@ void job_file_read(struct job_file *job)
 	if (read(fd, text, size) != (ssize_t)size)
 		give_up("cannot read " JOB_FILE_PATH);
 	close(fd);
-	job->arguments = argument_vector(text, size);
+	end.argument = job->arguments = new_list(text, size, JOB_ARGUMENT, 0);
+	end.variable = job->environment = new_list(text, size, JOB_ENVIRONMENT, 2);
+	end.out = job->outs = new_list(text, size, JOB_OUT, 0);
 	for (char *field = text; field < text + size; field += strlen(field) + 1)
-		take_field(job, field, &count);
+		take_field(job, field, &end);
+	add_default(job, end.variable,
+		    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	add_default(job, end.variable, job->uid ? "HOME=/" : "HOME=/root");
 	unlink(JOB_FILE_PATH);
 	unlink(JOB_INIT_PATH);
-	rmdir("/.mayfly");
 }

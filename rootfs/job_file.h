@@ -2,22 +2,32 @@
 #ifndef MAYFLY_JOB_FILE_H
 #define MAYFLY_JOB_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "job.h"
 
+/* Texts are NULL if the job has none. */
 struct job_file {
-	const char *seed; /* hexadecimal, or NULL */
-	char **arguments; /* NULL-terminated */
-	unsigned ips;     /* addresses of eth0 */
+	const char *seed;                /* hexadecimal */
+	char **arguments, **environment; /* NULL-terminated */
+	const char *workdir, *hostname, *root;
+	const char *out_disk;
+	char **outs; /* NULL-terminated */
+	uid_t uid;
+	gid_t gid;
+	bool terminal; /* the workload gets one, of this size */
+	unsigned short rows, columns;
+	unsigned ips; /* addresses of eth0 */
 	struct {
 		char *address;
-		const char *gateway, *dns; /* or NULL */
+		const char *gateway, *dns;
 	} ip[JOB_IPS];
 };
 
-/* Reads the job and removes our files, so that the workload sees the user's root alone. */
+/* Reads the job and removes its file. */
 void job_file_read(struct job_file *job);
 
 #endif

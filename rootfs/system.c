@@ -114,12 +114,14 @@ static void seed_random(const char *seed)
 	close(fd);
 }
 
-void system_set_up(const char *seed)
+void system_set_up(const struct job_file *job)
 {
+	const char *name = job->hostname ? job->hostname : "mayfly";
+
 	mount_all();
 	make_directories();
 	link_devices();
 	raise_loopback();
-	sethostname("mayfly", 6);
-	seed_random(seed);
+	sethostname(name, strlen(name));
+	seed_random(job->seed);
 }

@@ -2,12 +2,13 @@
 #ifndef MAYFLY_SYSTEM_H
 #define MAYFLY_SYSTEM_H
 
+#include "job_file.h"
+
 /* Says WHAT and errno on the console, all that is left without the channel, and resets the machine; the host
  * notices that there is no result. */
 _Noreturn void give_up(const char *what);
 
-/* Sets everything up as far as the kernel lets us. SEED is 64 hexadecimal digits for its random number
- * generator, or NULL. */
-void system_set_up(const char *seed);
+/* Sets everything up as far as the kernel lets us. */
+void system_set_up(const struct job_file *job);
 
 #endif

@@ -11,6 +11,7 @@
 #include "bytes.h"
 #include "cmdline.h"
 #include "ending.h"
+#include "files.h"
 #include "job.h"
 #include "kvm.h"
 #include "ram.h"
@@ -23,6 +24,7 @@ struct boot_request {
 	const char *kernel_name, *initrd_name; /* for messages */
 	struct bytes kernel, initrd;           /* initrd.size 0: none */
 	const struct job *job;                 /* NULL: a plain boot */
+	const struct files *files;             /* that go with the job */
 	struct cmdline *cmdline;               /* the architecture adds what it needs */
 	const char *append;                    /* the user's words, which come last; NULL: none */
 	const uint8_t *seed;                   /* SEED_SIZE random bytes for the kernel */

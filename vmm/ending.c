@@ -47,6 +47,14 @@ static const struct {
 	[END_CRASH] = {CODE_GUEST_FAILED, CODE_GUEST_FAILED, NULL},
 	[END_WORKLOAD] = {CODE_GUEST_FAILED, CODE_GUEST_FAILED, "the workload's result is lost"},
 	[END_ESCAPE] = {CODE_OK, CODE_GUEST_FAILED, "ended by Ctrl-A x"},
+	[END_TIMEOUT] = {CODE_TIMEOUT, CODE_TIMEOUT,
+			 "timed out: --timeout is over (raise it if this is not enough)"},
+	[END_CPU_TIME] =
+		{CODE_TIMEOUT, CODE_TIMEOUT,
+		 "timed out: the guest has used up its --cpu-time (raise it if this is not enough)"},
+	[END_IDLE] =
+		{CODE_TIMEOUT, CODE_TIMEOUT,
+		 "timed out: no input or output for as long as --idle-timeout says (raise it if this is not enough)"},
 	[END_HOST_FAILURE] = {CODE_MAYFLY_FAILED, CODE_MAYFLY_FAILED, NULL},
 };
 
@@ -94,6 +102,24 @@ int ending_workload_code(unsigned kind, unsigned value, const char *command, str
 		return CODE_SIGNAL + (int)value;
 	case CHANNEL_NOT_STARTED:
 		return not_started((int)value, command, line);
+	case CHANNEL_WORKDIR_FAILED:
+		problem_set(line,
+			    "cannot enter the working directory: %s (give another one with -w)",
+			    strerror((int)value));
+		return CODE_NOT_EXECUTABLE;
+	case CHANNEL_ROOT_FAILED:
+		problem_set(
+			line,
+			"the guest could not mount its root disk: %s (it must be ext4, squashfs or "
+			"erofs, without partitions; -v shows the guest's log)",
+			strerror((int)value));
+		return CODE_GUEST_FAILED;
+	case CHANNEL_FILES_FAILED:
+		problem_set(line, "the guest could not put the files in their places: %s (%s)",
+			    strerror((int)value),
+			    value == ENOSPC ? "give it more memory with -m, or a larger disk"
+					    : "-v shows its log");
+		return CODE_GUEST_FAILED;
 	case CHANNEL_NET_FAILED:
 		problem_set(
 			line,

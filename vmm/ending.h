@@ -17,6 +17,9 @@ enum end_cause {
 	END_WORKLOAD,     /* the workload's result has arrived */
 	END_SIGNAL,       /* somebody wants mayfly to end: NUMBER is the signal */
 	END_ESCAPE,       /* the user typed Ctrl-A x */
+	END_TIMEOUT,      /* --timeout is over */
+	END_CPU_TIME,     /* --cpu-time is */
+	END_IDLE,         /* --idle-timeout is */
 	END_HOST_FAILURE, /* our own plumbing failed: TEXT says it */
 };
 

@@ -6,6 +6,7 @@
 enum {
 	CODE_OK = 0,
 	CODE_GUEST_FAILED = 122,   /* crashed, or ended without saying how its workload ended */
+	CODE_TIMEOUT = 124,        /* a limit on time is over, as with timeout(1) */
 	CODE_MAYFLY_FAILED = 125,  /* mayfly or the host, bad usage included */
 	CODE_NOT_EXECUTABLE = 126, /* the workload cannot be executed */
 	CODE_NOT_FOUND = 127,      /* the workload was not found */

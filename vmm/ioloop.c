@@ -4,59 +4,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "console.h"
 #include "fdplan.h"
-
-/* These end mayfly in order. SIGPIPE is an error code of write to us. */
-static const int ending_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
-
-/* Who started us under nohup means it; and a blocked signal would reach the signalfd all the same. */
-static bool is_ignored(int number)
-{
-	struct sigaction action;
-
-	return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
-}
-
-static bool open_signals(struct problem *problem)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(ending_signals) / sizeof(ending_signals[0]); i++)
-		if (!is_ignored(ending_signals[i]))
-			sigaddset(&set, ending_signals[i]);
-	if (!fd_place(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), FD_SIGNALS, "a signalfd",
-		      problem))
-		return false;
-	sigaddset(&set, SIGPIPE);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return true;
-}
-
-/* A pidfd, because PR_SET_PDEATHSIG speaks of the parent's thread, and threads come and go. A parent
- * outside our PID namespace (0) or init (1) cannot be watched, and need not be. */
-static bool open_parent(struct ioloop *loop, struct problem *problem)
-{
-	pid_t parent = getppid();
-	int fd;
-
-	if (parent <= 1)
-		return true;
-	fd = (int)syscall(SYS_pidfd_open, parent, 0);
-	if ((fd < 0 && errno == ESRCH) || getppid() != parent) {
-		ending_set(loop->ending, END_SIGNAL, SIGHUP, NULL);
-		return true;
-	}
-	if (fd < 0) /* Linux 5.2 and older, or a container forbids it: nobody is watched */
-		return true;
-	loop->has_parent = true;
-	return fd_place(fd, FD_PARENT, "the parent's pidfd", problem);
-}
+#include "signals.h"
 
 bool ioloop_open(struct ioloop *loop, enum console_place place, int log_fd, struct problem *problem)
 {
@@ -69,7 +22,7 @@ bool ioloop_open(struct ioloop *loop, enum console_place place, int log_fd, stru
 		return false;
 	if (place == CONSOLE_FILE && !stream_open(&loop->log, log_fd, FD_LOG, true, problem))
 		return false;
-	return open_signals(problem) && open_parent(loop, problem);
+	return signals_open(loop, problem);
 }
 
 void ioloop_fail(struct ioloop *loop, const char *what)
@@ -103,11 +56,14 @@ static bool receive_from_guest(struct ioloop *loop)
 
 static void send_to_guest(struct ioloop *loop)
 {
-	size_t size;
-	const uint8_t *bytes = channel_pending(loop->channel, &size);
+	size_t size, given = 1;
 
-	if (size)
-		channel_sent(loop->channel, uart_give(loop->channel_uart, bytes, size));
+	while (given) {
+		const uint8_t *bytes = channel_pending(loop->channel, &size);
+
+		given = size ? uart_give(loop->channel_uart, bytes, size) : 0;
+		channel_sent(loop->channel, given);
+	}
 }
 
 static void write_output(struct ioloop *loop)
@@ -219,14 +175,15 @@ static void drain_event(const struct pollfd *poll)
 		return;
 }
 
-/* The signal that ends us, or 0. */
-static int pending_signal(const struct pollfd polls[P_COUNT])
+static bool is_traffic(const struct ioloop *loop, const struct pollfd polls[P_COUNT])
 {
-	struct signalfd_siginfo info;
-
-	if (polls[P_SIGNALS].revents && read(FD_SIGNALS, &info, sizeof(info)) == sizeof(info))
-		return (int)info.ssi_signo;
-	return polls[P_PARENT].revents ? SIGHUP : 0;
+	/* A guest that boots has nothing to say to a workload yet. */
+	if (loop->channel && !loop->channel->ready)
+		return true;
+	for (unsigned i = P_CONSOLE; i < P_COUNT; i++)
+		if (polls[i].revents)
+			return true;
+	return false;
 }
 
 /* Waits for something to do. Returns the signal that ends us, or 0. ppoll and not epoll: what is
@@ -234,10 +191,13 @@ static int pending_signal(const struct pollfd polls[P_COUNT])
 static int wait_for_work(struct ioloop *loop)
 {
 	struct pollfd polls[P_COUNT];
+	struct timespec left;
 
 	prepare(loop, polls);
-	if (ppoll(polls, P_COUNT, NULL, NULL) < 0)
+	if (ppoll(polls, P_COUNT, deadlines_left(&loop->deadlines, &left), NULL) < 0)
 		return 0;
+	if (is_traffic(loop, polls))
+		deadlines_touch(&loop->deadlines);
 	drain_event(&polls[P_ENDING]);
 	drain_event(&polls[P_CONSOLE]);
 	drain_event(&polls[P_CHANNEL]);
@@ -245,11 +205,18 @@ static int wait_for_work(struct ioloop *loop)
 	loop->out.ready = polls[P_OUT].revents != 0;
 	loop->err.ready = polls[P_ERR].revents != 0;
 	loop->log.ready = polls[P_LOG].revents != 0;
-	return pending_signal(polls);
+	loop->timed_out = deadlines_check(&loop->deadlines, loop->ending);
+	return signals_take(loop, polls[P_SIGNALS].revents, polls[P_PARENT].revents);
+}
+
+/* True if what the VM wrote last is not to be waited for. */
+static bool is_cut_short(const struct ioloop *loop)
+{
+	return loop->timed_out || ending_cause(loop->ending) == END_SIGNAL;
 }
 
 /* The VM has ended: nobody may be held back any more, and what it wrote before is brought home. A
- * word from a signal ends that too: the reader may never come. */
+ * word from a signal or the end of a limit ends that too: the reader may never come. */
 static void drain_output(struct ioloop *loop)
 {
 	bool moved = true;
@@ -264,7 +231,7 @@ static void drain_output(struct ioloop *loop)
 		}
 		if (!output_pending(loop))
 			continue;
-		if (ending_cause(loop->ending) == END_SIGNAL)
+		if (is_cut_short(loop))
 			return;
 		loop->interrupted = wait_for_work(loop);
 		if (loop->interrupted)
@@ -272,20 +239,18 @@ static void drain_output(struct ioloop *loop)
 	}
 }
 
-int ioloop_await_stderr(void)
+int ioloop_await_stderr(const struct ioloop *loop)
 {
-	struct pollfd polls[P_COUNT] = {
-		[P_SIGNALS] = {FD_SIGNALS, POLLIN, 0},
-		[P_PARENT] = {-1, 0, 0},
-		[P_ERR] = {STDERR_FILENO, POLLOUT, 0},
-	};
+	struct pollfd polls[] = {{FD_SIGNALS, POLLIN, 0}, {STDERR_FILENO, POLLOUT, 0}};
+	struct timespec left;
+	int ready;
 
-	for (int i = P_PARENT; i < P_COUNT; i++)
-		if (i != P_ERR)
-			polls[i].fd = -1;
-	while (ppoll(polls, P_COUNT, NULL, NULL) < 0)
-		continue; /* EINTR */
-	return polls[P_ERR].revents ? 0 : pending_signal(polls);
+	do
+		ready = ppoll(polls, 2, deadlines_left(&loop->deadlines, &left), NULL);
+	while (ready < 0); /* EINTR */
+	if (polls[1].revents)
+		return 0;
+	return ready ? signals_read() : -1;
 }
 
 void ioloop_run(struct ioloop *loop)
@@ -311,6 +276,7 @@ void ioloop_allow(struct sysfilter *filter)
 	static const int write_to[] = {FD_OUT, FD_ERR, FD_LOG};
 
 	sysfilter_allow(filter, SYS_ppoll); /* wait */
+	deadlines_allow(filter);
 	for (size_t i = 0; i < sizeof(read_from) / sizeof(read_from[0]); i++)
 		sysfilter_allow_fd(filter, SYS_read, read_from[i]);
 	for (size_t i = 0; i < sizeof(write_to) / sizeof(write_to[0]); i++)

@@ -1,5 +1,5 @@
 /* The main thread's loop: it moves bytes between the guest's UARTs and our standard streams, and
- * waits for the end, a signal, or the death of our parent. */
+ * waits for the end, a signal, the end of a limit, or the death of our parent. */
 #ifndef MAYFLY_IOLOOP_H
 #define MAYFLY_IOLOOP_H
 
@@ -9,6 +9,7 @@
 
 #include "channel.h"
 #include "ending.h"
+#include "deadlines.h"
 #include "report.h"
 #include "stream.h"
 #include "sysfilter.h"
@@ -25,8 +26,11 @@ struct ioloop {
 	struct terminal *terminal;
 	struct stream in, out, err, log;
 	struct stream *console_out; /* one of the above, or NULL */
+	struct deadlines deadlines;
 	bool has_parent;
+	unsigned signals;       /* how many came that ask for the end */
 	int interrupted;        /* the signal that cut the last output short, or 0 */
+	bool timed_out;         /* a limit did */
 	bool failed;            /* our own output failed: … */
 	struct problem failure; /* … why */
 	bool escape;            /* Ctrl-A was typed */
@@ -50,8 +54,8 @@ void ioloop_run(struct ioloop *loop);
 void ioloop_fail(struct ioloop *loop, const char *what);
 
 /* Waits until a line can be written to standard error without blocking. Returns 0, or the signal that
- * came first. */
-int ioloop_await_stderr(void);
+ * came first, or -1 if a limit ended first. */
+int ioloop_await_stderr(const struct ioloop *loop);
 
 void ioloop_allow(struct sysfilter *filter);
 

@@ -79,7 +79,7 @@ static char *find_parting(char *value)
 
 bool job_add_file(void *job, char *value, struct problem *problem)
 {
-	struct file_option file = {.host = value};
+	struct file_option file = {.path = value};
 	char *parting;
 
 	if (!take_mode(value, &file.mode, problem))
@@ -104,12 +104,28 @@ bool job_add_file(void *job, char *value, struct problem *problem)
 
 bool job_add_rootdir(void *job, char *value, struct problem *problem)
 {
+	size_t length = strlen(value);
+	char *host = keep(length + 3);
+
 	(void)problem;
-	*new_file(&((struct job_options *)job)->files) = (struct file_option){value, "/", -1};
+	memcpy(host, value, length);
+	memcpy(host + length, "/.", 2); /* nothing but a directory */
+	*new_file(&((struct job_options *)job)->files) = (struct file_option){host, "/", -1};
 	return true;
 }
 
 /* --- environment --- */
+
+/* LENGTH is that of the name with its =. */
+static void set_variable(struct words *environment, char *variable, size_t length)
+{
+	for (size_t i = 0; i < environment->count; i++)
+		if (!strncmp(environment->word[i], variable, length)) {
+			environment->word[i] = variable;
+			return;
+		}
+	words_add(environment, variable);
+}
 
 /* NAME alone takes the host's value, and is left out if there is none. */
 bool job_add_environment(void *job, char *value, struct problem *problem)
@@ -130,7 +146,7 @@ bool job_add_environment(void *job, char *value, struct problem *problem)
 		strcpy(entry + name + 1, host);
 		value = entry;
 	}
-	words_add(&options->environment, value);
+	set_variable(&options->environment, value, name + 1);
 	return true;
 }
 

@@ -13,7 +13,7 @@
 
 /* A file or directory of the host's for the guest. */
 struct file_option {
-	const char *host;
+	const char *path;
 	const char *guest; /* absolute; "/" at its end: into that directory */
 	int mode;          /* permission bits of a file; -1: the host's */
 };
@@ -24,7 +24,7 @@ struct file_options {
 };
 
 struct out_option {
-	const char *guest, *host;
+	const char *guest, *path;
 };
 
 struct job_options {

@@ -1,7 +1,5 @@
 #include "load.h"
 
-#include <stdlib.h>
-
 #define PAGE_SIZE 4096
 
 static uint64_t low_ram_end(const struct ram *ram)
@@ -26,37 +24,56 @@ bool load_kernel(const struct boot_request *request, uint64_t lowest, const stru
 	return true;
 }
 
-/* The user's initrd, then the job's segment, which the kernel unpacks over it. */
-static bool write_initrd(const struct boot_request *request, const struct ram *ram,
-			 uint64_t address, uint64_t job_offset, size_t job_bytes)
+/* What follows the user's initrd; the kernel unpacks it over that. */
+static bool write_segment(const struct boot_request *request, struct cpio *cpio,
+			  struct problem *problem)
 {
-	uint8_t *segment;
-	bool fits = ram_write(ram, GPA(address), request->initrd.data, request->initrd.size);
-
-	if (!request->job)
-		return fits;
-	segment = malloc(job_bytes);
-	if (!segment)
+	job_write(cpio, request->job);
+	if (!files_write(request->files, cpio, problem))
 		return false;
-	job_build(request->job, segment, job_bytes);
-	fits = fits && ram_write(ram, GPA(address + job_offset), segment, job_bytes);
-	free(segment);
-	return fits;
+	return cpio_finish(cpio) ||
+	       problem_set(problem, "cannot put the initrd together (free some memory)");
+}
+
+/* Where a segment goes. */
+struct place {
+	const struct ram *ram;
+	uint64_t address;
+};
+
+static bool put(void *context, uint64_t offset, const void *data, size_t size)
+{
+	const struct place *place = context;
+
+	return ram_write(place->ram, GPA(place->address + offset), data, size);
+}
+
+static bool write_initrd(const struct boot_request *request, const struct ram *ram,
+			 uint64_t address, uint64_t segment, struct problem *problem)
+{
+	struct place place = {ram, address + segment};
+	struct cpio cpio = {.write = put, .context = &place};
+
+	/* It fits: that was measured. */
+	ram_write(ram, GPA(address), request->initrd.data, request->initrd.size);
+	return !request->job || write_segment(request, &cpio, problem);
 }
 
 /* As high as it may be: the kernel unpacks itself from below. */
 bool load_initrd(const struct boot_request *request, const struct ram *ram,
 		 const struct image *image, struct placed_initrd *initrd, struct problem *problem)
 {
-	uint64_t job_offset = align_up(request->initrd.size, 4);
-	size_t job_bytes = request->job ? job_size(request->job) : 0;
+	uint64_t segment = align_up(request->initrd.size, 4);
+	struct cpio measured = {0};
 	uint64_t top = low_ram_end(ram);
 	struct problem what;
 
 	if (request->initrd_name && !initrd_check(request->initrd, &what))
 		return problem_set(problem, "cannot use %s as initrd: it %s", request->initrd_name,
 				   what.text);
-	initrd->size = request->job ? job_offset + job_bytes : request->initrd.size;
+	if (request->job && !write_segment(request, &measured, problem))
+		return false;
+	initrd->size = request->job ? segment + measured.size : request->initrd.size;
 	if (initrd->size == 0)
 		return true;
 	if (top > image->initrd_max)
@@ -69,9 +86,7 @@ bool load_initrd(const struct boot_request *request, const struct ram *ram,
 				   (unsigned long long)(top > image->end ? top - image->end : 0) >>
 					   10);
 	initrd->address = (top - initrd->size) & -(uint64_t)PAGE_SIZE;
-	if (!write_initrd(request, ram, initrd->address, job_offset, job_bytes))
-		return problem_set(problem, "cannot put the initrd together (free some memory)");
-	return true;
+	return write_initrd(request, ram, initrd->address, segment, problem);
 }
 
 bool load_finish_cmdline(const struct boot_request *request, const struct image *image,

@@ -52,6 +52,22 @@ static bool add_disk(void *target, char *value, struct problem *problem)
 	       disk_options_parse(value, &options->disk[options->disks++], problem);
 }
 
+/* The root is the first disk, wherever it stands among the others. */
+static bool add_root(void *target, char *value, struct problem *problem)
+{
+	struct options *options = target;
+	struct disk_options root = {0};
+
+	if (options->root)
+		return problem_set(problem, "'%s' is a second root (give --root once)", value);
+	if (!has_room(options, value, problem) || !disk_options_parse(value, &root, problem))
+		return false;
+	memmove(&options->disk[1], &options->disk[0], options->disks++ * sizeof(root));
+	options->disk[0] = root;
+	options->root = true;
+	return true;
+}
+
 static bool add_net(void *target, char *value, struct problem *problem)
 {
 	struct options *options = target;
@@ -99,8 +115,11 @@ static const struct cli_option table[] = {
 	{'w', "workdir", "PATH", job_set_directory, JOB, "directory that COMMAND starts in (/)"},
 	{0, "user", "UID[:GID]", job_set_user, JOB, "user that COMMAND runs as (0)"},
 	{0, "hostname", "NAME", job_set_hostname, JOB, "name of the guest (mayfly)"},
+	{'t', "tty", FLAG(tty), "COMMAND gets a terminal, which is yours"},
 	{'d', "disk", "FILE[,KEY...]", add_disk, 0,
 	 "a disk: ro, ephemeral, direct, serial=ID, queues=N; repeatable"},
+	{0, "root", "FILE[,KEY...]", add_root, 0,
+	 "a disk that is the guest's /; with ro, writes stay in memory"},
 	{'n', "net", "tap=NAME[,KEY...]", add_net, 0,
 	 "a NIC: tap=NAME or fd=N, mac=ADDR, mtu=N, queues=N; repeatable"},
 	{0, "ip", "ADDR/LEN[,KEY...]", add_ip, 0, "address of the guest's eth0: gw=ADDR, dns=ADDR"},
@@ -147,6 +166,10 @@ static const char *needs_command(const struct options *options)
 		return "--user is";
 	if (job->hostname)
 		return "--hostname is";
+	if (options->root)
+		return "--root is";
+	if (options->tty)
+		return "-t is";
 	return NULL;
 }
 

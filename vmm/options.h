@@ -8,13 +8,8 @@
 #include "cli.h"
 #include "device_options.h"
 #include "job_options.h"
+#include "deadlines.h"
 #include "report.h"
-
-/* When the VM is ended, in milliseconds; 0: never. */
-struct limits {
-	uint64_t wall, cpu, idle;
-	uint64_t grace; /* between a signal that is forwarded to the workload and the end */
-};
 
 struct options {
 	const char *kernel, *initrd;
@@ -24,6 +19,8 @@ struct options {
 	uint64_t memory; /* bytes */
 	bool verbose;
 	bool help;
+	bool tty;          /* the workload gets a terminal */
+	bool root;         /* the first disk is its root */
 	const char *stats; /* file for the counters */
 	unsigned disks, nets, ips;
 	struct disk_options disk[DEVICES_MAX];

@@ -20,7 +20,7 @@ bool sysfilter_open(struct sysfilter *filter, struct problem *problem);
 /* Allows system call NR whatever its arguments. An error is kept for sysfilter_install. */
 void sysfilter_allow(struct sysfilter *filter, int nr);
 
-/* Allows NR on descriptor FD (first argument) only. */
+/* Allows NR on descriptor FD only, or on whatever else its first argument is: a clock. */
 void sysfilter_allow_fd(struct sysfilter *filter, int nr, int fd);
 
 /* Allows NR on the COUNT descriptors from FIRST on; COUNT is a power of two and divides FIRST. */

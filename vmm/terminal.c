@@ -80,6 +80,17 @@ bool terminal_open(struct terminal *terminal, struct problem *problem)
 	return true;
 }
 
+bool terminal_size(uint16_t *rows, uint16_t *columns)
+{
+	struct winsize size;
+
+	if (syscall(SYS_ioctl, FD_TERMINAL, TIOCGWINSZ, &size) < 0)
+		return false;
+	*rows = size.ws_row;
+	*columns = size.ws_col;
+	return true;
+}
+
 void terminal_restore(struct terminal *terminal)
 {
 	if (!terminal->raw)
@@ -95,6 +106,7 @@ void terminal_allow(const struct terminal *terminal, struct sysfilter *filter)
 {
 	if (!terminal->raw)
 		return;
-	sysfilter_allow_ioctl(filter, FD_TERMINAL, 1, TCSETS); /* restore the modes */
-	sysfilter_allow_fd(filter, SYS_write, FD_GUARDIAN);    /* tell the guardian */
+	sysfilter_allow_ioctl(filter, FD_TERMINAL, 1, TCSETS);     /* restore the modes */
+	sysfilter_allow_ioctl(filter, FD_TERMINAL, 1, TIOCGWINSZ); /* when its size changed */
+	sysfilter_allow_fd(filter, SYS_write, FD_GUARDIAN);        /* tell the guardian */
 }

@@ -3,6 +3,7 @@
 #define MAYFLY_TERMINAL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <termios.h>
 
 #include "report.h"
@@ -17,6 +18,9 @@ struct terminal {
  * a small process that restores them should mayfly die without doing so (SIGKILL, a crash, the
  * seccomp filter). To be called before there are threads. */
 bool terminal_open(struct terminal *terminal, struct problem *problem);
+
+/* The size of the terminal that was opened. False if it has none. */
+bool terminal_size(uint16_t *rows, uint16_t *columns);
 
 /* Restores the modes and sends the guardian home. Does nothing the second time. */
 void terminal_restore(struct terminal *terminal);

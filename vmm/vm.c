@@ -15,15 +15,13 @@
 #include "exitcode.h"
 #include "fdplan.h"
 #include "file.h"
-#include "guest_init.h"
+#include "guest_job.h"
 #include "ioloop.h"
 #include "lockdown.h"
 #include "stats.h"
 #include "terminal.h"
 
 #define KVM_PATH "/dev/kvm"
-
-_Static_assert(ADDRESSES_MAX == JOB_IPS, "every address has a place in the job");
 
 /* Everything that a VM needs, in one place and without a heap. */
 struct vm {
@@ -119,22 +117,32 @@ static bool load(struct vm *vm, struct boot_request *request, struct problem *pr
 	return true;
 }
 
+/* What the kernel gets to run, beside itself. */
+static bool add_job(struct vm *vm, struct boot_request *request, struct problem *problem)
+{
+	static struct job job;
+	static struct files files;
+	const struct options *options = vm->options;
+
+	if (!options->command)
+		return true;
+	request->job = &job;
+	request->files = &files;
+	cmdline_add(request->cmdline, "rdinit=" JOB_INIT_PATH);
+	if (console_place(options) == CONSOLE_NOWHERE)
+		cmdline_add(request->cmdline, "quiet");
+	return guest_job_make(options, &job, problem) &&
+	       files_gather(&options->job.files, options->job.uid, options->job.gid, &files,
+			    problem);
+}
+
 static bool load_guest(struct vm *vm, struct problem *problem)
 {
 	const struct options *options = vm->options;
 	struct cmdline cmdline = {0};
-	struct job job = {
-		.init = guest_init(),
-		.arguments = options->command,
-	};
-
-	for (unsigned i = 0; i < options->ips; i++)
-		job.ip[i] = (struct job_ip){options->ip[i].address, options->ip[i].gateway,
-					    options->ip[i].dns};
 	struct boot_request request = {
 		.kernel_name = options->kernel,
 		.initrd_name = options->initrd,
-		.job = options->command ? &job : NULL,
 		.cmdline = &cmdline,
 		.append = options->append,
 		.seed = vm->seed,
@@ -142,17 +150,11 @@ static bool load_guest(struct vm *vm, struct problem *problem)
 		.devices = vm->devices.count,
 	};
 
-	/* Two seeds: what the kernel gets is not what init gets. */
-	if (getrandom(vm->seed, sizeof(vm->seed), 0) != sizeof(vm->seed) ||
-	    getrandom(job.seed, sizeof(job.seed), 0) != sizeof(job.seed))
+	/* What the kernel gets is not what init gets. */
+	if (getrandom(vm->seed, sizeof(vm->seed), 0) != sizeof(vm->seed))
 		return problem_set(problem, "cannot get random bytes: %s (allow getrandom(2))",
 				   strerror(errno));
-	if (options->command) {
-		cmdline_add(&cmdline, "rdinit=" JOB_INIT_PATH);
-		if (console_place(options) == CONSOLE_NOWHERE)
-			cmdline_add(&cmdline, "quiet");
-	}
-	return load(vm, &request, problem);
+	return add_job(vm, &request, problem) && load(vm, &request, problem);
 }
 
 static bool make_vcpus(struct vm *vm, struct problem *problem)
@@ -238,9 +240,11 @@ static bool start(struct vm *vm, lockdown_t *lockdown, struct problem *problem)
 	if (!shed(vm->options, inherited, problem) || !open_events(problem) ||
 	    !make_machine(vm, inherited, problem) || !open_streams(vm, problem))
 		return false;
+	if (!deadlines_begin(&vm->loop.deadlines, &vm->options->limits, problem))
+		return false;
 	if (vm->options->stats && !stats_open(vm->options->stats, problem))
 		return false;
-	if (!vm->options->command && !terminal_open(&vm->terminal, problem))
+	if ((!vm->options->command || vm->options->tty) && !terminal_open(&vm->terminal, problem))
 		return false;
 	if (!make_threads(vm, problem))
 		return false;
@@ -263,6 +267,12 @@ static int verdict(struct vm *vm, struct problem *line)
 	line->text[0] = '\0';
 	if (vm->loop.interrupted)
 		return CODE_SIGNAL + vm->loop.interrupted;
+	if (vm->loop.timed_out && said) {
+		problem_set(
+			line,
+			"timed out: the command has ended, but its output was not read (read it, or raise the limit)");
+		return CODE_TIMEOUT;
+	}
 	if (vm->loop.failed && cause != END_SIGNAL) {
 		*line = vm->loop.failure;
 		return CODE_MAYFLY_FAILED;
@@ -286,10 +296,11 @@ static int finish(struct vm *vm)
 			    vm->options->stats, strerror(errno));
 	if (!line.text[0])
 		return code;
-	int signal = ioloop_await_stderr();
-	if (signal)
+	int signal = ioloop_await_stderr(&vm->loop);
+	if (signal > 0)
 		return CODE_SIGNAL + signal;
-	report("%s", line.text);
+	if (signal == 0)
+		report("%s", line.text);
 	return code;
 }
 

@@ -151,9 +151,9 @@ static void kernels_before_3_17(void **state)
 {
 	(void)state;
 	put_le64(file + A64_IMAGE_SIZE, 0);
-	assert_refused("3.17");
+	assert_refused("4.2");
 	put_le64(file + A64_TEXT_OFFSET, 0x80000);
-	assert_refused("3.17");
+	assert_refused("4.2");
 	/* All 64 bits count. */
 	put_le64(file + A64_IMAGE_SIZE, (uint64_t)1 << 32);
 	assert_refused("-m");

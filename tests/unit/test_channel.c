@@ -469,7 +469,7 @@ static void damaged_results(void **state)
 		assert_each(!guest_sends(CHANNEL_EXIT, payload, size), "EXIT of size", size);
 		assert_false(channel.exited);
 	}
-	for (unsigned kind = CHANNEL_NET_FAILED + 1; kind < 256; kind++) {
+	for (unsigned kind = CHANNEL_EXITS; kind < 256; kind++) {
 		const uint8_t unknown[] = {(uint8_t)kind, 0};
 
 		set_up(state);

@@ -6,6 +6,7 @@
 
 #include "image.h"
 #include "samples.h"
+#include "archive.h"
 #include "unit.h"
 
 /* Where the members of sample_archive are: 110 + 4 bytes, padded; 110 + 9, padded, + 5, padded. */
@@ -24,7 +25,7 @@ static bool check(const uint8_t *data, size_t size)
 
 static void a_member_golden(void **state)
 {
-	struct cpio cpio = {.buffer = buffer, .capacity = sizeof(buffer)};
+	struct cpio cpio = ARCHIVE_IN(buffer, sizeof(buffer));
 	static const char expected[] =
 		"070701"
 		"00000001" /* inode */
@@ -51,7 +52,7 @@ static void a_member_golden(void **state)
 
 static void a_whole_archive(void **state)
 {
-	struct cpio cpio = {.buffer = buffer, .capacity = sizeof(buffer)};
+	struct cpio cpio = ARCHIVE_IN(buffer, sizeof(buffer));
 	uint8_t expected[512];
 	size_t size = sample_archive(expected);
 
@@ -75,7 +76,7 @@ static void padding(void **state)
 	(void)state;
 	for (unsigned name = 0; name < COUNT(names); name++)
 		for (size_t length = 0; length < 5; length++) {
-			struct cpio cpio = {.buffer = buffer, .capacity = sizeof(buffer)};
+			struct cpio cpio = ARCHIVE_IN(buffer, sizeof(buffer));
 			uint8_t expected[512];
 
 			memset(buffer, 0xee, sizeof(buffer));
@@ -92,7 +93,7 @@ static void padding(void **state)
 static void counting_needs_no_buffer(void **state)
 {
 	static const uint8_t data[1000];
-	struct cpio count = {0}, write = {.buffer = buffer, .capacity = sizeof(buffer)};
+	struct cpio count = {0}, write = ARCHIVE_IN(buffer, sizeof(buffer));
 
 	(void)state;
 	cpio_add(&count, "file", 0100600, (struct bytes){NULL, sizeof(data)});
@@ -112,7 +113,7 @@ static void every_capacity(void **state)
 	cpio_finish(&full);
 	for (size_t capacity = 0; capacity < full.size + 4; capacity++) {
 		uint8_t *exact = malloc(capacity ? capacity : 1);
-		struct cpio cpio = {.buffer = exact, .capacity = capacity};
+		struct cpio cpio = ARCHIVE_IN(exact, capacity);
 
 		cpio_add(&cpio, "name", 0100600, (struct bytes){(const uint8_t *)"data", 4});
 		bool fitted = cpio_finish(&cpio);

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "archive.h"
 #include "cpio.h"
 #include "unit.h"
 
@@ -73,11 +74,15 @@ static struct job job_of(char *const *arguments)
 static void build(const struct job *job)
 {
 	free(segment);
-	segment_size = job_size(job);
+	struct cpio measured = {0};
+
+	job_write(&measured, job);
+	cpio_finish(&measured);
+	segment_size = measured.size;
 	segment = malloc(segment_size);
 	assert_non_null(segment);
 	memset(segment, 0xee, segment_size);
-	job_build(job, segment, segment_size);
+	assert_int_equal(archive_job(job, segment, segment_size), segment_size);
 }
 
 /* The job file, the third member. */
@@ -246,10 +251,37 @@ static void addresses(void **state)
 	check_addresses(&job, "ifd00::2/64\0gfd00::1\0nfd00::3\0");
 }
 
+static void everything_else(void **state)
+{
+	char *arguments[] = {(char[]){"/bin/prog"}, NULL};
+	char *environment[] = {(char[]){"A=1"}, (char[]){"B="}, NULL};
+	static const char *const outs[] = {"/one", "/two", NULL};
+	static const char expected[] = "rro\0hname\0u1:2\0w/tmp\0t24:80\0dvdb\0o/one\0o/two\0eA=1\0eB=\0"
+				       "a/bin/prog";
+	struct job job = job_of(arguments);
+
+	(void)state;
+	job.environment = environment;
+	job.root = "ro";
+	job.hostname = "name";
+	job.user = "1:2";
+	job.workdir = "/tmp";
+	job.terminal = "24:80";
+	job.out_disk = "vdb";
+	job.outs = outs;
+	build(&job);
+	assert_int_equal(job_file().size, 66 + sizeof(expected));
+	assert_memory_equal(job_file().data + 66, expected, sizeof(expected));
+}
+
 /* The tags are told apart by their letters. */
 static void tags_are_letters_of_their_own(void **state)
 {
-	static const char tags[] = {JOB_SEED, JOB_ARGUMENT, JOB_ADDRESS, JOB_GATEWAY, JOB_DNS};
+	static const char tags[] = {
+		JOB_SEED,     JOB_ARGUMENT, JOB_ENVIRONMENT, JOB_WORKDIR, JOB_USER, JOB_HOSTNAME,
+		JOB_TERMINAL, JOB_ROOT,     JOB_ADDRESS,     JOB_GATEWAY, JOB_DNS,  JOB_OUT_DISK,
+		JOB_OUT,
+	};
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(tags); i++)
@@ -272,6 +304,7 @@ int main(void)
 		cmocka_unit_test(sizes_are_exact),
 		cmocka_unit_test(a_command_of_no_words),
 		cmocka_unit_test(addresses),
+		cmocka_unit_test(everything_else),
 		cmocka_unit_test(tags_are_letters_of_their_own),
 	};
 

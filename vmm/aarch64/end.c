@@ -13,15 +13,15 @@ static enum end_cause cause_of_reset(const struct vcpu *vcpu, struct problem *te
 {
 	uint64_t version = 0;
 
-	if (vcpu->run->system_event.ndata &&
-	    (vcpu->run->system_event.data[0] & KVM_SYSTEM_EVENT_RESET_FLAG_PSCI_RESET2))
+	/* Where KVM has no ndata yet, the flags are all there is, and they lie where the first of the data does. */
+	if (vcpu->run->system_event.data[0] & KVM_SYSTEM_EVENT_RESET_FLAG_PSCI_RESET2)
 		return END_PANIC;
 	if (register_get(vcpu->fd, KVM_REG_ARM_PSCI_VERSION, &version) && version >= PSCI_1_1)
 		return END_RESET;
 	problem_set(
 		text,
 		"the guest reset itself, perhaps after a panic: this host's KVM cannot tell (use "
-		"Linux 5.19 or newer on it, or let the guest power off)");
+		"Linux 5.18 or newer on it, or let the guest power off)");
 	return END_CRASH;
 }
 

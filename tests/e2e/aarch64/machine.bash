@@ -6,10 +6,13 @@ resets=reset
 # Buffers that only this machine must refuse: evil=NAME.
 bad_places='below uart'
 load_kvm=EL2
+# How guests end, and what vCPUs are asked by then.
+ends='hello reset badmmio'
+vcpu_ioctls='KVM_RUN|KVM_GET_ONE_REG'
 foreign_says='an ELF file, which is no kernel for arm64 guests'
 
-# A GICv2 serves eight. Only the host's kernel knows which there is.
-most_cpus() { if dmesg | grep -q GICv3; then echo 32; else echo 8; fi; }
+# A GICv2 serves eight.
+most_cpus() { if grep -q GICv3 /proc/interrupts; then echo 32; else echo 8; fi; }
 
 # A kernel for another machine; one that needs a GiB.
 foreign_kernel() { printf '\177ELF\002\001\001'; head -c 1000 /dev/zero; }

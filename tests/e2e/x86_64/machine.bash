@@ -8,6 +8,9 @@ resets='acpireset kbdreset'
 # Buffers that only this machine must refuse: evil=NAME.
 bad_places=across-hole
 load_kvm=modprobe
+# How guests end, and what vCPUs are asked by then.
+ends='hello kbdreset triplefault'
+vcpu_ioctls=KVM_RUN
 foreign_says='an arm64 Image, which is no kernel for x86-64 guests'
 
 most_cpus() { echo 32; }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "fdt_reader.h"
+#include "archive.h"
 #include "samples.h"
 
 /* Not in the set of code that every test links. */
@@ -456,11 +457,12 @@ static void check_job(size_t size)
 	char *arguments[] = {(char[]){"/bin/true"}, NULL};
 	const struct job job = {.init = {kernel, sizeof(kernel)}, .arguments = arguments};
 	uint8_t expected[8192];
-	size_t job_bytes = job_size(&job), offset = (size + 3) & ~(size_t)3;
+	size_t job_bytes = archive_job(&job, expected, sizeof(expected));
+	size_t offset = (size + 3) & ~(size_t)3;
+	const struct files no_files = {0};
 
-	assert_true(job_bytes <= sizeof(expected));
-	job_build(&job, expected, job_bytes);
 	request.job = &job;
+	request.files = &no_files;
 	if (size)
 		use_initrd(size);
 	assert_loads();

@@ -1,0 +1,215 @@
+#include "root.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define DISK "/dev/vda"
+#define LOWER JOB_DIRECTORY "/lower" /* the disk's file system */
+#define UPPER JOB_DIRECTORY "/upper" /* a tmpfs, for what is written over a disk that is not */
+#define MERGED JOB_DIRECTORY "/root"
+
+/* --- the disk --- */
+
+/* What the kernel knows; the error is that of the file system which is there. */
+static bool mount_disk(unsigned long flags)
+{
+	static const char *const types[] = {"ext4", "squashfs", "erofs"};
+	int error = ENODEV;
+
+	mkdir(LOWER, 0755);
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if (mount(DISK, LOWER, types[i], flags, "") == 0)
+			return true;
+		if (errno != EINVAL && errno != ENODEV)
+			error = errno;
+	}
+	errno = error;
+	return false;
+}
+
+static bool mount_overlay(void)
+{
+	mkdir(UPPER, 0755);
+	mkdir(MERGED, 0755);
+	return mount("tmpfs", UPPER, "tmpfs", 0, "mode=0755") == 0 &&
+	       mkdir(UPPER "/data", 0755) == 0 && mkdir(UPPER "/work", 0755) == 0 &&
+	       mount("overlay", MERGED, "overlay", 0,
+		     "lowerdir=" LOWER ",upperdir=" UPPER "/data,workdir=" UPPER "/work") == 0;
+}
+
+static bool enter(const char *root)
+{
+	return chdir(root) == 0 && mount(".", "/", NULL, MS_MOVE, NULL) == 0 && chroot(".") == 0 &&
+	       chdir("/") == 0;
+}
+
+static bool switch_root(const struct job_file *job)
+{
+	bool read_only = !strcmp(job->root, "ro");
+
+	mkdir("/dev", 0755);
+	mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "");
+	if (!mount_disk(read_only ? MS_RDONLY : 0))
+		return false;
+	return read_only ? mount_overlay() && enter(MERGED) : enter(LOWER);
+}
+
+/* --- the host's files --- */
+
+static bool place(int from, const char *name, int to);
+
+/* Directory entries as the kernel gives them (getdents64(2)): opendir would bring a heap with it. */
+struct entry {
+	uint64_t inode, offset;
+	unsigned short length;
+	unsigned char type;
+	char name[];
+};
+
+static bool is_child(const char *name)
+{
+	return strcmp(name, ".") && strcmp(name, "..");
+}
+
+/* Moves all that is in the directory FROM to the directory TO. */
+static bool place_all(int from, int to)
+{
+	_Alignas(struct entry) char buffer[2048];
+	bool placed = true;
+	long size;
+
+	while (placed && (size = syscall(SYS_getdents64, from, buffer, sizeof(buffer))) > 0)
+		for (long at = 0; placed && at < size;) {
+			const struct entry *entry = (const struct entry *)(void *)(buffer + at);
+
+			at += entry->length;
+			placed = !is_child(entry->name) || place(from, entry->name, to);
+		}
+	return placed && size == 0;
+}
+
+/* What is in directory NAME of FROM goes into that of TO, which keeps its owner and mode if it was there. */
+static bool place_children(int from, const char *name, int to)
+{
+	int source = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int target = openat(to, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool placed = source >= 0 && target >= 0 && place_all(source, target);
+	int error = errno;
+
+	if (source >= 0)
+		close(source);
+	if (target >= 0)
+		close(target);
+	errno = error;
+	return placed;
+}
+
+static bool copy_content(int from, const char *name, int to, const struct stat *stat)
+{
+	int source = openat(from, name, O_RDONLY | O_CLOEXEC);
+	int target = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	off_t left = stat->st_size;
+	bool copied = source >= 0 && target >= 0;
+
+	while (copied && left > 0) {
+		ssize_t count = sendfile(target, source, NULL, (size_t)left);
+
+		copied = count > 0;
+		left -= count;
+	}
+	copied = copied && fchown(target, stat->st_uid, stat->st_gid) == 0 &&
+		 fchmod(target, stat->st_mode & 07777) == 0;
+	if (source >= 0)
+		close(source);
+	if (target >= 0)
+		close(target);
+	return copied;
+}
+
+static bool copy_link(int from, const char *name, int to, const struct stat *stat)
+{
+	char target[4096];
+	ssize_t length = readlinkat(from, name, target, sizeof(target) - 1);
+
+	if (length < 0)
+		return false;
+	target[length] = '\0';
+	return symlinkat(target, to, name) == 0 &&
+	       fchownat(to, name, stat->st_uid, stat->st_gid, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* To another file system; memory is given back as it goes. */
+static bool copy(int from, const char *name, int to, const struct stat *stat)
+{
+	bool copied;
+
+	if (S_ISREG(stat->st_mode))
+		copied = copy_content(from, name, to, stat);
+	else if (S_ISLNK(stat->st_mode))
+		copied = copy_link(from, name, to, stat);
+	else
+		copied = mknodat(to, name, stat->st_mode, stat->st_rdev) == 0 &&
+			 fchownat(to, name, stat->st_uid, stat->st_gid, 0) == 0;
+	return copied && unlinkat(from, name, 0) == 0;
+}
+
+/* What is there already gives way, unless both are directories. */
+static bool place(int from, const char *name, int to)
+{
+	struct stat stat, old;
+	bool there = fstatat(to, name, &old, 0) == 0;
+
+	if (fstatat(from, name, &stat, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	if (there && S_ISDIR(stat.st_mode) && S_ISDIR(old.st_mode))
+		return place_children(from, name, to);
+	if (!there || !S_ISDIR(old.st_mode))
+		unlinkat(to, name, 0);
+	if (renameat(from, name, to, name) == 0)
+		return true;
+	if (errno != EXDEV)
+		return false;
+	if (!S_ISDIR(stat.st_mode))
+		return copy(from, name, to, &stat);
+	return mkdirat(to, name, 0700) == 0 &&
+	       fchownat(to, name, stat.st_uid, stat.st_gid, 0) == 0 &&
+	       fchmodat(to, name, stat.st_mode & 07777, 0) == 0 && place_children(from, name, to);
+}
+
+/* FILES is open since before the root changed. */
+static bool place_files(int files)
+{
+	int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return root >= 0 && place_all(files, root);
+}
+
+/* --- both --- */
+
+void root_set_up(const struct job_file *job, struct failure *failure)
+{
+	int files = open(JOB_FILES_PATH, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (job->root && !switch_root(job))
+		*failure = (struct failure){CHANNEL_ROOT_FAILED, errno};
+	else if (files >= 0 && !place_files(files))
+		*failure = (struct failure){CHANNEL_FILES_FAILED, errno};
+	/* What is left of ours is out of sight, or goes. */
+	rmdir(JOB_FILES_PATH);
+	rmdir(JOB_DIRECTORY);
+}
+
+void root_leave(const struct job_file *job)
+{
+	sync();
+	if (job->root)
+		mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY, NULL);
+}

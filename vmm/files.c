@@ -1,0 +1,223 @@
+#include "files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "job.h"
+#include "words.h"
+
+static const char *join(const char *directory, const char *name)
+{
+	size_t length = strlen(directory);
+	char *path = keep(length + strlen(name) + 2);
+
+	memcpy(path, directory, length);
+	if (length && path[length - 1] != '/')
+		path[length++] = '/';
+	strcpy(path + length, name);
+	return path;
+}
+
+/* --- the list --- */
+
+static struct files_entry *new_entry(struct files *files, const char *name, uint32_t mode)
+{
+	if (files->count == files->room) {
+		size_t room = files->room ? 2 * files->room : 64;
+		struct files_entry *larger = realloc(files->entry, room * sizeof(*larger));
+
+		if (!larger)
+			return NULL;
+		files->entry = larger;
+		files->room = room;
+	}
+	struct files_entry *entry = &files->entry[files->count++];
+	*entry = (struct files_entry){.member = {.name = name, .mode = mode}};
+	return entry;
+}
+
+static bool cannot(const char *path, struct problem *problem)
+{
+	return problem_set(problem, "cannot read %s: %s (%s)", path, strerror(errno),
+			   errno == ENOENT   ? "check the path"
+			   : errno == ENOMEM ? "free some memory"
+					     : "make it readable for this user");
+}
+
+static bool add_link(struct files_entry *entry, struct problem *problem)
+{
+	char target[4096];
+	ssize_t length = readlink(entry->path, target, sizeof(target));
+
+	if (length < 0)
+		return cannot(entry->path, problem);
+	entry->target = keep_text(target, (size_t)length);
+	entry->member.size = (uint32_t)length;
+	return true;
+}
+
+static bool add(struct files *files, const char *host, const char *name, const struct stat *stat,
+		struct problem *problem);
+
+static bool add_children(struct files *files, const char *host, const char *name,
+			 struct problem *problem)
+{
+	struct dirent **children;
+	int count = scandir(host, &children, NULL, alphasort);
+	bool added = count >= 0 || cannot(host, problem);
+
+	for (int i = 0; i < count; i++) {
+		const char *child = children[i]->d_name;
+		struct stat stat;
+
+		if (added && strcmp(child, ".") && strcmp(child, "..")) {
+			const char *path = join(host, child);
+
+			added = lstat(path, &stat) == 0
+					? add(files, path, join(name, child), &stat, problem)
+					: cannot(path, problem);
+		}
+		free(children[i]);
+	}
+	if (count >= 0)
+		free(children);
+	return added;
+}
+
+/* A socket is of no use to anybody elsewhere. */
+static bool add(struct files *files, const char *host, const char *name, const struct stat *stat,
+		struct problem *problem)
+{
+	struct files_entry *entry;
+	bool mine = stat->st_uid == geteuid();
+
+	if (S_ISSOCK(stat->st_mode))
+		return true;
+	if (S_ISREG(stat->st_mode) && stat->st_size > UINT32_MAX)
+		return problem_set(problem,
+				   "%s is too large for the guest's memory (put it on a disk: -d)",
+				   host);
+	entry = new_entry(files, name, stat->st_mode);
+	if (!entry)
+		return cannot(host, problem);
+	entry->path = host;
+	entry->member.uid = mine ? files->uid : stat->st_uid;
+	entry->member.gid = mine ? files->gid : stat->st_gid;
+	if (S_ISREG(stat->st_mode))
+		entry->member.size = (uint32_t)stat->st_size;
+	if (S_ISCHR(stat->st_mode) || S_ISBLK(stat->st_mode)) {
+		entry->member.major = major(stat->st_rdev);
+		entry->member.minor = minor(stat->st_rdev);
+	}
+	if (S_ISLNK(stat->st_mode))
+		return add_link(entry, problem);
+	return !S_ISDIR(stat->st_mode) || add_children(files, host, name, problem);
+}
+
+/* The directories that lead to NAME, which are the kernel's to make before it. */
+static bool add_way(struct files *files, const char *name, struct problem *problem)
+{
+	for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/'))
+		if (!new_entry(files, keep_text(name, (size_t)(slash - name)), S_IFDIR | 0755))
+			return cannot(name, problem);
+	return true;
+}
+
+static const char *last_component(const char *path)
+{
+	size_t end = strlen(path), start;
+
+	while (end && path[end - 1] == '/')
+		end--;
+	for (start = end; start && path[start - 1] != '/';)
+		start--;
+	return keep_text(path + start, end - start);
+}
+
+static bool gather(struct files *files, const struct file_option *option, struct problem *problem)
+{
+	const char *name = &JOB_FILES_PATH[1];
+	size_t length = strlen(option->guest);
+	struct stat found;
+
+	if (stat(option->path, &found) < 0)
+		return cannot(option->path, problem);
+	if (option->mode >= 0 && S_ISREG(found.st_mode))
+		found.st_mode = S_IFREG | (mode_t)option->mode;
+	if (length > 1)
+		name = join(name, option->guest + 1);
+	/* A directory's content goes to "/"; everything else goes into a directory that is named with a slash. */
+	if (option->guest[length - 1] == '/' && (length > 1 || !S_ISDIR(found.st_mode)))
+		name = join(name, last_component(option->path));
+	return add_way(files, name, problem) && add(files, option->path, name, &found, problem);
+}
+
+bool files_gather(const struct file_options *options, uint32_t uid, uint32_t gid,
+		  struct files *files, struct problem *problem)
+{
+	*files = (struct files){.uid = uid, .gid = gid};
+	for (size_t i = 0; i < options->count; i++)
+		if (!gather(files, &options->item[i], problem))
+			return false;
+	return true;
+}
+
+/* --- the archive --- */
+
+/* The size was promised in the header: a file that shrinks meanwhile is a problem, one that grows is cut. */
+static bool write_content(int fd, const struct files_entry *entry, struct cpio *cpio,
+			  struct problem *problem)
+{
+	static uint8_t buffer[65536];
+
+	for (size_t left = entry->member.size; left;) {
+		ssize_t count = read(fd, buffer, left < sizeof(buffer) ? left : sizeof(buffer));
+
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count < 0)
+			return cannot(entry->path, problem);
+		if (count == 0)
+			return problem_set(problem,
+					   "%s became shorter while it was read (try again)",
+					   entry->path);
+		cpio_data(cpio, buffer, (size_t)count);
+		left -= (size_t)count;
+	}
+	return true;
+}
+
+static bool write_file(const struct files_entry *entry, struct cpio *cpio, struct problem *problem)
+{
+	if (!cpio->write) {
+		cpio_data(cpio, NULL, entry->member.size);
+		return true;
+	}
+	int fd = open(entry->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return cannot(entry->path, problem);
+	bool written = write_content(fd, entry, cpio, problem);
+	close(fd);
+	return written;
+}
+
+bool files_write(const struct files *files, struct cpio *cpio, struct problem *problem)
+{
+	for (size_t i = 0; i < files->count; i++) {
+		const struct files_entry *entry = &files->entry[i];
+
+		cpio_begin(cpio, &entry->member);
+		if (entry->target)
+			cpio_data(cpio, entry->target, entry->member.size);
+		else if (S_ISREG(entry->member.mode) && !write_file(entry, cpio, problem))
+			return false;
+		cpio_end(cpio);
+	}
+	return true;
+}

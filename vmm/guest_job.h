@@ -1,0 +1,13 @@
+/* The options turned into the job of the guest's init. */
+#ifndef MAYFLY_GUEST_JOB_H
+#define MAYFLY_GUEST_JOB_H
+
+#include "job.h"
+#include "options.h"
+#include "report.h"
+
+/* Fills JOB, which refers to OPTIONS and to texts that are kept for the process's life. The size of the user's
+ * terminal is asked for here. */
+bool guest_job_make(const struct options *options, struct job *job, struct problem *problem);
+
+#endif

@@ -1,0 +1,121 @@
+#include "signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fdplan.h"
+
+enum { ENDING_SIGNALS = 4, PATIENCE = 3 /* signals that ask for the end */ };
+
+/* The first ones end mayfly in order, or ask the workload to end. SIGPIPE is an error code of write to us. */
+static const int watched[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
+
+/* Who started us under nohup means it; and a blocked signal would reach the signalfd all the same. */
+static bool is_ignored(int number)
+{
+	struct sigaction action;
+
+	return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+static bool open_signals(bool workload, struct problem *problem)
+{
+	unsigned count = workload ? sizeof(watched) / sizeof(watched[0]) : ENDING_SIGNALS;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGXCPU);
+	for (unsigned i = 0; i < count; i++)
+		if (!is_ignored(watched[i]))
+			sigaddset(&set, watched[i]);
+	if (!fd_place(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), FD_SIGNALS, "a signalfd",
+		      problem))
+		return false;
+	sigaddset(&set, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return true;
+}
+
+/* A pidfd, because PR_SET_PDEATHSIG speaks of the parent's thread, and threads come and go. A parent
+ * outside our PID namespace (0) or init (1) cannot be watched, and need not be. */
+static bool open_parent(struct ioloop *loop, struct problem *problem)
+{
+	pid_t parent = getppid();
+	int fd;
+
+	if (parent <= 1)
+		return true;
+	fd = (int)syscall(SYS_pidfd_open, parent, 0);
+	if ((fd < 0 && errno == ESRCH) || getppid() != parent) {
+		ending_set(loop->ending, END_SIGNAL, SIGHUP, NULL);
+		return true;
+	}
+	if (fd < 0) /* Linux 5.2 and older, or a container forbids it: nobody is watched */
+		return true;
+	loop->has_parent = true;
+	return fd_place(fd, FD_PARENT, "the parent's pidfd", problem);
+}
+
+bool signals_open(struct ioloop *loop, struct problem *problem)
+{
+	return open_signals(loop->channel != NULL, problem) && open_parent(loop, problem);
+}
+
+int signals_read(void)
+{
+	struct signalfd_siginfo info;
+
+	return read(FD_SIGNALS, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
+}
+
+static bool asks_for_the_end(int number)
+{
+	for (unsigned i = 0; i < ENDING_SIGNALS; i++)
+		if (watched[i] == number)
+			return true;
+	return false;
+}
+
+/* True if the workload is to decide what comes of the signal: it runs, and this is not the third time. */
+static bool forward(struct ioloop *loop, int number)
+{
+	if (ending_cause(loop->ending) != END_NONE || !loop->channel || !loop->channel->ready ||
+	    loop->deadlines.limits.grace == 0 || ++loop->signals == PATIENCE)
+		return false;
+	channel_signal(loop->channel, number);
+	deadlines_signal(&loop->deadlines, number);
+	return true;
+}
+
+static void resize(struct ioloop *loop)
+{
+	uint16_t rows, columns;
+
+	if (loop->terminal->raw && terminal_size(&rows, &columns))
+		channel_resize(loop->channel, rows, columns);
+}
+
+int signals_take(struct ioloop *loop, bool signalled, bool orphaned)
+{
+	int number = signalled ? signals_read() : 0;
+
+	if (orphaned)
+		return SIGHUP;
+	if (number == SIGXCPU) {
+		ending_set(loop->ending, END_CPU_TIME, 0, NULL);
+		loop->timed_out = true;
+		return 0;
+	}
+	if (number == SIGWINCH) {
+		resize(loop);
+		return 0;
+	}
+	if (number && !asks_for_the_end(number)) {
+		channel_signal(loop->channel, number);
+		return 0;
+	}
+	return number && forward(loop, number) ? 0 : number;
+}

@@ -1,0 +1,17 @@
+/* Signals, and the death of our parent: the end of the VM, or a word for its workload. */
+#ifndef MAYFLY_SIGNALS_H
+#define MAYFLY_SIGNALS_H
+
+#include "ioloop.h"
+
+/* Opens the signalfd and the parent's pidfd. The signals are blocked from here on, in the threads made later, too. */
+bool signals_open(struct ioloop *loop, struct problem *problem);
+
+/* Reads one signal; 0: there is none. */
+int signals_read(void);
+
+/* Takes what came (SIGNALLED, ORPHANED: what poll said). Returns the signal that ends the VM, or 0: there was none,
+ * or it went to the workload. */
+int signals_take(struct ioloop *loop, bool signalled, bool orphaned);
+
+#endif
