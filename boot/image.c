@@ -94,6 +94,16 @@ static bool explain_zboot(struct bytes file, struct problem *problem)
 		"an arm64 Image)");
 }
 
+bool image_is_compressed(struct bytes file, const char *unpacked, struct problem *problem)
+{
+	const struct signature *seen = FIND(file, compressors);
+
+	if (seen)
+		problem_set(problem, "is compressed with %s (unpack it first: %s FILE >%s)",
+			    seen->name, seen->unpack, unpacked);
+	return seen;
+}
+
 /* Why FILE is no kernel for MACHINE. */
 static bool explain(struct bytes file, enum image_machine machine, struct problem *problem)
 {
@@ -108,10 +118,8 @@ static bool explain(struct bytes file, enum image_machine machine, struct proble
 					   machines[machine].give);
 	if (machine == IMAGE_FOR_ARM64 && has(file, 0, "MZ", 2) && has(file, 4, "zimg", 4))
 		return explain_zboot(file, problem);
-	seen = FIND(file, compressors);
-	if (seen)
-		return problem_set(problem, "is compressed with %s (unpack it first: %s FILE >%s)",
-				   seen->name, seen->unpack, machines[machine].unpacked);
+	if (image_is_compressed(file, machines[machine].unpacked, problem))
+		return false;
 	seen = FIND(file, strangers);
 	if (seen)
 		return problem_set(problem, "is %s (%s)", seen->name, machines[machine].give);

@@ -64,6 +64,9 @@ bool bzimage_parse(struct bytes file, struct image_space space, struct image *im
 bool arm64_image_parse(struct bytes file, struct image_space space, struct image *image,
 		       struct problem *problem);
 
+/* True if FILE is compressed: PROBLEM ("is …") has the command that unpacks it, to a file called UNPACKED. */
+bool image_is_compressed(struct bytes file, const char *unpacked, struct problem *problem);
+
 /* Copies the segments of a parsed image. The gaps are zero because fresh guest memory is. */
 bool image_load(struct bytes file, const struct image *image, const struct ram *ram);
 
