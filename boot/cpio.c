@@ -4,16 +4,7 @@
 
 #define TRAILER "TRAILER!!!"
 
-enum {
-	HEADER_SIZE = 110, /* magic of 6 characters, 13 fields of 8 hexadecimal digits */
-	FIELD_INODE = 0,
-	FIELD_MODE = 1,
-	FIELD_LINKS = 4,
-	FIELD_FILE_SIZE = 6,
-	FIELD_NAME_SIZE = 11,
-};
-
-static bool get_field(const uint8_t *header, unsigned field, uint32_t *value)
+bool cpio_get(const uint8_t *header, enum cpio_field field, uint32_t *value)
 {
 	const uint8_t *digits = header + 6 + field * 8;
 
@@ -40,19 +31,19 @@ bool cpio_check(struct bytes file, struct problem *problem)
 	for (;;) {
 		uint32_t name_size, file_size;
 
-		if (!bytes_have(file, offset, HEADER_SIZE))
+		if (!bytes_have(file, offset, CPIO_HEADER_SIZE))
 			return problem_set(problem,
 					   "is cut short: no cpio trailer in its %zu bytes (copy "
 					   "it again)",
 					   file.size);
 		const uint8_t *header = file.data + offset;
 		if (memcmp(header, "07070", 5) || (header[5] != '1' && header[5] != '2') ||
-		    !get_field(header, FIELD_NAME_SIZE, &name_size) ||
-		    !get_field(header, FIELD_FILE_SIZE, &file_size))
+		    !cpio_get(header, CPIO_FIELD_NAME_SIZE, &name_size) ||
+		    !cpio_get(header, CPIO_FIELD_FILE_SIZE, &file_size))
 			return problem_set(problem,
 					   "is a damaged cpio archive (bad header at byte %llu)",
 					   (unsigned long long)offset);
-		uint64_t name = offset + HEADER_SIZE;
+		uint64_t name = offset + CPIO_HEADER_SIZE;
 		uint64_t data = align_up(name + name_size, 4);
 		if (!bytes_have(file, name, name_size) || !bytes_have(file, data, file_size))
 			return problem_set(problem,
@@ -77,7 +68,7 @@ static void pad(struct cpio *cpio)
 	append(cpio, "\0\0\0", -cpio->size & 3);
 }
 
-static void put_field(uint8_t *header, unsigned field, uint32_t value)
+static void put_field(uint8_t *header, enum cpio_field field, uint32_t value)
 {
 	uint8_t *digits = header + 6 + field * 8;
 
@@ -87,16 +78,16 @@ static void put_field(uint8_t *header, unsigned field, uint32_t value)
 
 void cpio_add(struct cpio *cpio, const char *name, uint32_t mode, struct bytes data)
 {
-	uint8_t header[HEADER_SIZE];
+	uint8_t header[CPIO_HEADER_SIZE];
 	size_t name_size = strlen(name) + 1;
 
 	memset(header, '0', sizeof(header));
 	memcpy(header, "070701", 6);
-	put_field(header, FIELD_INODE, ++cpio->inode);
-	put_field(header, FIELD_MODE, mode);
-	put_field(header, FIELD_LINKS, 1);
-	put_field(header, FIELD_FILE_SIZE, (uint32_t)data.size);
-	put_field(header, FIELD_NAME_SIZE, (uint32_t)name_size);
+	put_field(header, CPIO_FIELD_INODE, ++cpio->inode);
+	put_field(header, CPIO_FIELD_MODE, mode);
+	put_field(header, CPIO_FIELD_LINKS, 1);
+	put_field(header, CPIO_FIELD_FILE_SIZE, (uint32_t)data.size);
+	put_field(header, CPIO_FIELD_NAME_SIZE, (uint32_t)name_size);
 	append(cpio, header, sizeof(header));
 	append(cpio, name, name_size);
 	pad(cpio);
