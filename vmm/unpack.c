@@ -193,6 +193,16 @@ static bool fetch_link(struct unpacking *u)
 	return strlen((const char *)u->buffer) == size || damaged(u, "a symlink without sense");
 }
 
+/* Landlock says EACCES where a directory is in the way. */
+static void find_reason(int directory, const char *leaf)
+{
+	int error = errno, there = tree_enter(directory, leaf);
+
+	if (there >= 0)
+		close(there);
+	errno = there >= 0 ? EISDIR : error;
+}
+
 /* A file or a symlink, which takes its name when it is complete. */
 static bool put_file(struct unpacking *u, int directory, const char *leaf)
 {
@@ -208,8 +218,10 @@ static bool put_file(struct unpacking *u, int directory, const char *leaf)
 	bool whole = is_link || fill(u, made);
 	if (whole && renameat(directory, name.text, directory, leaf) == 0)
 		return true;
-	if (whole)
+	if (whole) {
+		find_reason(directory, leaf);
 		refused(u);
+	}
 	unlinkat(directory, name.text, 0);
 	return false;
 }

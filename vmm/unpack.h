@@ -24,9 +24,9 @@ struct unpack_target {
 };
 
 /* Start-up: finds the directory of each HOST and opens it. Refuses a HOST that could not be written: its directory
- * is missing or read-only, or it is there and is neither a regular file nor a directory (a symlink to one of these
- * stands for it, as the user named it), or is read-only; or two are the same. Changes nothing on the disk. If it
- * fails, nothing is left open. */
+ * is missing or read-only, or it is there and is neither a regular file nor a directory, or is read-only, or two are
+ * the same. Refuses a symlink, too, wherever it leads: the guest of an earlier run may have sent it. (The directories
+ * on the way to HOST are the user's word.) Changes nothing on the disk. If it fails, nothing is left open. */
 bool unpack_open(struct unpack_target *targets, unsigned count, struct problem *problem);
 
 /* Closes what unpack_open opened: for a process that is not to unpack. */

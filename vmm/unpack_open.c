@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,7 +25,7 @@ static const char *mend_for(int error)
 
 static bool refused(const struct unpack_target *target, struct problem *problem)
 {
-	return problem_set(problem, "cannot write to %s: %s (%s)", target->host_path,
+	return problem_set(problem, "cannot write to %.200s: %s (%s)", target->host_path,
 			   strerror(errno), mend_for(errno));
 }
 
@@ -38,15 +37,11 @@ static bool open_directory(struct unpack_target *target, const char *path, struc
 	return true;
 }
 
-/* PATH is cut up. */
+/* HOST is a file that is there, or may be made. PATH is cut up; it has no slashes at its end. */
 static bool open_parent(struct unpack_target *target, char *path, struct problem *problem)
 {
-	char *end = path + strlen(path);
-
-	for (; end > path + 1 && end[-1] == '/'; end--)
-		target->into = true;
-	*end = '\0';
 	char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
 	if (strlen(name) >= sizeof(target->name)) {
 		errno = ENAMETOOLONG;
 		return refused(target, problem);
@@ -56,49 +51,42 @@ static bool open_parent(struct unpack_target *target, char *path, struct problem
 	return open_directory(target, slash ? path : ".", problem);
 }
 
-/* HOST is a file that is there, or may be made. */
-static bool open_file(struct unpack_target *target, bool is_link, struct problem *problem)
-{
-	char path[PATH_MAX];
-
-	/* What is put in its place by rename is to replace the file, not the symlink. */
-	if (is_link && !realpath(target->host_path, path))
-		return refused(target, problem);
-	if (!is_link) {
-		if (strlen(target->host_path) >= sizeof(path)) {
-			errno = ENAMETOOLONG;
-			return refused(target, problem);
-		}
-		strcpy(path, target->host_path);
-	}
-	return open_parent(target, path, problem);
-}
-
+/* What HOST is itself: a symlink may have been put there by the guest of an earlier run, who would choose what is
+ * written to now. A slash behind it would follow it. */
 static bool open_target(struct unpack_target *target, struct problem *problem)
 {
+	char path[PATH_MAX];
+	size_t length = strlen(target->host_path);
 	struct stat stat;
-	bool there = lstat(target->host_path, &stat) == 0, is_link = there && S_ISLNK(stat.st_mode);
 
-	if (there && is_link && fstatat(AT_FDCWD, target->host_path, &stat, 0) < 0)
-		return problem_set(problem,
-				   "cannot write to %s: it is a symlink to what cannot be found: "
-				   "%s (remove it)",
-				   target->host_path, strerror(errno));
-	if (!there && (errno != ENOENT || !*target->host_path))
+	if (length >= sizeof(path)) {
+		errno = ENAMETOOLONG;
+		return refused(target, problem);
+	}
+	memcpy(path, target->host_path, length + 1);
+	for (; length > 1 && path[length - 1] == '/'; path[--length] = '\0')
+		target->into = true;
+	bool there = lstat(path, &stat) == 0;
+	if (!there && (errno != ENOENT || !length))
 		return refused(target, problem);
 	if (there && S_ISDIR(stat.st_mode)) {
 		target->into = true;
 		strcpy(target->name, ".");
-		return open_directory(target, target->host_path, problem);
+		return open_directory(target, path, problem);
 	}
-	if (there && !S_ISREG(stat.st_mode))
+	if (there && S_ISLNK(stat.st_mode))
+		return problem_set(
+			problem,
+			"cannot write to %s: it is a symlink (remove it, or give the path that it leads to)",
+			target->host_path);
+	if (there && (!S_ISREG(stat.st_mode) || target->into))
 		return problem_set(problem,
-				   "cannot write to %s: it is neither a regular file nor a "
-				   "directory (give one of these, or a new name)",
-				   target->host_path);
-	if (there && access(target->host_path, W_OK) < 0)
+				   "cannot write to %s: it is not a %s (give one, or a new name)",
+				   target->host_path,
+				   target->into ? "directory" : "regular file or a directory");
+	if (there && access(path, W_OK) < 0)
 		return refused(target, problem);
-	return open_file(target, is_link, problem);
+	return open_parent(target, path, problem);
 }
 
 /* The name of GUEST in its directory; "/" and what ends with ".." have none. */
