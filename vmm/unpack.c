@@ -115,7 +115,7 @@ static bool read_member(struct unpacking *u, uint64_t offset)
 	    !cpio_get(u->buffer, CPIO_FIELD_FILE_SIZE, &member->size) ||
 	    !cpio_get(u->buffer, CPIO_FIELD_NAME_SIZE, &name_size))
 		return damaged(u, "a bad header");
-	if (name_size == 0 || name_size > NAME_SIZE_MAX || name_size > size - CPIO_HEADER_SIZE ||
+	if (name_size == 0 || name_size > size - CPIO_HEADER_SIZE ||
 	    memchr(name, '\0', name_size) != name + name_size - 1)
 		return damaged(u, "a name that does not end where it should");
 	memcpy(member->name, name, name_size);
@@ -211,8 +211,8 @@ static bool put_file(struct unpacking *u, int directory, const char *leaf)
 
 	if (is_link && !fetch_link(u))
 		return false;
-	int made = tree_begin(directory, u->member.mode & 0777,
-			      is_link ? (const char *)u->buffer : NULL, &u->temporaries, &name);
+	int made = tree_begin(directory, u->member.mode, is_link ? (const char *)u->buffer : NULL,
+			      &u->temporaries, &name);
 	if (made < 0)
 		return refused(u);
 	bool whole = is_link || fill(u, made);

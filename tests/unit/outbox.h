@@ -77,6 +77,11 @@ static inline unsigned entries_in(const char *path)
 	return count - 2;
 }
 
+static inline unsigned open_descriptors(void)
+{
+	return entries_in("/proc/self/fd");
+}
+
 static inline void outbox_new_archive(void)
 {
 	outbox_cpio = (struct cpio){.buffer = outbox_bytes, .capacity = sizeof(outbox_bytes)};
