@@ -15,9 +15,9 @@ enum { UNPACK_TARGETS_MAX = 64 };
 struct unpack_target {
 	const char *guest_path, *host_path;
 
-	int parent_fd; /* O_PATH; -1: closed */
-	char name
-		[TREE_NAME_SIZE]; /* of HOST in parent_fd; "." if HOST is a directory, which parent_fd then is */
+	/* Its directory (O_PATH; -1: closed), and its name there: "." if HOST is that directory. */
+	int parent_fd;
+	char name[TREE_NAME_SIZE];
 	char leaf[TREE_NAME_SIZE]; /* the last component of GUEST, "" if it has none */
 	bool into;                 /* HOST is a directory, or was written with a slash behind it */
 	bool seen, directory;      /* what the guest sent */
@@ -33,11 +33,11 @@ bool unpack_open(struct unpack_target *targets, unsigned count, struct problem *
 void unpack_close(struct unpack_target *targets, unsigned count);
 
 /* For a child process that has a single thread and waits for unpack(): shuts it in for good. It keeps standard error
- * (0 and 1 become copies of it), *ARCHIVE, *GO (a pipe to wait on, by read) and the targets' directories, whose
- * numbers change; all other descriptors are closed (so ARCHIVE and GO are above 2). It leaves the session, so that a terminal's signals do not reach
- * it. Landlock, where the kernel has it, leaves it no files but those below the targets' directories, and none to
- * read; no file that it writes may become larger than LIMIT; the seccomp filter leaves it what unpack(), report(),
- * read(GO), close and _exit need. If it fails, the process is in no state to go on. */
+ * (0 and 1 become copies of it), *ARCHIVE, *GO (a pipe to wait on, by read; both are above 2) and the targets'
+ * directories, whose numbers change; all other descriptors are closed. It leaves the session, so that a terminal's
+ * signals do not reach it. Landlock, where the kernel has it, leaves it no files but those below the targets'
+ * directories, and none to read; no file that it writes may become much larger than LIMIT; the seccomp filter leaves it
+ * what unpack(), report(), read(GO), close and _exit need. If it fails, the process is in no state to go on. */
 bool unpack_seal(struct unpack_target *targets, unsigned count, int *archive, int *go,
 		 uint64_t limit, struct problem *problem);
 
