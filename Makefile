@@ -168,7 +168,7 @@ install: $(B)/mayfly ## install the launcher and its manual (PREFIX, DESTDIR)
 # --- tests ---
 
 # What unit tests and fuzzers link: everything that needs neither KVM nor a running VM.
-UNIT_CODE := $(PURE_SOURCES) $(addprefix vmm/,ram.c report.c options.c device_options.c cli.c cli_values.c words.c optionfile.c job_options.c files.c deadlines.c bus.c ending.c fdplan.c file.c stream.c pages.c storage.c tap.c) \
+UNIT_CODE := $(PURE_SOURCES) $(addprefix vmm/,ram.c report.c options.c device_options.c cli.c cli_values.c words.c optionfile.c job_options.c files.c deadlines.c bus.c ending.c fdplan.c file.c stream.c pages.c storage.c tap.c unpack.c unpack_open.c tree.c) \
 	vmm/serial.c vmm/format.c tests/unit/sysfilter_stub.c
 # Those of each architecture, on any machine, but for what only the machine itself can compile.
 ARCH_TESTS := $(filter-out $(if $(filter x86_64,$(ARCH)),,x86_64/test_guest_cpuid), \
@@ -229,7 +229,15 @@ TAKEN := x86_64/test_guest_cpuid:guest_cpuid x86_64/test_layout:layout x86_64/te
 $(foreach flavour,unit-san unit-musl,$(foreach pair,$(TAKEN),$(eval \
 	$(B)/$(flavour)/$(firstword $(subst :, ,$(pair))): $(B)/$(flavour)/vmm/x86_64/$(lastword $(subst :, ,$(pair))).o)))
 
-TESTS := $(UNIT_TESTS:%=$(B)/unit-san/%) $(UNIT_TESTS:%=$(B)/unit-musl/%) $(THREAD_TESTS:%=$(B)/unit-tsan/%) $(FUZZERS:%=$(B)/fuzz/%)
+# Those of the filter itself: there are no sanitizers then, which make calls of their own.
+SEALED_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/sealed/test_*.c))
+SEALED_CODE := $(filter-out %_stub.c,$(UNIT_CODE)) vmm/sysfilter.c vmm/unpack_seal.c
+
+$(B)/unit-musl/sealed/%: $(B)/unit-musl/tests/unit/sealed/%.o $(SEALED_CODE:%.c=$(B)/unit-musl/%.o)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -static -o $@ $^ $(B)/libseccomp/lib/libseccomp.a $(B)/cmocka/lib/libcmocka.a -pthread
+
+TESTS := $(UNIT_TESTS:%=$(B)/unit-san/%) $(UNIT_TESTS:%=$(B)/unit-musl/%) $(SEALED_TESTS:%=$(B)/unit-musl/%) $(THREAD_TESTS:%=$(B)/unit-tsan/%) $(FUZZERS:%=$(B)/fuzz/%)
 .SECONDARY:
 
 # An x86-64 machine tests the other architecture as well, in its lab.

@@ -4,20 +4,7 @@
 
 #define TRAILER "TRAILER!!!"
 
-enum {
-	HEADER_SIZE = 110, /* magic of 6 characters, 13 fields of 8 hexadecimal digits */
-	FIELD_INODE = 0,
-	FIELD_MODE = 1,
-	FIELD_UID = 2,
-	FIELD_GID = 3,
-	FIELD_LINKS = 4,
-	FIELD_FILE_SIZE = 6,
-	FIELD_DEVICE_MAJOR = 9,
-	FIELD_DEVICE_MINOR = 10,
-	FIELD_NAME_SIZE = 11,
-};
-
-static bool get_field(const uint8_t *header, unsigned field, uint32_t *value)
+bool cpio_get(const uint8_t *header, enum cpio_field field, uint32_t *value)
 {
 	const uint8_t *digits = header + 6 + field * 8;
 
@@ -44,19 +31,19 @@ bool cpio_check(struct bytes file, struct problem *problem)
 	for (;;) {
 		uint32_t name_size, file_size;
 
-		if (!bytes_have(file, offset, HEADER_SIZE))
+		if (!bytes_have(file, offset, CPIO_HEADER_SIZE))
 			return problem_set(problem,
 					   "is cut short: no cpio trailer in its %zu bytes (copy "
 					   "it again)",
 					   file.size);
 		const uint8_t *header = file.data + offset;
 		if (memcmp(header, "07070", 5) || (header[5] != '1' && header[5] != '2') ||
-		    !get_field(header, FIELD_NAME_SIZE, &name_size) ||
-		    !get_field(header, FIELD_FILE_SIZE, &file_size))
+		    !cpio_get(header, CPIO_FIELD_NAME_SIZE, &name_size) ||
+		    !cpio_get(header, CPIO_FIELD_FILE_SIZE, &file_size))
 			return problem_set(problem,
 					   "is a damaged cpio archive (bad header at byte %llu)",
 					   (unsigned long long)offset);
-		uint64_t name = offset + HEADER_SIZE;
+		uint64_t name = offset + CPIO_HEADER_SIZE;
 		uint64_t data = align_up(name + name_size, 4);
 		if (!bytes_have(file, name, name_size) || !bytes_have(file, data, file_size))
 			return problem_set(problem,
@@ -81,7 +68,7 @@ void cpio_end(struct cpio *cpio)
 	cpio_data(cpio, "\0\0\0", -cpio->size & 3);
 }
 
-static void put_field(uint8_t *header, unsigned field, uint32_t value)
+static void put_field(uint8_t *header, enum cpio_field field, uint32_t value)
 {
 	uint8_t *digits = header + 6 + field * 8;
 
@@ -91,20 +78,20 @@ static void put_field(uint8_t *header, unsigned field, uint32_t value)
 
 void cpio_begin(struct cpio *cpio, const struct cpio_member *member)
 {
-	uint8_t header[HEADER_SIZE];
+	uint8_t header[CPIO_HEADER_SIZE];
 	size_t name_size = strlen(member->name) + 1;
 
 	memset(header, '0', sizeof(header));
 	memcpy(header, "070701", 6);
-	put_field(header, FIELD_INODE, ++cpio->inode);
-	put_field(header, FIELD_MODE, member->mode);
-	put_field(header, FIELD_UID, member->uid);
-	put_field(header, FIELD_GID, member->gid);
-	put_field(header, FIELD_LINKS, 1);
-	put_field(header, FIELD_FILE_SIZE, member->size);
-	put_field(header, FIELD_DEVICE_MAJOR, member->major);
-	put_field(header, FIELD_DEVICE_MINOR, member->minor);
-	put_field(header, FIELD_NAME_SIZE, (uint32_t)name_size);
+	put_field(header, CPIO_FIELD_INODE, ++cpio->inode);
+	put_field(header, CPIO_FIELD_MODE, member->mode);
+	put_field(header, CPIO_FIELD_UID, member->uid);
+	put_field(header, CPIO_FIELD_GID, member->gid);
+	put_field(header, CPIO_FIELD_LINKS, 1);
+	put_field(header, CPIO_FIELD_FILE_SIZE, member->size);
+	put_field(header, CPIO_FIELD_DEVICE_MAJOR, member->major);
+	put_field(header, CPIO_FIELD_DEVICE_MINOR, member->minor);
+	put_field(header, CPIO_FIELD_NAME_SIZE, (uint32_t)name_size);
 	cpio_data(cpio, header, sizeof(header));
 	cpio_data(cpio, member->name, name_size);
 	cpio_end(cpio);

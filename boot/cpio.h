@@ -5,6 +5,24 @@
 #include "bytes.h"
 #include "report.h"
 
+enum { CPIO_HEADER_SIZE = 110 }; /* magic of 6 characters, 13 fields of 8 hexadecimal digits */
+
+enum cpio_field {
+	CPIO_FIELD_INODE = 0,
+	CPIO_FIELD_MODE = 1,
+	CPIO_FIELD_UID = 2,
+	CPIO_FIELD_GID = 3,
+	CPIO_FIELD_LINKS = 4,
+	CPIO_FIELD_TIME = 5,
+	CPIO_FIELD_FILE_SIZE = 6,
+	CPIO_FIELD_DEVICE_MAJOR = 9,
+	CPIO_FIELD_DEVICE_MINOR = 10,
+	CPIO_FIELD_NAME_SIZE = 11,
+};
+
+/* A field of HEADER (CPIO_HEADER_SIZE bytes). False if that is no number. */
+bool cpio_get(const uint8_t *header, enum cpio_field field, uint32_t *value);
+
 /* Walks an archive from member to member up to its trailer, so that a truncated initramfs is
  * refused here and not lost in a guest's log. Touches the headers only. FILE starts with a newc
  * magic. */

@@ -1,0 +1,140 @@
+#include "unpack.h"
+
+#include <errno.h>
+#include <linux/landlock.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fdplan.h"
+#include "sysfilter.h"
+
+/* What unpack() does below a target's directory. It renames only inside of one, which needs no right to REFER. */
+#define RIGHTS                                                         \
+	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | \
+	 LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_SYM |   \
+	 LANDLOCK_ACCESS_FS_REMOVE_FILE)
+
+static bool refused(const char *what, struct problem *problem)
+{
+	return problem_set(problem,
+			   "cannot shut in what unpacks files: %s: %s (a container's own filter "
+			   "may forbid it: allow that call there)",
+			   what, strerror(errno));
+}
+
+/* Every right of files that version ABI of Landlock knows (Documentation/userspace-api/landlock.rst). */
+static uint64_t all_rights(long abi)
+{
+	/* 1: up to MAKE_SYM; 2: REFER; 3: TRUNCATE; 5: IOCTL_DEV. */
+	static const unsigned counts[] = {13, 14, 15, 15, 16};
+	unsigned count = counts[(abi < 5 ? abi : 5) - 1];
+
+	return (1ull << count) - 1;
+}
+
+static bool add_rules(int ruleset, const struct unpack_target *targets, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct landlock_path_beneath_attr rule = {.allowed_access = RIGHTS,
+							  .parent_fd = targets[i].parent_fd};
+
+		if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) <
+		    0)
+			return false;
+	}
+	return true;
+}
+
+/* Not there: Linux 5.12 and older, or left out of the kernel, or forbidden by a container. */
+static bool enter_landlock(const struct unpack_target *targets, unsigned count,
+			   struct problem *problem)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	/* Only the oldest member: the size says so, and the network is seccomp's. */
+	uint64_t handled = abi > 0 ? all_rights(abi) : 0;
+
+	if (!handled)
+		return true;
+	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof(handled), 0);
+	bool done = ruleset >= 0 && add_rules(ruleset, targets, count) &&
+		    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+		    syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
+	if (!done)
+		refused("Landlock", problem);
+	if (ruleset >= 0)
+		close(ruleset);
+	return done;
+}
+
+static bool keep_descriptors(struct unpack_target *targets, unsigned count, int *archive, int *go,
+			     struct problem *problem)
+{
+	int keep[UNPACK_TARGETS_MAX + 2];
+
+	/* Without standard error it keeps the two, as the numbers must not become a file's. */
+	dup2(STDERR_FILENO, STDIN_FILENO);
+	dup2(STDERR_FILENO, STDOUT_FILENO);
+	for (unsigned i = 0; i < count; i++)
+		keep[i] = targets[i].parent_fd;
+	keep[count] = *archive;
+	keep[count + 1] = *go;
+	if (!fd_close_others(keep, count + 2, problem))
+		return false;
+	for (unsigned i = 0; i < count; i++)
+		targets[i].parent_fd = keep[i];
+	*archive = keep[count];
+	*go = keep[count + 1];
+	return true;
+}
+
+/* A write beyond is refused (EFBIG), and kills nobody. Standard error may be a file, and as long as it likes. */
+static bool limit_files(uint64_t limit, struct problem *problem)
+{
+	struct stat stat;
+	uint64_t size = fstat(STDERR_FILENO, &stat) == 0 ? (uint64_t)stat.st_size : 0;
+	struct rlimit files, wanted;
+
+	if (getrlimit(RLIMIT_FSIZE, &files) < 0)
+		return refused("getrlimit", problem);
+	wanted.rlim_cur = wanted.rlim_max = limit + size + sizeof(struct problem) * 8;
+	if (wanted.rlim_cur < limit || wanted.rlim_cur > files.rlim_max)
+		wanted = (struct rlimit){files.rlim_cur, files.rlim_max};
+	signal(SIGXFSZ, SIG_IGN);
+	return setrlimit(RLIMIT_FSIZE, &wanted) == 0 || refused("setrlimit", problem);
+}
+
+static bool enter_filter(int archive, int go, struct problem *problem)
+{
+	static const int calls[] = {
+		SYS_openat,                   /* from directory to directory; files are made, … */
+		SYS_write,                    /* … filled (and report() writes), … */
+		SYS_utimensat,                /* … dated … */
+		SYS_close,      SYS_renameat, /* … and put in their places */
+		SYS_mkdirat,    SYS_symlinkat, SYS_unlinkat, /* what did not become complete */
+		SYS_exit_group,
+	};
+	struct sysfilter filter;
+
+	if (!sysfilter_open(&filter, problem))
+		return false;
+	sysfilter_allow_fd(&filter, SYS_read, go);
+	sysfilter_allow_fd(&filter, SYS_pread64, archive);
+	sysfilter_allow_fd(&filter, SYS_lseek, archive); /* its size */
+	for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		sysfilter_allow(&filter, calls[i]);
+	return sysfilter_install(&filter, problem);
+}
+
+bool unpack_seal(struct unpack_target *targets, unsigned count, int *archive, int *go,
+		 uint64_t limit, struct problem *problem)
+{
+	setsid(); /* fails for a session's leader, who is then alone in it */
+	return keep_descriptors(targets, count, archive, go, problem) &&
+	       limit_files(limit, problem) && enter_landlock(targets, count, problem) &&
+	       enter_filter(*archive, *go, problem);
+}
