@@ -29,8 +29,9 @@ packages_of() {
 	lab) echo "$emulator" busybox-static bash-static bats cpio xz-utils gcc libc6-dev make binutils dpkg-dev ;;
 	cross) echo "$cross" ;;
 	check) echo libcmocka-dev python3 bats clang libclang-rt-dev clang-format shellcheck mandoc cppcheck strace bsdutils \
-		util-linux e2fsprogs device-tree-compiler iproute2 nftables procps ;;
-	*) fail "unknown group $1 (build, kernel, lab, cross, check)" ;;
+		util-linux e2fsprogs device-tree-compiler iproute2 nftables procps squashfs-tools erofs-utils fakeroot umoci attr ;;
+	rootdisk) echo e2fsprogs squashfs-tools erofs-utils fakeroot umoci attr skopeo xz-utils zstd ;;
+	*) fail "unknown group $1 (build, kernel, lab, cross, check, rootdisk)" ;;
 	esac
 }
 
@@ -52,7 +53,7 @@ install() {
 		{ tail -n 20 "$log" >&2 && fail 'apt-get install failed'; }
 }
 
-[ $# -gt 0 ] || fail 'usage: deps.sh GROUP... (build, kernel, lab, cross, check)'
+[ $# -gt 0 ] || fail 'usage: deps.sh GROUP... (build, kernel, lab, cross, check, rootdisk)'
 needed=
 for group in "$@"; do
 	wanted=$(packages_of "$group") # an assignment of its own: an unknown group ends the script here
