@@ -63,6 +63,10 @@ $(B)/obj/%.o: %.c Makefile | $(B)/libseccomp $(B)/musl
 $(B)/obj/vmm/guest_init.o: $(B)/init
 $(B)/obj/vmm/guest_init.o: CPPFLAGS += -DGUEST_INIT_FILE='"$(B)/init"'
 
+# What runs only before the guest does, or instead of it, shall be small.
+COLD := $(filter-out devices/% $(addprefix vmm/,bus.c console.c ioloop.c ram.c serial.c stream.c vcpu.c),$(SOURCES))
+$(COLD:%.c=$(B)/obj/%.o): CFLAGS += -Os
+
 $(B)/mayfly.debug: $(OBJECTS)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(START) $(OBJECTS) $(B)/libseccomp/lib/libseccomp.a $(END)
