@@ -133,6 +133,7 @@ static void members(void **state)
 	assert_true(facts_is_member(text(groups), 36, "you"));
 	assert_true(facts_is_member(text(groups), 99, "us")); /* no newline */
 	assert_false(facts_is_member(text(groups), 36, "yo"));
+	assert_false(facts_is_member(text(groups), 36, "mean"));
 	assert_false(facts_is_member(text(groups), 36, "us"));
 	assert_false(facts_is_member(text(groups), 0, "me"));
 	assert_false(facts_is_member(text(groups), 7, "me"));
