@@ -19,8 +19,8 @@ MAP = $(or $(findstring x86_64,$<),$(findstring aarch64,$<),$(ARCH))
 INCLUDES = -D_GNU_SOURCE= -Ivmm -Ivmm/$(MAP) -Iboot -Idevices
 # The links are made by the rules of $(B)/libseccomp and $(B)/musl below.
 SYSTEM_INCLUDES := -isystem $(B)/libseccomp/include -isystem $(B)/libseccomp/uapi
-# Small but where the guest waits for us.
-OPTIMIZE = $(if $(filter devices/% vmm/ram.c vmm/vcpu.c vmm/bus.c,$<),-O2,-Os)
+# What runs only before the guest does, or instead of it, shall be small.
+OPTIMIZE = $(if $(filter devices/% $(addprefix vmm/,bus.c console.c ioloop.c ram.c serial.c stream.c vcpu.c),$<),-O2,-Os)
 CFLAGS = -std=c11 $(OPTIMIZE) -g $(WARNINGS) -fPIE -fstack-protector-strong -fvisibility=hidden \
 	-ffunction-sections -fdata-sections -fno-unwind-tables -fno-asynchronous-unwind-tables -fno-plt
 CPPFLAGS = $(INCLUDES) $(SYSTEM_INCLUDES) -DMAYFLY_VERSION='"$(VERSION)"'
@@ -169,7 +169,7 @@ install: $(B)/mayfly ## install the launcher and its manual (PREFIX, DESTDIR)
 
 # What unit tests and fuzzers link: everything that needs neither KVM nor a running VM.
 UNIT_CODE := $(PURE_SOURCES) $(addprefix vmm/,ram.c report.c options.c device_options.c cli.c cli_values.c words.c optionfile.c job_options.c files.c deadlines.c bus.c ending.c fdplan.c file.c stream.c pages.c storage.c tap.c unpack.c unpack_open.c tree.c) \
-	vmm/serial.c vmm/format.c tests/unit/sysfilter_stub.c
+	vmm/serial.c vmm/format.c vmm/json.c vmm/facts.c tests/unit/sysfilter_stub.c
 # Those of each architecture, on any machine, but for what only the machine itself can compile.
 ARCH_TESTS := $(filter-out $(if $(filter x86_64,$(ARCH)),,x86_64/test_guest_cpuid), \
 	$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/x86_64/test_*.c tests/unit/aarch64/test_*.c)))

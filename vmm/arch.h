@@ -81,4 +81,9 @@ void arch_end(const struct vcpu *vcpu);
 /* The system calls that arch_end needs. */
 void arch_allow(struct sysfilter *filter);
 
+struct doctor;
+
+/* `mayfly doctor`: finds what guests this host's KVM can run. KVM->system and KVM->vm are -1 where there are none. */
+void arch_examine(struct doctor *doctor, const struct kvm *kvm);
+
 #endif

@@ -1,7 +1,9 @@
 #include "cli.h"
 
+#include <errno.h>
 #include <string.h>
 
+#include "exitcode.h"
 #include "optionfile.h"
 
 static const struct cli_option *find_letter(const struct cli *cli, char letter)
@@ -196,4 +198,12 @@ bool cli_help(const struct cli *cli)
 	for (size_t i = 0; i < cli->count; i++)
 		said = said && say_option(&cli->options[i]);
 	return said && print(cli->after);
+}
+
+int cli_said(bool whole)
+{
+	if (whole)
+		return CODE_OK;
+	report("cannot write standard output: %s (send it elsewhere)", strerror(errno));
+	return CODE_MAYFLY_FAILED;
 }

@@ -43,6 +43,10 @@ bool cli_parse(const struct cli *cli, char **arguments, void *target, struct cli
 /* Writes the help to standard output. False (errno) if that failed. */
 bool cli_help(const struct cli *cli);
 
+/* The exit code of a command whose answer on standard output was taken as a WHOLE; if it was not (errno), 125, and says
+ * so. */
+int cli_said(bool whole);
+
 /* Kinds of members: const char *; unsigned long, a number from 1 on; uint64_t, milliseconds; struct words. */
 bool cli_set_text(void *member, char *value, struct problem *problem);
 bool cli_set_milliseconds(void *member, char *value, struct problem *problem);

@@ -21,9 +21,9 @@ bool fd_place(int fd, int place, const char *what, struct problem *problem)
 		close(fd);
 	}
 	return problem_set(problem,
-			   "cannot open %s: %s (raise the limit on open files to 512: "
-			   "ulimit -n 512)",
-			   what, strerror(error));
+			   "cannot open %s: %s (raise the limit on open files to %d: "
+			   "ulimit -n %d)",
+			   what, strerror(error), FD_LIMIT, FD_LIMIT);
 }
 
 bool fd_event(int place, struct problem *problem)

@@ -35,7 +35,12 @@ enum fd_plan {
 	FD_END = 384,
 };
 
-enum { FD_STATUS_COUNT = 128 };
+enum {
+	FD_STATUS_COUNT = 128,
+	FD_LIMIT =
+		512, /* what RLIMIT_NOFILE should be: FD_END, and as many as may be inherited and moved there */
+};
+_Static_assert(FD_END + 8 * 8 <= FD_LIMIT, "queues of eight NICs");
 
 /* Moves descriptor FD to its place. FD < 0 is passed on as failure of the call that made it
  * (errno), WHAT names it. */

@@ -26,7 +26,7 @@ static const struct {
 	{EMFILE, "raise the limit on open files: ulimit -n"},
 };
 
-static const char *mend_for(int error)
+const char *kvm_mend(int error)
 {
 	for (size_t i = 0; i < sizeof(mends) / sizeof(mends[0]); i++)
 		if (mends[i].error == error)
@@ -47,7 +47,7 @@ static const struct {
 	{KVM_CAP_IMMEDIATE_EXIT, "IMMEDIATE_EXIT"},
 };
 
-static bool check(struct kvm *kvm, const char *path, struct problem *problem)
+bool kvm_check(struct kvm *kvm, const char *path, struct problem *problem)
 {
 	int version = ioctl(kvm->system, KVM_GET_API_VERSION, 0);
 	int size = ioctl(kvm->system, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -74,21 +74,24 @@ static unsigned long vm_type(int system)
 	return bits > 0 && bits < 40 ? KVM_VM_TYPE_ARM_IPA_SIZE((unsigned long)bits) : 0;
 }
 
+bool kvm_make_vm(struct kvm *kvm, const char *path, struct problem *problem)
+{
+	/* EINTR: a signal came while KVM waited for other processes. */
+	do
+		kvm->vm = ioctl(kvm->system, KVM_CREATE_VM, vm_type(kvm->system));
+	while (kvm->vm < 0 && errno == EINTR);
+	return kvm->vm >= 0 || problem_set(problem, "cannot make a VM with %s: %s (%s)", path,
+					   strerror(errno), kvm_mend(errno));
+}
+
 bool kvm_open(struct kvm *kvm, const char *path, struct problem *problem)
 {
 	kvm->system = open(path, O_RDWR | O_CLOEXEC);
 	if (kvm->system < 0)
 		return problem_set(problem, "cannot open %s: %s (%s)", path, strerror(errno),
-				   mend_for(errno));
-	if (!check(kvm, path, problem))
+				   kvm_mend(errno));
+	if (!kvm_check(kvm, path, problem) || !kvm_make_vm(kvm, path, problem))
 		return false;
-	/* EINTR: a signal came while KVM waited for other processes. */
-	do
-		kvm->vm = ioctl(kvm->system, KVM_CREATE_VM, vm_type(kvm->system));
-	while (kvm->vm < 0 && errno == EINTR);
-	if (kvm->vm < 0)
-		return problem_set(problem, "cannot make a VM with %s: %s (%s)", path,
-				   strerror(errno), mend_for(errno));
 	int vm = kvm->vm;
 	kvm->vm = FD_VM;
 	return fd_place(vm, FD_VM, "a VM", problem);

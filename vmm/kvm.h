@@ -18,6 +18,12 @@ struct kvm {
  * VM. */
 bool kvm_open(struct kvm *kvm, const char *path, struct problem *problem);
 
+/* The steps of kvm_open: KVM->system, which PATH names, has the version and the capabilities; KVM->vm is made, with no
+ * fixed number yet; and what a user can do about an errno from opening it or from making a VM. */
+bool kvm_check(struct kvm *kvm, const char *path, struct problem *problem);
+bool kvm_make_vm(struct kvm *kvm, const char *path, struct problem *problem);
+const char *kvm_mend(int error);
+
 /* Closes /dev/kvm, which nothing needs after start-up. The VM stays open: closing it would take the
  * irqfds away, and the filter allows nothing on it. */
 void kvm_close_system(struct kvm *kvm);

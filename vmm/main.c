@@ -1,25 +1,12 @@
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli.h"
+#include "doctor.h"
 #include "exitcode.h"
 #include "options.h"
 #include "report.h"
 #include "vm.h"
-
-static const char usage[] =
-	"mayfly boots a microVM on KVM, runs one command in it and returns its output and exit code.\n\n"
-	"  mayfly run -k KERNEL [OPTION...] [-- COMMAND [ARG...]]\n"
-	"  mayfly run --help\n"
-	"  mayfly --version\n";
-
-static int said(bool whole)
-{
-	if (whole)
-		return CODE_OK;
-	report("cannot write standard output: %s (send it elsewhere)", strerror(errno));
-	return CODE_MAYFLY_FAILED;
-}
 
 static int run(char **arguments)
 {
@@ -31,29 +18,60 @@ static int run(char **arguments)
 		return CODE_MAYFLY_FAILED;
 	}
 	if (options.help)
-		return said(options_help());
+		return cli_said(options_help());
 	return vm_run(&options);
 }
 
-static int dispatch(int argc, char **argv)
+static int say_version(char **arguments)
 {
-	const char *command = argc > 1 ? argv[1] : "";
+	(void)arguments;
+	return cli_said(print("mayfly " MAYFLY_VERSION "\n"));
+}
 
-	if (!strcmp(command, "run"))
-		return run(argv + 2);
-	if (!strcmp(command, "--version"))
-		return said(print("mayfly " MAYFLY_VERSION "\n"));
-	if (!strcmp(command, "--help") || !strcmp(command, "-h") || !strcmp(command, "help"))
-		return said(print(usage));
-	if (argc < 2)
+static int say_usage(char **arguments);
+
+static const struct command {
+	const char *name;
+	int (*run)(char **arguments); /* those behind the name; returns the exit code */
+	const char *usage;            /* NULL: another name for the one before */
+} commands[] = {
+	{"run", run, "  mayfly run -k KERNEL [OPTION...] [-- COMMAND [ARG...]]\n"},
+	{"doctor", doctor_run, "  mayfly doctor [--json]\n"},
+	{"--version", say_version, "  mayfly --version\n"},
+	{"--help", say_usage, "  mayfly [COMMAND] --help\n"},
+	{"-h", say_usage, NULL},
+	{"help", say_usage, NULL},
+};
+
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+static int say_usage(char **arguments)
+{
+	bool said = print("mayfly boots a microVM on KVM, runs one command in it and returns its "
+			  "output and exit code.\n\n");
+
+	(void)arguments;
+	for (size_t i = 0; i < COMMANDS; i++)
+		said = said && (!commands[i].usage || print(commands[i].usage));
+	return cli_said(said);
+}
+
+static int dispatch(char **words)
+{
+	if (!words[0] || !words[1]) {
 		report("no command (try 'mayfly run -k KERNEL', or 'mayfly --help')");
-	else
-		report("unknown command '%s' (try 'mayfly --help')", command);
+		return CODE_MAYFLY_FAILED;
+	}
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (!strcmp(words[1], commands[i].name))
+			return commands[i].run(words + 2);
+	report("unknown command '%s' (try 'mayfly --help')", words[1]);
 	return CODE_MAYFLY_FAILED;
 }
 
 int main(int argc, char **argv)
 {
+	(void)argc;
 	/* _exit: atexit handlers and stdio would make system calls that the filter forbids. */
-	_exit(dispatch(argc, argv));
+	_exit(dispatch(argv));
 }

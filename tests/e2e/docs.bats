@@ -4,8 +4,8 @@ load helpers
 root=$BATS_TEST_DIRNAME/../..
 
 @test "every option of --help is in the manual, and the other way round" {
-	help=$("$mayfly" run --help | sed -n 's/^ .*--\([a-z-]*\).*/\1/p' | sort)
-	manual=$(sed -n 's/^\.It .*Fl -\([a-z-]*\).*/\1/p' "$root/docs/mayfly.1" | sort)
+	help=$(for command in run doctor; do "$mayfly" "$command" --help; done | sed -n 's/^ .*--\([a-z-]*\).*/\1/p' | sort -u)
+	manual=$(sed -n 's/^\.It .*Fl -\([a-z-]*\).*/\1/p' "$root/docs/mayfly.1" | sort -u)
 	[ -n "$help" ]
 	is "$help" "$manual"
 }

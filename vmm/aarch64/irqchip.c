@@ -1,5 +1,6 @@
 /* The interrupt controller in the kernel: a GICv3 or, where the host has none, a GICv2. No ITS.
  * Documentation/virt/kvm/devices/arm-vgic-v3.rst and arm-vgic.rst. */
+#include "irqchip.h"
 #include "arch.h"
 
 #include <errno.h>
@@ -7,8 +8,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#define GICV2_CPUS 8
 
 static const struct gic {
 	unsigned version;
@@ -61,6 +60,18 @@ static const struct gic *create(const struct kvm *kvm, struct irqchip *irqchip)
 			return NULL;
 	}
 	return NULL;
+}
+
+bool irqchip_is_offered(const struct kvm *kvm, unsigned version)
+{
+	for (size_t i = 0; i < sizeof(gics) / sizeof(gics[0]); i++) {
+		struct kvm_create_device device = {.type = gics[i].device,
+						   .flags = KVM_CREATE_DEVICE_TEST};
+
+		if (gics[i].version == version)
+			return ioctl(kvm->vm, (int)KVM_CREATE_DEVICE, &device) == 0;
+	}
+	return false;
 }
 
 static bool fail(struct problem *problem)
