@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "check_kernel.h"
 #include "exitcode.h"
 #include "options.h"
 #include "report.h"
@@ -11,6 +12,7 @@ static const char usage[] =
 	"mayfly boots a microVM on KVM, runs one command in it and returns its output and exit code.\n\n"
 	"  mayfly run -k KERNEL [OPTION...] [-- COMMAND [ARG...]]\n"
 	"  mayfly run --help\n"
+	"  mayfly check-kernel KERNEL [--config FILE]\n"
 	"  mayfly --version\n";
 
 static int said(bool whole)
@@ -41,6 +43,8 @@ static int dispatch(int argc, char **argv)
 
 	if (!strcmp(command, "run"))
 		return run(argv + 2);
+	if (!strcmp(command, "check-kernel"))
+		return check_kernel(argv + 2);
 	if (!strcmp(command, "--version"))
 		return said(print("mayfly " MAYFLY_VERSION "\n"));
 	if (!strcmp(command, "--help") || !strcmp(command, "-h") || !strcmp(command, "help"))
