@@ -149,6 +149,7 @@ suite "fuzzers" fuzz
 suite "documentation" on_host "$here/e2e/docs.bats"
 host "command line" cli
 host "command line, $arch" "$arch/cli"
+host "kernels and configurations" check_kernel
 
 if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
 	host "bare guests" bare
@@ -183,7 +184,7 @@ esac
 # The other architecture: all of it, and what its machines of an older kind may do in another way.
 if [ -n "$other" ]; then
 	for machine in "$other" "$other-gicv2"; do
-		lab "$machine" "command line" cli "$other/cli"
+		lab "$machine" "command line" cli check_kernel "$other/cli"
 		lab "$machine" "bare guests" bare virtio "$other/bare" seccomp tty
 		lab "$machine" "Linux guests" linux
 		lab "$machine" "disks" disk
