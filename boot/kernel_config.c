@@ -102,58 +102,51 @@ uint32_t config_number(struct bytes text, const char *name)
 
 /* --- what is needed --- */
 
-enum {
-	X86_64 = 1 << IMAGE_FOR_X86_64,
-	ARM64 = 1 << IMAGE_FOR_ARM64,
-	ALL = X86_64 | ARM64,
-};
-
-/* What Kconfig selects by itself is not here (arm64's GIC, timer and PSCI, for example). */
-static const struct need needs[] = {
-	{"X86_64", NEED_ALWAYS, X86_64, 0, "always: or this is no x86-64 kernel's configuration"},
-	{"ARM64", NEED_ALWAYS, ARM64, 0, "always: or this is no arm64 kernel's configuration"},
-	{"BINFMT_ELF", NEED_ALWAYS, ALL, 0, "always: programs"},
-	{"TTY", NEED_ALWAYS, ALL, 0, "always: the console"},
-	{"SERIAL_8250", NEED_ALWAYS, ALL, 0, "always: the console, and a command's channel"},
-	{"SERIAL_8250_CONSOLE", NEED_ALWAYS, ALL, 0, "always: the console"},
-	{"SERIAL_OF_PLATFORM", NEED_ALWAYS, ARM64, 0, "always: finds the UARTs"},
+/* Needs: weight, as in WEIGHTS; machine, 'x', 'a' or both '*'; least, a digit; options; purpose. One text, as each pointer
+ * of a table would cost a relocation. What Kconfig selects by itself is not here (arm64's GIC, timer and PSCI, say). */
+static const char needs[] =
+	"!x0X86_64\0always: an x86-64 kernel\0"
+	"!a0ARM64\0always: an arm64 kernel\0"
+	"!*0BINFMT_ELF\0always: programs\0"
+	"!*0TTY\0always: the console\0"
+	"!*0SERIAL_8250\0always: the console, and a command's channel\0"
+	"!*0SERIAL_8250_CONSOLE\0always: the console\0"
+	"!a0SERIAL_OF_PLATFORM\0always: finds the UARTs\0"
 	/* With hardware-reduced ACPI there is no legacy PIC that would give them their old numbers. */
-	{"SERIAL_8250_PNP|!ACPI", NEED_ALWAYS, X86_64, 0,
-	 "always: the UARTs' interrupts, with ACPI"},
+	"!x0SERIAL_8250_PNP|!ACPI\0always: the UARTs' interrupts, with ACPI\0"
 	/* rootfs/init.c lies in an initramfs, and rootfs/link.c speaks through ttyS1. */
-	{"BLK_DEV_INITRD", NEED_ALWAYS, ALL, 0, "a command, and -i: the initial file system"},
-	{"SIGNALFD", NEED_ALWAYS, ALL, 0, "a command: mayfly's init"},
-	{"SERIAL_8250_NR_UARTS", NEED_ALWAYS, ALL, 2, "a command: its channel is the second UART"},
-	{"SERIAL_8250_RUNTIME_UARTS", NEED_ALWAYS, ALL, 2,
-	 "a command: its channel is the second UART; or -a 8250.nr_uarts=2"},
+	"!*0BLK_DEV_INITRD\0a command; -i\0"
+	"!*0SIGNALFD\0a command: mayfly's init\0"
+	"!*2SERIAL_8250_NR_UARTS\0a command: the second UART\0"
+	"!*2SERIAL_8250_RUNTIME_UARTS\0a command: the second UART; or -a 8250.nr_uarts=2\0"
+	"-*0VIRTIO_MMIO\0disks and NICs: -d, -n\0"
+	"-x0ACPI|VIRTIO_MMIO_CMDLINE_DEVICES\0disks and NICs: finds them\0"
+	"-x0ACPI|X86_MPPARSE\0CPUs, disks and NICs: -c, -d, -n\0"
+	"-*0VIRTIO_BLK\0disks: -d\0"
+	"-*0VIRTIO_NET\0NICs: -n\0"
+	"-*0INET\0addresses: --ip\0"
+	"-*0UNIX98_PTYS\0a command's terminal: -t\0"
+	".x0PVH\0for its vmlinux; its bzImage starts without\0"
+	".x0KVM_GUEST\0tells the TSC's rate: there is no PIT to measure it with\0"
+	".x0ACPI\0power-off\0"
+	".x0PCI|!ACPI\0ACPI of Linux 6.12 gives up without it\0"
+	".a0RTC_DRV_PL031\0the time of day\0"
+	".a0RTC_HCTOSYS\0the time of day\0"
+	".*0DEVTMPFS\0a command's /dev, if your initrd brings none\0"
+	".*0PROC_FS\0a command's /proc\0"
+	".*0SYSFS\0a command's /sys\0"
+	".*0TMPFS\0a command's /dev/shm\0"
+	".*0PROC_PAGE_MONITOR\0a command's streams are faster with it\0"
+	".*0IPV6\0--ip with IPv6\0"
+	".*0EXT4_FS\0disks with ext4\0"
+	".*0SQUASHFS\0disks with squashfs\0"
+	".*0EROFS_FS\0disks with EROFS\0"
+	".*0OVERLAY_FS\0to write over a disk that is read-only\0";
 
-	{"VIRTIO_MMIO", NEED_FEATURE, ALL, 0, "disks and NICs: -d, -n"},
-	{"ACPI|VIRTIO_MMIO_CMDLINE_DEVICES", NEED_FEATURE, X86_64, 0, "disks and NICs: finds them"},
-	{"ACPI|X86_MPPARSE", NEED_FEATURE, X86_64, 0,
-	 "more than one CPU: -c; the interrupts of disks and NICs"},
-	{"VIRTIO_BLK", NEED_FEATURE, ALL, 0, "disks: -d"},
-	{"VIRTIO_NET", NEED_FEATURE, ALL, 0, "NICs: -n"},
-	{"INET", NEED_FEATURE, ALL, 0, "addresses: --ip"},
-	{"UNIX98_PTYS", NEED_FEATURE, ALL, 0, "a command's terminal: -t"},
+static const char weights[] = "!-."; /* by enum need_weight */
+static const char machines[] = "xa"; /* by enum image_machine */
 
-	{"PVH", NEED_ADVICE, X86_64, 0, "its vmlinux does not start without, its bzImage does"},
-	{"KVM_GUEST", NEED_ADVICE, X86_64, 0,
-	 "tells the TSC's rate: there is no PIT to measure it with"},
-	{"ACPI", NEED_ADVICE, X86_64, 0, "power-off"},
-	{"PCI|!ACPI", NEED_ADVICE, X86_64, 0, "ACPI of Linux 6.12 gives up without it"},
-	{"RTC_DRV_PL031", NEED_ADVICE, ARM64, 0, "the time of day"},
-	{"RTC_HCTOSYS", NEED_ADVICE, ARM64, 0, "the time of day"},
-	{"DEVTMPFS", NEED_ADVICE, ALL, 0, "a command's /dev, if your initrd brings none"},
-	{"PROC_FS", NEED_ADVICE, ALL, 0, "a command's /proc"},
-	{"SYSFS", NEED_ADVICE, ALL, 0, "a command's /sys"},
-	{"TMPFS", NEED_ADVICE, ALL, 0, "a command's /dev/shm"},
-	{"PROC_PAGE_MONITOR", NEED_ADVICE, ALL, 0, "a command's streams are faster with it"},
-	{"IPV6", NEED_ADVICE, ALL, 0, "--ip with IPv6"},
-	{"EXT4_FS", NEED_ADVICE, ALL, 0, "disks with ext4"},
-	{"SQUASHFS", NEED_ADVICE, ALL, 0, "disks with squashfs"},
-	{"EROFS_FS", NEED_ADVICE, ALL, 0, "disks with EROFS"},
-	{"OVERLAY_FS", NEED_ADVICE, ALL, 0, "to write over a root disk that is read-only"},
-};
+enum { WEIGHT, MACHINE, LEAST, OPTIONS }; /* where they are in a need */
 
 enum { NAME_MAX_SIZE = 48 };
 
@@ -174,30 +167,37 @@ static bool take_name(const char **options, char name[NAME_MAX_SIZE], bool *inve
 	return true;
 }
 
-static bool meets(struct bytes text, const struct need *need, bool *module)
+static bool meets(struct bytes text, struct gap *gap)
 {
-	const char *options = need->options;
+	const char *options = gap->options;
 	char name[NAME_MAX_SIZE];
 	bool inverted;
 
-	*module = false;
-	if (need->least)
-		return config_number(text, options) >= need->least;
+	gap->module = false;
+	if (gap->least)
+		return config_number(text, options) >= gap->least;
 	while (take_name(&options, name, &inverted)) {
 		enum config_state state = config_state(text, name);
 
 		if (inverted ? state == CONFIG_OFF : state == CONFIG_ON)
 			return true;
-		*module = *module || (!inverted && state == CONFIG_MODULE);
+		gap->module = gap->module || (!inverted && state == CONFIG_MODULE);
 	}
 	return false;
 }
 
-bool config_next_gap(struct bytes text, enum image_machine machine, unsigned *at, struct gap *gap)
+bool config_next_gap(struct bytes text, enum image_machine machine, size_t *at, struct gap *gap)
 {
-	while (*at < sizeof(needs) / sizeof(needs[0])) {
-		gap->need = &needs[(*at)++];
-		if (gap->need->machines & 1u << machine && !meets(text, gap->need, &gap->module))
+	while (*at < sizeof(needs) - 1) {
+		const char *need = needs + *at;
+
+		gap->weight = (enum need_weight)(strchr(weights, need[WEIGHT]) - weights);
+		gap->least = (unsigned)(need[LEAST] - '0');
+		gap->options = need + OPTIONS;
+		gap->purpose = gap->options + strlen(gap->options) + 1;
+		*at = (size_t)(gap->purpose - needs) + strlen(gap->purpose) + 1;
+		if ((need[MACHINE] == '*' || need[MACHINE] == machines[machine]) &&
+		    !meets(text, gap))
 			return true;
 	}
 	return false;
@@ -205,10 +205,9 @@ bool config_next_gap(struct bytes text, enum image_machine machine, unsigned *at
 
 void config_describe(const struct gap *gap, struct problem *line)
 {
-	static const char *const module =
-		"; it is a module, and mayfly's init loads none: build it in, or load it from your initrd";
-	const struct need *need = gap->need;
-	const char *options = need->options;
+	static const char module[] =
+		"; a module: mayfly's init loads none, build it in or load it from your initrd";
+	const char *options = gap->options;
 	char name[NAME_MAX_SIZE], names[4 * NAME_MAX_SIZE] = "";
 	bool inverted;
 
@@ -218,8 +217,8 @@ void config_describe(const struct gap *gap, struct problem *line)
 		strcat(names, *names ? " or " PREFIX : PREFIX);
 		strcat(names, name);
 	}
-	if (need->least)
-		problem_set(line, "%s>=%u (%s)", names, need->least, need->purpose);
+	if (gap->least)
+		problem_set(line, "%s>=%u (%s)", names, gap->least, gap->purpose);
 	else
-		problem_set(line, "%s (%s%s)", names, need->purpose, gap->module ? module : "");
+		problem_set(line, "%s (%s%s)", names, gap->purpose, gap->module ? module : "");
 }

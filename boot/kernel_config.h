@@ -21,22 +21,17 @@ enum need_weight {
 	NEED_ADVICE,  /* works without it, but not as well */
 };
 
-struct need {
-	const char *options; /* one of these: names with '|' between them; "!NAME": NAME is off */
-	enum need_weight weight;
-	unsigned machines; /* a bit, 1 << enum image_machine, each */
-	unsigned least;    /* 0: it is on; else a number, and this or more */
-	const char *purpose;
-};
-
 /* A need that is not met. */
 struct gap {
-	const struct need *need;
-	bool module; /* built, but not in */
+	const char *options; /* one of these: names with '|' between them; "!NAME": NAME is off */
+	const char *purpose;
+	enum need_weight weight;
+	unsigned least; /* 0: it is on; else a number, and this or more */
+	bool module;    /* built, but not in */
 };
 
 /* The next gap of TEXT for MACHINE's guests; *AT is 0 for the first. False if there is no more. */
-bool config_next_gap(struct bytes text, enum image_machine machine, unsigned *at, struct gap *gap);
+bool config_next_gap(struct bytes text, enum image_machine machine, size_t *at, struct gap *gap);
 
 /* What GAP is, in one line. */
 void config_describe(const struct gap *gap, struct problem *line);

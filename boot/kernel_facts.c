@@ -34,15 +34,24 @@ static bool has(struct bytes file, uint64_t offset, const char *magic, size_t le
 	return bytes_have(file, offset, length) && !memcmp(file.data + offset, magic, length);
 }
 
-/* The rest of FILE behind WORD, which is NUL-terminated; size 0: WORD is not there. */
+/* The rest of FILE behind WORD, which is NUL-terminated; no data: WORD is not there. */
 static struct bytes after(struct bytes file, const char *word)
 {
-	const uint8_t *found = file.size ? memmem(file.data, file.size, word, strlen(word)) : NULL;
+	size_t length = strlen(word);
 
-	if (!found)
-		return (struct bytes){0};
-	found += strlen(word);
-	return (struct bytes){found, file.size - (size_t)(found - file.data)};
+	while (file.size >= length) {
+		const uint8_t *found = memchr(file.data, word[0], file.size - length + 1);
+
+		if (!found)
+			break;
+		size_t skipped = (size_t)(found - file.data);
+		bool here = !memcmp(found, word, length);
+		skipped += here ? length : 1;
+		file = (struct bytes){file.data + skipped, file.size - skipped};
+		if (here)
+			return file;
+	}
+	return (struct bytes){0};
 }
 
 /* A release: it begins with a digit, is printable and ends in TEXT, at a blank or a NUL. */

@@ -138,40 +138,28 @@ static bool say_whether(struct bytes file, enum image_machine machine)
 
 /* --- the configuration --- */
 
-static bool read_all(int fd, const char *path, struct bytes *text, struct problem *problem)
-{
-	uint8_t *room = keep(CONFIG_SIZE_MAX);
-	size_t size = 0;
-	ssize_t count;
-
-	while ((count = read(fd, room + size, CONFIG_SIZE_MAX - size)) > 0)
-		size += (size_t)count;
-	*text = (struct bytes){room, size};
-	if (count < 0)
-		return problem_set(problem, "cannot read %s: %s (give the kernel's .config)", path,
-				   strerror(errno));
-	if (size == CONFIG_SIZE_MAX)
-		return problem_set(problem, "%s is too large (give the kernel's .config)", path);
-	return true;
-}
-
 /* It is read, not mapped: files in /proc cannot be mapped, and it may come from a pipe. */
 static bool read_config(const char *path, struct bytes *text, struct problem *problem)
 {
+	uint8_t *room = keep(CONFIG_SIZE_MAX);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t size = 0;
+	ssize_t count = fd < 0 ? -1 : 1;
 
-	if (fd < 0)
-		return problem_set(problem, "cannot open %s: %s (give the kernel's .config)", path,
+	while (count > 0) {
+		count = read(fd, room + size, CONFIG_SIZE_MAX - size);
+		size += count > 0 ? (size_t)count : 0;
+	}
+	if (count < 0)
+		return problem_set(problem, "cannot read %s: %s (give the kernel's .config)", path,
 				   strerror(errno));
-	bool taken = read_all(fd, path, text, problem);
 	close(fd);
-	if (!taken)
-		return false;
+	*text = (struct bytes){room, size};
 	if (text->size >= 2 && !memcmp(text->data, "\x1f\x8b", 2))
 		return problem_set(problem,
 				   "%s is compressed with gzip (unpack it first: zcat %s >config)",
 				   path, path);
-	return config_is(*text) ||
+	return (size < CONFIG_SIZE_MAX && config_is(*text)) ||
 	       problem_set(problem, "%s is no configuration (give the kernel's .config)", path);
 }
 
@@ -182,11 +170,11 @@ static bool say_gaps(struct bytes text, enum image_machine machine)
 	struct problem line;
 	struct gap gap;
 
-	for (unsigned at = 0; config_next_gap(text, machine, &at, &gap);) {
+	for (size_t at = 0; config_next_gap(text, machine, &at, &gap);) {
 		config_describe(&gap, &line);
-		say("%s %s", gap.need->weight == NEED_ADVICE ? "note: no" : "missing:", line.text);
-		complete = complete && gap.need->weight != NEED_ALWAYS;
-		any = any || gap.need->weight != NEED_ADVICE;
+		say("%s %s", gap.weight == NEED_ADVICE ? "note: no" : "missing:", line.text);
+		complete = complete && gap.weight != NEED_ALWAYS;
+		any = any || gap.weight != NEED_ADVICE;
 	}
 	if (!any)
 		say("missing: nothing");
@@ -195,11 +183,11 @@ static bool say_gaps(struct bytes text, enum image_machine machine)
 
 static void say_where_config_is(const struct kernel_facts *facts)
 {
-	say(facts->has_config
-		    ? "configuration: inside, compressed (scripts/extract-ikconfig KERNEL >config, of "
-		      "the kernel's source; then --config config)"
-		    : "configuration: not known (give it with --config; a distribution's is "
-		      "/boot/config-VERSION)");
+	say("configuration: %s",
+	    facts->has_config
+		    ? "inside, compressed (scripts/extract-ikconfig KERNEL >config, from the "
+		      "kernel's source)"
+		    : "not known (give it with --config; a distribution's is /boot/config-VERSION)");
 }
 
 /* --- the command --- */

@@ -89,13 +89,13 @@ full_config() {
 	check "$kernel" --config poor
 	ended 1
 	has "$output" "missing: CONFIG_SERIAL_8250_NR_UARTS>=2 (a command: "
-	has "$output" "missing: CONFIG_VIRTIO_NET (NICs: -n; it is a module, and mayfly's init loads none"
+	has "$output" "missing: CONFIG_VIRTIO_NET (NICs: -n; a module: mayfly's init loads none"
 	has "$output" "note: no CONFIG_EROFS_FS ("
 	# One of a kernel for other guests.
 	sed 's/CONFIG_X86_64=y/X/; s/CONFIG_ARM64=y/X/' all >other
 	check "$kernel" --config other
 	ended 1
-	has "$output" "(always: or this is no $name kernel's configuration)"
+	has "$output" "(always: an $name kernel)"
 }
 
 @test "check-kernel: a configuration from a pipe" {
@@ -119,7 +119,7 @@ full_config() {
 		has "$stderr" "(give the kernel's .config)"
 	done
 	check "$kernel" --config missing
-	failed 125 "cannot open missing: No such file"
+	failed 125 "cannot read missing: No such file"
 	check "$kernel" --config .
 	failed 125 "Is a directory"
 }

@@ -40,8 +40,8 @@ static void require_gaps(struct bytes text, enum image_machine machine)
 	struct gap gap;
 	unsigned count = 0;
 
-	for (unsigned at = 0; config_next_gap(text, machine, &at, &gap); count++) {
-		REQUIRE(gap.need->machines & 1u << machine);
+	for (size_t at = 0; config_next_gap(text, machine, &at, &gap); count++) {
+		REQUIRE(gap.options[0] && gap.purpose[0] && gap.weight <= NEED_ADVICE);
 		config_describe(&gap, &line);
 		require_refusal(&line);
 		REQUIRE(!strncmp(line.text, "CONFIG_", 7));

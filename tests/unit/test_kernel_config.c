@@ -168,11 +168,11 @@ static const char *gaps(enum image_machine machine, const char *change)
 	snprintf(text, sizeof(text), "%s%s%s", common, own[machine], change);
 	out[0] = '\0';
 	struct bytes bytes = text_of(text);
-	for (unsigned at = 0; config_next_gap(bytes, machine, &at, &gap);) {
+	for (size_t at = 0; config_next_gap(bytes, machine, &at, &gap);) {
 		config_describe(&gap, &line);
 		assert_mends(line.text, "CONFIG_");
 		length += (size_t)snprintf(out + length, sizeof(out) - length, "%c %s\n",
-					   "!-."[gap.need->weight], line.text);
+					   "!-."[gap.weight], line.text);
 	}
 	return out;
 }
@@ -221,15 +221,14 @@ static void weights(void **state)
 	assert_string_equal(gaps(IMAGE_FOR_ARM64, "CONFIG_RTC_DRV_PL031=n\n"),
 			    ". CONFIG_RTC_DRV_PL031 (the time of day)\n");
 	assert_string_equal(gaps(IMAGE_FOR_X86_64, "CONFIG_PVH=n\n"),
-			    ". CONFIG_PVH (its vmlinux does not start without, its bzImage does)\n");
+			    ". CONFIG_PVH (for its vmlinux; its bzImage starts without)\n");
 }
 
 static void the_second_uart(void **state)
 {
 	(void)state;
 	assert_string_equal(gaps(IMAGE_FOR_X86_64, "CONFIG_SERIAL_8250_NR_UARTS=1\n"),
-			    "! CONFIG_SERIAL_8250_NR_UARTS>=2 (a command: its channel is the "
-			    "second UART)\n");
+			    "! CONFIG_SERIAL_8250_NR_UARTS>=2 (a command: the second UART)\n");
 	assert_says(gaps(IMAGE_FOR_ARM64, "CONFIG_SERIAL_8250_RUNTIME_UARTS=0\n"),
 		    "! CONFIG_SERIAL_8250_RUNTIME_UARTS>=2 (a command: ");
 	assert_string_equal(gaps(IMAGE_FOR_X86_64, "CONFIG_SERIAL_8250_NR_UARTS=32\n"), "");
@@ -239,8 +238,8 @@ static void modules_are_missing(void **state)
 {
 	(void)state;
 	assert_string_equal(gaps(IMAGE_FOR_X86_64, "CONFIG_VIRTIO_NET=m\n"),
-			    "- CONFIG_VIRTIO_NET (NICs: -n; it is a module, and mayfly's init loads "
-			    "none: build it in, or load it from your initrd)\n");
+			    "- CONFIG_VIRTIO_NET (NICs: -n; a module: mayfly's init loads none, build "
+			    "it in or load it from your initrd)\n");
 	assert_says(gaps(IMAGE_FOR_X86_64, "CONFIG_SERIAL_8250=m\n"), "! CONFIG_SERIAL_8250 (");
 }
 
@@ -253,10 +252,8 @@ static void alternatives(void **state)
 	said = gaps(IMAGE_FOR_X86_64, "CONFIG_ACPI=n\nCONFIG_PCI=n\nCONFIG_SERIAL_8250_PNP=n\n");
 	assert_string_equal(
 		said,
-		"- CONFIG_ACPI or CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES (disks and NICs: finds "
-		"them)\n"
-		"- CONFIG_ACPI or CONFIG_X86_MPPARSE (more than one CPU: -c; the interrupts of "
-		"disks and NICs)\n"
+		"- CONFIG_ACPI or CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES (disks and NICs: finds them)\n"
+		"- CONFIG_ACPI or CONFIG_X86_MPPARSE (CPUs, disks and NICs: -c, -d, -n)\n"
 		". CONFIG_ACPI (power-off)\n");
 	assert_string_equal(gaps(IMAGE_FOR_X86_64,
 				 "CONFIG_ACPI=n\nCONFIG_VIRTIO_MMIO_CMDLINE_DEVICES=y\n"
