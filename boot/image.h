@@ -55,6 +55,9 @@ bool image_parse(struct bytes file, struct image_space space, struct image *imag
 bool pvh_parse(struct bytes file, struct image_space space, struct image *image,
 	       struct problem *problem);
 
+/* The entry that the first such note tells; false if there is none. FILE starts with the ELF magic. */
+bool pvh_find_entry(struct bytes file, uint64_t *entry);
+
 /* bzImage: Documentation/arch/x86/boot.rst, protocol 2.12 or newer with a 64-bit entry. FILE holds
  * "HdrS" at 0x202. */
 bool bzimage_parse(struct bytes file, struct image_space space, struct image *image,

@@ -25,6 +25,14 @@ static bool check_header(struct bytes file, Elf64_Ehdr *header, struct problem *
 	return true;
 }
 
+static Elf64_Phdr program_at(struct bytes file, const Elf64_Ehdr *header, unsigned index)
+{
+	Elf64_Phdr program;
+
+	memcpy(&program, file.data + header->e_phoff + index * sizeof(program), sizeof(program));
+	return program;
+}
+
 /* Where two segments share memory, what is loaded would depend on their order. */
 static bool overlaps(const struct image *image, const Elf64_Phdr *program)
 {
@@ -83,7 +91,7 @@ static bool add_segment(struct bytes file, struct image_space space, const Elf64
 }
 
 /* The entry point is in a note of owner "Xen"; its value has 4 or 8 bytes. */
-static bool find_entry(struct bytes notes, uint64_t *entry)
+static bool find_in_notes(struct bytes notes, uint64_t *entry)
 {
 	uint64_t offset = 0;
 
@@ -107,6 +115,25 @@ static bool find_entry(struct bytes notes, uint64_t *entry)
 	return false;
 }
 
+bool pvh_find_entry(struct bytes file, uint64_t *entry)
+{
+	Elf64_Ehdr header;
+	struct problem problem;
+
+	if (!check_header(file, &header, &problem))
+		return false;
+	for (unsigned i = 0; i < header.e_phnum; i++) {
+		Elf64_Phdr program = program_at(file, &header, i);
+
+		if (program.p_type == PT_NOTE &&
+		    bytes_have(file, program.p_offset, program.p_filesz) &&
+		    find_in_notes((struct bytes){file.data + program.p_offset, program.p_filesz},
+				  entry))
+			return true;
+	}
+	return false;
+}
+
 static bool check_entry(const struct image *image, struct problem *problem)
 {
 	for (unsigned i = 0; i < image->segment_count; i++) {
@@ -125,24 +152,17 @@ bool pvh_parse(struct bytes file, struct image_space space, struct image *image,
 	       struct problem *problem)
 {
 	Elf64_Ehdr header;
-	bool found = false;
 
 	if (!check_header(file, &header, problem))
 		return false;
 	for (unsigned i = 0; i < header.e_phnum; i++) {
-		Elf64_Phdr program;
+		Elf64_Phdr program = program_at(file, &header, i);
 
-		memcpy(&program, file.data + header.e_phoff + i * sizeof(program), sizeof(program));
 		if (program.p_type == PT_LOAD &&
 		    !add_segment(file, space, &program, image, problem))
 			return false;
-		if (program.p_type == PT_NOTE && !found &&
-		    bytes_have(file, program.p_offset, program.p_filesz))
-			found = find_entry(
-				(struct bytes){file.data + program.p_offset, program.p_filesz},
-				&image->entry);
 	}
-	if (!found)
+	if (!pvh_find_entry(file, &image->entry))
 		return problem_set(problem,
 				   "has no PVH entry note (build the kernel with CONFIG_PVH=y, or "
 				   "give its bzImage)");

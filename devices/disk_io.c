@@ -107,7 +107,8 @@ bool disk_io_allocate(int fd, int mode, uint64_t position, uint64_t length)
 
 static bool write_zeros(struct disk *disk, int fd, uint64_t position, uint64_t length)
 {
-	static const uint8_t zeros[DISK_CLUSTER] __attribute__((aligned(DISK_CLUSTER)));
+	/* Not const: as such it would lie in the binary, page aligned. */
+	static uint8_t zeros[DISK_CLUSTER] __attribute__((aligned(DISK_CLUSTER)));
 
 	while (length) {
 		struct iovec iov[16];
@@ -116,7 +117,7 @@ static bool write_zeros(struct disk *disk, int fd, uint64_t position, uint64_t l
 		for (uint64_t left = length; left && count < 16; count++) {
 			uint64_t piece = left < sizeof(zeros) ? left : sizeof(zeros);
 
-			iov[count] = (struct iovec){(void *)(uintptr_t)zeros, piece};
+			iov[count] = (struct iovec){zeros, piece};
 			left -= piece;
 		}
 		ssize_t done = disk_io_once(fd, DISK_WRITE, iov, count, position);

@@ -150,6 +150,7 @@ suite "documentation" on_host "$here/e2e/docs.bats"
 host "command line" cli
 host "command line, $arch" "$arch/cli"
 host "doctor" doctor
+host "kernels and configurations" check_kernel
 
 unseen=''
 if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
@@ -186,7 +187,7 @@ esac
 # The other architecture: all of it, and what its machines of an older kind may do in another way.
 if [ -n "$other" ]; then
 	for machine in "$other" "$other-gicv2"; do
-		lab "$machine" "command line" cli "$other/cli" doctor
+		lab "$machine" "command line" cli "$other/cli" doctor check_kernel
 		lab "$machine" "bare guests" bare virtio "$other/bare" seccomp tty
 		lab "$machine" "Linux guests" linux
 		lab "$machine" "disks" disk

@@ -1,6 +1,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "check_kernel.h"
 #include "cli.h"
 #include "doctor.h"
 #include "exitcode.h"
@@ -37,6 +38,7 @@ static const struct command {
 } commands[] = {
 	{"run", run, "  mayfly run -k KERNEL [OPTION...] [-- COMMAND [ARG...]]\n"},
 	{"doctor", doctor_run, "  mayfly doctor [--json]\n"},
+	{"check-kernel", check_kernel, "  mayfly check-kernel KERNEL [--config FILE]\n"},
 	{"--version", say_version, "  mayfly --version\n"},
 	{"--help", say_usage, "  mayfly [COMMAND] --help\n"},
 	{"-h", say_usage, NULL},

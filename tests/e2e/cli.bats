@@ -21,7 +21,7 @@ bad() { run --separate-stderr timeout 30 "$mayfly" run "$@" </dev/null; }
 	run --separate-stderr "$mayfly" run --help
 	ended 0
 	has "$output" "--kernel FILE"
-	[ "${#lines[@]}" -le 24 ]
+	[ "${#lines[@]}" -le 48 ]
 }
 
 @test "unknown options, missing values, words that are not options" {
