@@ -38,8 +38,6 @@ bool tar_get_field(const char *field, size_t size, uint64_t *value)
 
 bool tar_take_decimal(struct bytes *text, uint64_t *value)
 {
-	const uint8_t *begin = text->data;
-
 	*value = 0;
 	for (; text->size && *text->data >= '0' && *text->data <= '9'; text->size--) {
 		if (__builtin_mul_overflow(*value, 10u, value) ||
@@ -47,7 +45,7 @@ bool tar_take_decimal(struct bytes *text, uint64_t *value)
 			return false;
 		text->data++;
 	}
-	return text->data != begin;
+	return true;
 }
 
 bool tar_is_zero(const struct tar_header *header)
@@ -83,8 +81,7 @@ static bool take_record(struct bytes *records, struct bytes *key, struct bytes *
 	if (!tar_take_decimal(&rest, &length) || length > records->size)
 		return false;
 	size_t digits = records->size - rest.size;
-	if (length < digits + sizeof(" =\n") - 1 || *rest.data != ' ' ||
-	    records->data[length - 1] != '\n')
+	if (length < digits + 2 || *rest.data != ' ' || records->data[length - 1] != '\n')
 		return false;
 	key->data = rest.data + 1;
 	const uint8_t *equals = memchr(key->data, '=', length - digits - 2);

@@ -36,7 +36,7 @@ _Static_assert(sizeof(struct tar_header) == TAR_BLOCK, "a header is a block");
  * more than 64 bits, or is none. */
 bool tar_get_field(const char *field, size_t size, uint64_t *value);
 
-/* Takes the decimal digits that TEXT begins with. False if there are none, or too many. */
+/* Takes the decimal digits that TEXT begins with; none are 0. False if they need more than 64 bits. */
 bool tar_take_decimal(struct bytes *text, uint64_t *value);
 
 /* True if HEADER's checksum is right. */

@@ -5,7 +5,7 @@
 #include "../unit/tar_writer.h"
 #include "tar.h"
 
-enum { MEMBERS_MAX = 16, ARCHIVE_MAX = 32 * 1024 };
+enum { MEMBERS_MAX = 16, ARCHIVE_MAX = 31 * 1024 };
 
 static struct archive archive;
 
@@ -82,13 +82,38 @@ static void add_member(struct input *input)
 	made[made_count++].uid = uid;
 }
 
+/* A name near the longest. */
+static bool add_long_names(struct input *input)
+{
+	static char name[5000];
+	unsigned slash = take8(input), how = take8(input);
+	size_t length = 4096 - 4 + how % 8;
+
+	memset(name, 'x', length);
+	name[length] = '\0';
+	for (size_t i = slash; slash && i < length; i += slash)
+		name[i] = '/';
+	if (how & 8)
+		add_record(&archive, 'x', how & 16 ? "path" : "linkpath", name);
+	else
+		add(&archive, "././@LongLink", how & 16 ? 'L' : 'K', name);
+	add_link(&archive, "name", how & 32 ? '1' : '2', "target");
+	return true;
+}
+
 /* Changes fields of headers, wherever one might be, and bytes. True if any. */
 static bool damage(struct input *input)
 {
 	static const uint8_t types[] = {0,   '0', '1', '2', '3', '5', '7', 'x', 'g',
 					'L', 'K', 'V', 'S', 'M', 'D', 'X', 'Q'};
+	static const char hostile[][9] = {"../../aa",  "a/../bcd",  "/..\0////", "./././..",
+					  "aaaa/..\0", "99 path=",  "0 path=a",  "999999 p",
+					  "9999999 ",  "3 uid=1\n", "8 uid=a\n", "8 =uid=\n",
+					  "5 uid= a",  "9 path=\n", "7 uid=\n "};
 	bool changed = false;
 
+	/* Room for what is written from any byte. */
+	memset(archive.data + archive.size, 0, SECTOR);
 	for (; input->size && archive.size; changed = true) {
 		unsigned what = take8(input);
 		size_t at = take16(input) % archive.size;
@@ -108,8 +133,7 @@ static bool damage(struct input *input)
 			header[AT_TYPEFLAG] = types[take8(input) % sizeof(types)];
 			break;
 		case 4:
-			for (unsigned i = take8(input) % 100; i--;)
-				header[i] = take8(input);
+			memcpy(header, hostile[take8(input) % COUNT(hostile)], 8);
 			break;
 		case 5:
 			memset(header + AT_PREFIX, "./a"[take8(input) % 3], 155);
@@ -118,9 +142,9 @@ static bool damage(struct input *input)
 			memset(header, 0, SECTOR);
 			continue;
 		default:
-			/* Text of a record, or of a long name. */
-			for (unsigned i = take8(input) % 32; i-- && at < archive.size; at++)
-				archive.data[at] = take8(input);
+			/* A record, or a long name. */
+			memcpy(what & 0x40 ? header : archive.data + at,
+			       hostile[take8(input) % COUNT(hostile)], 8);
 		}
 		if (what & 0x80)
 			seal(header);
@@ -206,10 +230,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned count = take8(&input) % MEMBERS_MAX;
 
 	archive.size = made_count = 0;
+	bool long_names = cut & 1 && add_long_names(&input);
 	while (count-- && archive.size < ARCHIVE_MAX)
 		add_member(&input);
 	add_end(&archive);
-	bool as_made = !damage(&input);
+	bool as_made = !damage(&input) && !long_names;
 	if (cut >= 0xc000) {
 		archive.size = cut % archive.size;
 		as_made = false;

@@ -212,6 +212,7 @@ static void volume_labels_are_no_members(void **state)
 	(void)state;
 	add_header(&archive, "backup of today", 'V', 0);
 	add(&archive, "file", '0', "data");
+	add(&archive, "end of today's", 'V', "data");
 	add_end(&archive);
 	begin();
 	assert_member("file");
@@ -226,6 +227,7 @@ static void names_are_made_simple(void **state)
 					       {"/a", "a"},
 					       {"./a", "a"},
 					       {"a/b/c", "a/b/c"},
+					       {"a/b/c/", "a/b/c"},
 					       {"//a//b///c", "a/b/c"},
 					       {"././/./a/./b/.", "a/b"},
 					       {".a/..b/...", ".a/..b/..."},
@@ -240,6 +242,7 @@ static void names_are_made_simple(void **state)
 	begin();
 	for (unsigned i = 0; i < COUNT(names); i++) {
 		assert_member(names[i][1]);
+		assert_int_equal(member.kind, TAR_HARD_LINK);
 		assert_string_equal(member.target, names[i][1]);
 	}
 	assert_end();
@@ -504,18 +507,19 @@ static void global_records(void **state)
 	add_header(&archive, "a", '0', 0);
 	add_record(&archive, 'g', "uid", "7");
 	add_header(&archive, "b", '0', 0);
-	add_record(&archive, 'x', "uid", "8");
 	add_header(&archive, "c", '0', 0);
-	add_record(&archive, 'x', "uid", "");
+	add_record(&archive, 'x', "uid", "8");
 	add_header(&archive, "d", '0', 0);
-	add_record(&archive, 'g', "uid", "9");
+	add_record(&archive, 'x', "uid", "");
 	add_header(&archive, "e", '0', 0);
-	add_record(&archive, 'g', "uid", "");
+	add_record(&archive, 'g', "uid", "9");
 	add_header(&archive, "f", '0', 0);
+	add_record(&archive, 'g', "uid", "");
+	add_header(&archive, "g", '0', 0);
 	add_record(&archive, 'g', "gid", "1");
 	add_end(&archive);
 	begin();
-	static const uint32_t uids[] = {1000, 7, 8, 1000, 9, 1000};
+	static const uint32_t uids[] = {1000, 7, 7, 8, 1000, 9, 1000};
 	for (unsigned i = 0; i < COUNT(uids); i++) {
 		char name[] = {(char)('a' + i), '\0'};
 
@@ -535,6 +539,8 @@ static void damaged_records(void **state)
 		RECORD("path=a\n"),
 		RECORD(" 9 path=a\n"),
 		RECORD("9path=a\n"),
+		RECORD("9xpath=a\n"),
+		RECORD("9\npath=a\n"),
 		RECORD("9 path=ab\n"),
 		RECORD("11 path=a\n"),
 		RECORD("10 path=a\n "),
@@ -565,7 +571,10 @@ static void damaged_records(void **state)
 	for (unsigned i = 0; i < COUNT(records); i++)
 		for (const char *typeflag = "xg"; *typeflag; typeflag++) {
 			archive.size = 0;
-			add_header(&archive, "h", *typeflag, records[i].size);
+			uint8_t *header = add_header(&archive, "h", *typeflag, records[i].size);
+			/* What is before the record is none of it. */
+			header[SECTOR - 1] = '\n';
+			seal(header);
 			/* The sanitizer must not find anybody behind the record. */
 			size_t size = SECTOR + records[i].size;
 			add_data(&archive, records[i].text, records[i].size);
@@ -932,6 +941,10 @@ static void ends(void **state)
 				"is a tar archive with no end, cut short at byte 1024 (copy it "
 				"again)");
 	}
+	archive.data[end + 2 * SECTOR - 1] = 'x';
+	begin();
+	assert_member("file");
+	assert_refused("a lone block of zeros at byte 1024 (");
 	archive.size = end + SECTOR;
 	add(&archive, "after", '0', "");
 	begin();
