@@ -9,7 +9,8 @@
 # OUT is SOURCE's name with TYPE as its ending, in the working directory; a file of that name is replaced, when all is done.
 # The same content gives the same bytes. The disk's own dates are those of the newest file; with SOURCE_DATE_EPOCH set, all
 # dates are that. Owners, modes, device nodes and hard links are kept; extended attributes (file capabilities) are not. Of
-# an OCI image, symbolic links and what nobody may write become root's, and device nodes empty files (umoci's limits).
+# an OCI image, device nodes become empty files, and symbolic links root's, as do files and directories that their owner may
+# not write, unless root runs this: umoci cannot do better.
 # Exit: 0, or 1 with a line on stderr.
 set -eu
 
@@ -27,16 +28,17 @@ explain() {
 	*'Unexpected EOF'* | *'unexpected end of'*) fail "$source is cut short (fetch it again)" ;;
 	*': Cannot exec'*) fail "$source: $(grep -m 1 'Cannot exec' "$work/log") (install the program)" ;;
 	*'Could not allocate'* | *'not enough space'*) fail "$source does not fit in ${size:-the size} (give a larger -s)" ;;
-	*'Permission denied'*) fail "$(grep -m 1 'Permission denied' "$work/log") (make it readable)" ;;
+	*'Permission denied'*) fail "$source: $(grep -m 1 'Permission denied' "$work/log") (make it readable)" ;;
 	esac
-	fail "$1: $(grep -v '^[[:space:]]*$' "$work/log" | tail -n 1) (the command was $2)"
+	last=$(grep -v '^[[:space:]]*$' "$work/log" | tail -n 1 | tr -s '[:blank:]' ' ')
+	fail "$1 cannot do its part with $source (it says: $last)"
 }
 
-# step WHAT COMMAND...: runs a noisy program.
+# step PROGRAM COMMAND...: runs a noisy command, which is PROGRAM's.
 step() {
-	what=$1
+	program=$1
 	shift
-	"$@" >"$work/log" 2>&1 || explain "$what" "$1"
+	"$@" >"$work/log" 2>&1 || explain "$program"
 }
 
 # really COMMAND...: with files as they are, not as fakeroot shows them.
@@ -63,7 +65,8 @@ kind_of() {
 		elif [ -f "$1" ]; then
 			echo tar
 		else
-			fail "cannot find $1 (give a directory, a tar archive or an OCI directory)"
+			[ -e "$1" ] || fail "cannot find $1 (give a directory, a tar archive or an OCI directory)"
+			fail "$1 is neither a directory nor a file (give a directory, a tar archive or an OCI directory)"
 		fi
 		;;
 	esac
@@ -71,8 +74,9 @@ kind_of() {
 
 # OUT when none was given: a name, not a path.
 default_out() {
-	case $1 in
-	*://* | *-*:*) name=${1#*:} ;;
+	case $kind in
+	reference) name=${1#*:} ;;
+	oci) name=$(realpath -q "$1") || name=$(realpath "${1%:*}") ;;
 	*) name=$(realpath "$1") ;;
 	esac
 	name=${name##*/}
@@ -97,17 +101,17 @@ blocks_of() {
 # (Two stamps tell it: an archive is older than the first, or from the future.)
 unpacked() {
 	touch "$work/end"
-	epoch=$(epoch_of \( ! -newer "$work/begin" -o -newer "$work/end" \))
-	find "$tree" -newer "$work/begin" ! -newer "$work/end" -exec touch -h -d "@$epoch" {} +
 	# As root could read what nobody may: fakeroot's chmod remembers the mode, and leaves us our access.
 	# shellcheck disable=SC2016 # that shell's
 	find "$tree" \( -type d ! -perm -500 -o -type f ! -perm -400 \) -exec \
 		sh -c 'chmod "$(stat -c %a "$1")" "$1"' sh {} \;
+	epoch=$(epoch_of \( ! -newer "$work/begin" -o -newer "$work/end" \))
+	find "$tree" -newer "$work/begin" ! -newer "$work/end" -exec touch -h -d "@$epoch" {} +
 }
 
 unpack_tar() {
 	[ -s "$source" ] || fail "$source is empty (give a directory, a tar archive or an OCI directory)"
-	step 'cannot unpack' tar -x -p --numeric-owner -f "$(realpath "$source")" -C "$tree"
+	step tar tar -x -p --numeric-owner -f "$(realpath "$source")" -C "$tree"
 	if [ -f "$tree/manifest.json" ] && { [ -f "$tree/repositories" ] || [ -f "$tree/oci-layout" ]; }; then
 		fail "$source holds an image's layers, not a file system (give docker-archive:$source, or use docker export)"
 	fi
@@ -157,21 +161,21 @@ unpack_oci() {
 	really setfattr -n user.mayfly -v 1 "$tree" 2>/dev/null ||
 		fail "$place keeps no extended attributes, which umoci needs (give -o FILE on ext4, btrfs or xfs)"
 	rmdir "$tree"
-	step 'cannot unpack' really umoci raw unpack --rootless --image "$reference" "$tree"
+	step umoci really umoci raw unpack --rootless --image "$reference" "$tree"
 	mkdir "$work/owned"
 	cd "$tree"
 	owners_of_umoci "$work/owned"
 	for list in "$work/owned"/*; do
 		[ -f "$list" ] || continue
 		tr '\001' '\000' <"$list" >"$work/names"
-		step 'cannot set owners' xargs -0 -a "$work/names" chown -h "${list##*/}"
+		step chown xargs -0 -a "$work/names" chown -h "${list##*/}"
 	done
 	cd "$OLDPWD"
 }
 
 unpack_reference() {
 	progress FETCH "$source"
-	step 'cannot fetch' really skopeo copy "$source" "oci:$work/oci:latest"
+	step skopeo really skopeo copy "$source" "oci:$work/oci:latest"
 	unpack_oci "$work/oci:latest"
 }
 
@@ -180,12 +184,12 @@ take_directory() {
 	case $place/ in "$tree"/*) fail "$out lies in $source, and would hold itself (give -o FILE elsewhere)" ;; esac
 	epoch=$(epoch_of)
 	me=${ROOTDISK_USER:-0}
-	[ "$me" = 0 ] || step 'cannot set owners' find "$tree" -user "$me" -exec chown -h 0:0 {} +
+	[ "$me" = 0 ] || step chown find "$tree" -user "$me" -exec chown -h 0:0 {} +
 }
 
 # epoch_of [CONDITION...]: the time of the newest file that fulfils it. Never 0, which means "now" to mke2fs.
 epoch_of() {
-	epoch=${SOURCE_DATE_EPOCH:-$(find "$tree" "$@" -printf '%T@\n' | sort -n | tail -n 1)}
+	epoch=${SOURCE_DATE_EPOCH:-$(find "$tree" "$@" -printf '%T@\n' 2>/dev/null | sort -n | tail -n 1)}
 	epoch=${epoch%%.*}
 	[ "${epoch:-0}" -gt 0 ] || epoch=1
 	echo "$epoch"
@@ -197,7 +201,7 @@ uuid_of() {
 		tar -C "$tree" --sort=name --format=gnu --numeric-owner ${SOURCE_DATE_EPOCH:+"--mtime=@$epoch"} -c . 2>"$work/log" ||
 			: >"$work/unread"
 	} | sha256sum | sed -E 's/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*/\1-\2-8\3-8\4-\5/'
-	[ ! -e "$work/unread" ] || explain "cannot read $source" tar
+	[ ! -e "$work/unread" ] || explain tar
 }
 
 # Prints the blocks of files and directories, and the inodes.
@@ -224,7 +228,7 @@ sif <2> mtime @%Y' "$tree"
 		}'
 	} >"$work/script"
 	debugfs -w -f "$work/script" "$image" 2>"$work/log" >/dev/null
-	! sed 1d "$work/log" | grep -q . || explain 'cannot set times' debugfs
+	! sed 1d "$work/log" | grep -q . || explain debugfs
 }
 
 # All is said here, so that no machine's /etc/mke2fs.conf changes it. Features are those that Linux has had since 4.x.
@@ -238,24 +242,28 @@ make_ext4() {
 	total=$(((total + 255) / 256 * 256))
 	[ "$total" -ge "$least" ] ||
 		fail "$source does not fit in $size (give -s $((least / 256 + 1))M or more, or no -s)"
+	features=has_journal,ext_attr,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file
+	features=$features,dir_nlink,extra_isize,metadata_csum,resize_inode
 	journal=4
 	[ "$total" -lt 32768 ] || journal=16
 	truncate -s "$((total * 4))K" "$image"
 	export MKE2FS_CONFIG=/dev/null E2FSPROGS_FAKE_TIME="$epoch"
-	step 'cannot make the file system' mke2fs -q -F -t ext4 -b 4096 -I 256 -N "$inodes" -m 0 -J size=$journal \
-		-O none,has_journal,ext_attr,dir_index,filetype,extent,64bit,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum,resize_inode \
+	step mke2fs mke2fs -q -F -t ext4 -b 4096 -I 256 -N "$inodes" -m 0 -J size=$journal \
+		-O "none,$features" \
 		-U "$uuid" -E "hash_seed=$uuid,root_owner=0:0,assume_storage_prezeroed=1" -d "$tree" "$image" "$total"
 	settle_ext4
 }
 
 make_squashfs() {
-	step 'cannot make the file system' env -u SOURCE_DATE_EPOCH mksquashfs "$tree" "$image" -noappend -no-progress \
+	step mksquashfs env -u SOURCE_DATE_EPOCH mksquashfs "$tree" "$image" -noappend -no-progress \
 		-exit-on-error -no-xattrs -comp zstd -mkfs-time "$epoch" ${SOURCE_DATE_EPOCH:+-all-time "$epoch"}
 }
 
+# It takes SOURCE_DATE_EPOCH for the latest date that there may be, -T for the only one.
 make_erofs() {
-	step 'cannot make the file system' env SOURCE_DATE_EPOCH="$epoch" mkfs.erofs -zlz4hc -x-1 -U "$uuid" \
-		${SOURCE_DATE_EPOCH:+"-T$epoch"} "$image" "$tree"
+	dates=SOURCE_DATE_EPOCH=$epoch all=''
+	[ -z "${SOURCE_DATE_EPOCH:-}" ] || dates=-uSOURCE_DATE_EPOCH all=-T$epoch
+	step mkfs.erofs env "$dates" mkfs.erofs -zlz4hc -x-1 -U "$uuid" ${all:+"$all"} "$image" "$tree"
 }
 
 usage='usage: rootdisk.sh [-t ext4|squashfs|erofs] [-s SIZE] [-o OUT] SOURCE'
@@ -312,8 +320,10 @@ tree=$work/tree image=$work/image
 case $kind in
 directory) take_directory ;;
 *)
+	touch "$work/begin" "$work/end"
+	# The file system's clock ticks some hundred times a second; what comes now must be newer.
+	until find "$work/end" -newer "$work/begin" | grep -q .; do touch "$work/end"; done
 	mkdir "$tree"
-	touch "$work/begin"
 	"unpack_$kind"
 	unpacked
 	;;

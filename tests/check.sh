@@ -124,7 +124,8 @@ lab() {
 }
 
 # What ran here and in the other architecture's labs differs by nothing but the tests in the directories of their names.
-# (docs.bats is about papers that are the same for both, pvm.bats about a kind of host that is x86-64's.)
+# (docs.bats is about papers that are the same for both, rootdisk.bats about a recipe that runs none of our binaries and has
+# tools to run that no lab has, pvm.bats about a kind of host that is x86-64's.)
 same_tests() {
 	own() { sed -n 's/^@test "\(.*\)" {$/\1/p' "$here/e2e/$1"/*.bats; }
 	common() { sort -u "$work/names.$1" | grep -vxF -e "$(own "${1%-gicv2}")" || :; }
@@ -147,6 +148,7 @@ suite "unit tests (musl)" unit unit-musl
 suite "fuzzers' corpus" replay
 suite "fuzzers" fuzz
 suite "documentation" on_host "$here/e2e/docs.bats"
+suite "root disks" on_host "$here/e2e/rootdisk.bats"
 host "command line" cli
 host "command line, $arch" "$arch/cli"
 host "doctor" doctor
