@@ -28,7 +28,7 @@ CPPFLAGS = $(INCLUDES) $(SYSTEM_INCLUDES) -DMAYFLY_VERSION='"$(VERSION)"'
 # The compiler's own start files are for dynamic programs; rcrt1.o relocates a static-PIE.
 # lld: it keeps segments apart without filling the file up to pages, which may have 64 KiB on arm64.
 LDFLAGS := -B$(B)/musl/bin -fuse-ld=lld -nostartfiles -static -Wl,-pie,--no-dynamic-linker,-z,text,-z,relro,-z,now \
-	-Wl,-z,noexecstack,--gc-sections,--build-id=none
+	-Wl,-z,noexecstack,--gc-sections,--icf=all,-O2,--build-id=none
 START := $(B)/musl/lib/rcrt1.o $(B)/musl/lib/crti.o
 END := $(B)/musl/lib/crtn.o
 
@@ -65,7 +65,7 @@ $(B)/obj/%.o: %.c Makefile | $(B)/libseccomp $(B)/musl
 $(B)/obj/vmm/guest_init.o: $(B)/init
 $(B)/obj/vmm/guest_init.o: CPPFLAGS += -DGUEST_INIT_FILE='"$(B)/init"'
 
-$(B)/mayfly.debug: $(OBJECTS)
+$(B)/mayfly.debug: $(OBJECTS) $(B)/libseccomp $(B)/musl
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(START) $(OBJECTS) $(B)/libseccomp/lib/libseccomp.a $(B)/musl/libc.a $(END)
 
@@ -84,7 +84,7 @@ INIT_SOURCES := $(wildcard rootfs/*.c)
 $(B)/init: $(INIT_SOURCES) $(wildcard rootfs/*.h) devices/channel_wire.h boot/job.h boot/bytes.h Makefile | $(B)/libseccomp
 	$(call say,CC,$@)
 	$(Q)$(CC) -D_GNU_SOURCE= -Irootfs -Idevices -Iboot $(SYSTEM_INCLUDES) $(INIT_CFLAGS) -static -no-pie \
-		-Wl,--gc-sections,--build-id=none,-z,noexecstack,-z,norelro -s -o $@ $(INIT_SOURCES)
+		-Wl,--gc-sections,--build-id=none,-z,noexecstack,-z,norelro,-z,noseparate-code -s -o $@ $(INIT_SOURCES) $(B)/musl/libc.a
 
 # --- bare guests: no operating system, no libc ---
 
