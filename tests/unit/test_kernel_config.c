@@ -259,6 +259,8 @@ static void alternatives(void **state)
 				 "CONFIG_ACPI=n\nCONFIG_VIRTIO_MMIO_CMDLINE_DEVICES=y\n"
 				 "CONFIG_X86_MPPARSE=y\n"),
 			    ". CONFIG_ACPI (power-off)\n");
+	/* As a module it may still come. */
+	assert_says(gaps(IMAGE_FOR_X86_64, "CONFIG_ACPI=m\nCONFIG_PCI=n\n"), ". CONFIG_PCI (");
 	said = gaps(IMAGE_FOR_X86_64, "CONFIG_SERIAL_8250_PNP=n\n");
 	assert_string_equal(said, "! CONFIG_SERIAL_8250_PNP (always: the UARTs' interrupts, with "
 				  "ACPI)\n");

@@ -150,6 +150,7 @@ static void version_in_an_image(void **state)
 	assert_string_equal(version_in("Linux version 6.12.1-x (me@here)", false), "6.12.1-x");
 	assert_string_equal(version_in("Linux version 6.12", false), "6.12");
 	assert_string_equal(version_in("Linux version %s Linux version 5.4 ", false), "5.4");
+	assert_string_equal(version_in("LLinux version 5.4 ", false), "5.4");
 	assert_string_equal(version_in("Linux version ", false), "");
 	assert_string_equal(version_in("Linux version 6.\x1b[31m ", false), "");
 	assert_string_equal(version_in("Linux version 6.12\n", false), "");
@@ -180,6 +181,10 @@ static void a_configuration_inside(void **state)
 	memcpy(elf + ELF_TEXT + 32, end, sizeof(end));
 	look(elf, sizeof(elf));
 	assert_true(facts.has_config);
+	look(elf, ELF_TEXT + 32 + sizeof(end) - 1); /* the file ends there */
+	assert_true(facts.has_config);
+	look(elf, ELF_TEXT + 32 + sizeof(end) - 2);
+	assert_false(facts.has_config);
 	elf[ELF_TEXT + 8] = 'x';
 	look(elf, sizeof(elf));
 	assert_false(facts.has_config);
