@@ -88,6 +88,7 @@ void cpio_begin(struct cpio *cpio, const struct cpio_member *member)
 	put_field(header, CPIO_FIELD_UID, member->uid);
 	put_field(header, CPIO_FIELD_GID, member->gid);
 	put_field(header, CPIO_FIELD_LINKS, 1);
+	put_field(header, CPIO_FIELD_TIME, member->time);
 	put_field(header, CPIO_FIELD_FILE_SIZE, member->size);
 	put_field(header, CPIO_FIELD_DEVICE_MAJOR, member->major);
 	put_field(header, CPIO_FIELD_DEVICE_MINOR, member->minor);

@@ -42,10 +42,11 @@ struct cpio_member {
 	uint32_t mode; /* a st_mode: type and permission bits */
 	uint32_t uid, gid;
 	uint32_t size;         /* of the data: a file's content, a link's target */
+	uint32_t time;         /* of the last change, in seconds since 1970 */
 	uint32_t major, minor; /* of a device node */
 };
 
-/* Adds a member's header, its data in any number of pieces, and what ends it. The time is 0. */
+/* Adds a member's header, its data in any number of pieces, and what ends it. */
 void cpio_begin(struct cpio *cpio, const struct cpio_member *member);
 void cpio_data(struct cpio *cpio, const void *data, size_t size);
 void cpio_end(struct cpio *cpio);

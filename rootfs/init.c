@@ -19,6 +19,7 @@
 #include "job_file.h"
 #include "link.h"
 #include "net.h"
+#include "out.h"
 #include "root.h"
 #include "system.h"
 #include "workload.h"
@@ -266,6 +267,7 @@ int main(int argc, char **argv)
 	set_up_network();
 	start_workload();
 	run(signals);
+	out_write(&job);
 	if (WIFSIGNALED(work.status))
 		finish(CHANNEL_KILLED, WTERMSIG(work.status));
 	finish(CHANNEL_EXITED, WEXITSTATUS(work.status));

@@ -8,8 +8,9 @@
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "directory.h"
 
 #define DISK "/dev/vda"
 #define LOWER JOB_DIRECTORY "/lower" /* the disk's file system */
@@ -66,34 +67,15 @@ static bool switch_root(const struct job_file *job)
 
 static bool place(int from, const char *name, int to);
 
-/* Directory entries as the kernel gives them (getdents64(2)): opendir would bring a heap with it. */
-struct entry {
-	uint64_t inode, offset;
-	unsigned short length;
-	unsigned char type;
-	char name[];
-};
-
-static bool is_child(const char *name)
+static bool place_one(void *to, int from, const char *name)
 {
-	return strcmp(name, ".") && strcmp(name, "..");
+	return place(from, name, *(const int *)to);
 }
 
 /* Moves all that is in the directory FROM to the directory TO. */
 static bool place_all(int from, int to)
 {
-	_Alignas(struct entry) char buffer[2048];
-	bool placed = true;
-	long size;
-
-	while (placed && (size = syscall(SYS_getdents64, from, buffer, sizeof(buffer))) > 0)
-		for (long at = 0; placed && at < size;) {
-			const struct entry *entry = (const struct entry *)(void *)(buffer + at);
-
-			at += entry->length;
-			placed = !is_child(entry->name) || place(from, entry->name, to);
-		}
-	return placed && size == 0;
+	return directory_each(from, place_one, &to);
 }
 
 /* What is in directory NAME of FROM goes into that of TO, which keeps its owner and mode if it was there. */

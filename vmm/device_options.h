@@ -16,6 +16,8 @@ struct disk_options {
 	const char *serial; /* NULL: made up */
 	unsigned queues;
 	bool read_only, ephemeral, direct;
+	uint64_t
+		scratch; /* size of a disk of our own making, behind which is no PATH; 0: it is not */
 };
 
 struct net_options {

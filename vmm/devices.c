@@ -180,6 +180,15 @@ void devices_allow(const struct devices *devices, struct sysfilter *filter)
 			virtio_net_allow(&devices->slot[i].net, filter);
 }
 
+void devices_freeze(struct devices *devices, unsigned index)
+{
+	struct slot *slot = &devices->slot[index];
+
+	pthread_mutex_lock(&slot->virtio->queue[0].lock);
+	slot->disk.read_only = true;
+	pthread_mutex_unlock(&slot->virtio->queue[0].lock);
+}
+
 bool devices_sync(struct devices *devices, struct problem *problem)
 {
 	bool synced = true;

@@ -51,6 +51,9 @@ bool devices_start(struct devices *devices, struct gate *gate, struct problem *p
 
 void devices_allow(const struct devices *devices, struct sysfilter *filter);
 
+/* Disk INDEX takes no more writes, and none is under way. The disk has one queue. */
+void devices_freeze(struct devices *devices, unsigned index);
+
 /* Brings what the guest wrote to stable storage: the VM has ended. */
 bool devices_sync(struct devices *devices, struct problem *problem);
 

@@ -25,6 +25,7 @@ enum fd_plan {
 	FD_CHANNEL_IRQ = 44,
 	FD_VM = 45,
 	FD_STATS = 46,       /* the file for --stats */
+	FD_OUTBOX = 47,      /* to the process that takes files out */
 	FD_VCPU = 64,        /* one a vCPU, VCPUS_MAX of them */
 	FD_DISK = 96,        /* one a device, from here on: the file of a disk, … */
 	FD_SCRATCH = 104,    /* … what an ephemeral one writes to, … */

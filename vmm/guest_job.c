@@ -39,6 +39,24 @@ static void set_terminal(const struct options *options, struct job *job, struct 
 	}
 }
 
+/* NULL-terminated. */
+static const char *const *out_paths(const struct job_options *wanted)
+{
+	const char **paths = keep((wanted->outs + 1) * sizeof(*paths));
+
+	for (unsigned i = 0; i < wanted->outs; i++)
+		paths[i] = wanted->out[i].guest;
+	return paths;
+}
+
+static const char *disk_name(unsigned index)
+{
+	char name[] = "/dev/vda";
+
+	name[sizeof(name) - 2] = (char)('a' + index);
+	return keep_text(name, strlen(name));
+}
+
 /* The first of a name counts: the user's come first. */
 bool guest_job_make(const struct options *options, struct job *job, struct problem *problem)
 {
@@ -57,6 +75,10 @@ bool guest_job_make(const struct options *options, struct job *job, struct probl
 					     options->ip[i].dns};
 	if (options->root)
 		job->root = options->disk[0].read_only ? "ro" : "rw";
+	if (wanted->outs) {
+		job->outs = out_paths(wanted);
+		job->out_disk = disk_name(options->disks - 1);
+	}
 	for (size_t i = 0; i < wanted->environment.count; i++)
 		words_add(&environment, wanted->environment.word[i]);
 	set_terminal(options, job, &environment);

@@ -239,9 +239,9 @@ static void drain_output(struct ioloop *loop)
 	}
 }
 
-int ioloop_await_stderr(const struct ioloop *loop)
+int ioloop_await(const struct ioloop *loop, int fd, short events)
 {
-	struct pollfd polls[] = {{FD_SIGNALS, POLLIN, 0}, {STDERR_FILENO, POLLOUT, 0}};
+	struct pollfd polls[] = {{FD_SIGNALS, POLLIN, 0}, {fd, events, 0}};
 	struct timespec left;
 	int ready;
 

@@ -53,9 +53,9 @@ void ioloop_run(struct ioloop *loop);
  * before it came: what was lost must not look like success. */
 void ioloop_fail(struct ioloop *loop, const char *what);
 
-/* Waits until a line can be written to standard error without blocking. Returns 0, or the signal that
- * came first, or -1 if a limit ended first. */
-int ioloop_await_stderr(const struct ioloop *loop);
+/* Waits until FD is ready for EVENTS (as of poll(2)). Returns 0, or the signal that came first, or -1 if a limit ended
+ * first. */
+int ioloop_await(const struct ioloop *loop, int fd, short events);
 
 void ioloop_allow(struct sysfilter *filter);
 

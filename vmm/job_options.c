@@ -200,6 +200,18 @@ bool job_set_user(void *job, char *value, struct problem *problem)
 			   value);
 }
 
+bool job_set_out_limit(void *job, char *value, struct problem *problem)
+{
+	enum { UNIT = 4096 };
+	const uint64_t most = UINT64_C(1) << 40;
+	uint64_t size;
+
+	if (!cli_size(value, &size) || size < UNIT || size > most)
+		return problem_set(problem, "'%s' is no limit for -o (write 4K to 1T)", value);
+	((struct job_options *)job)->out_limit = size & -(uint64_t)UNIT;
+	return true;
+}
+
 bool job_add_out(void *job, char *value, struct problem *problem)
 {
 	struct job_options *options = job;

@@ -36,6 +36,7 @@ struct job_options {
 	struct file_options files;
 	struct out_option out[OUTS_MAX];
 	unsigned outs;
+	uint64_t out_limit; /* bytes */
 };
 
 /* Each takes the VALUE of an option, which is cut up where it stands and outlives the JOB. */
@@ -47,5 +48,6 @@ bool job_set_directory(void *job, char *value, struct problem *problem);
 bool job_set_hostname(void *job, char *value, struct problem *problem);
 bool job_set_user(void *job, char *value, struct problem *problem);
 bool job_add_out(void *job, char *value, struct problem *problem);
+bool job_set_out_limit(void *job, char *value, struct problem *problem);
 
 #endif

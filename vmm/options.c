@@ -11,6 +11,7 @@
 #define MEMORY_MAX (64 * 1024 * MIB)
 #define MEMORY_DEFAULT (256 * MIB)
 #define GRACE_DEFAULT 10000
+#define OUT_LIMIT_DEFAULT (1024 * MIB)
 
 static bool set_cpus(void *cpus, char *text, struct problem *problem)
 {
@@ -116,6 +117,9 @@ static const struct cli_option table[] = {
 	{0, "user", "UID[:GID]", job_set_user, JOB, "user that COMMAND runs as (0)"},
 	{0, "hostname", "NAME", job_set_hostname, JOB, "name of the guest (mayfly)"},
 	{'t', "tty", FLAG(tty), "COMMAND gets a terminal, which is yours"},
+	{'o', "out", "GUEST:HOST", job_add_out, JOB,
+	 "bring a file or directory out when COMMAND has ended; repeatable"},
+	{0, "out-limit", "SIZE", job_set_out_limit, JOB, "how much that may be (1G)"},
 	{'d', "disk", "FILE[,KEY...]", add_disk, 0,
 	 "a disk: ro, ephemeral, direct, serial=ID, queues=N; repeatable"},
 	{0, "root", "FILE[,KEY...]", add_root, 0,
@@ -170,6 +174,8 @@ static const char *needs_command(const struct options *options)
 		return "--root is";
 	if (options->tty)
 		return "-t is";
+	if (job->outs)
+		return "-o is";
 	return NULL;
 }
 
@@ -204,16 +210,34 @@ static bool check(const struct options *options, struct problem *problem)
 	return check_command(options, problem);
 }
 
+/* The disk that takes what goes out comes last. */
+static bool add_outbox(struct options *options, struct problem *problem)
+{
+	const struct disk_options outbox = {
+		.path = "the files for -o", .queues = 1, .scratch = options->job.out_limit};
+
+	if (!options->job.outs)
+		return true;
+	if (!has_room(options, "-o", problem))
+		return false;
+	options->disk[options->disks++] = outbox;
+	return true;
+}
+
 bool options_parse(char **arguments, struct options *options, struct problem *problem)
 {
 	struct cli_words words;
 
 	*options = (struct options){
-		.cpus = 1, .memory = MEMORY_DEFAULT, .limits.grace = GRACE_DEFAULT};
+		.cpus = 1,
+		.memory = MEMORY_DEFAULT,
+		.limits.grace = GRACE_DEFAULT,
+		.job.out_limit = OUT_LIMIT_DEFAULT,
+	};
 	if (!cli_parse(&cli, arguments, options, &words, problem))
 		return false;
 	options->command = words.command;
-	return check(options, problem);
+	return check(options, problem) && add_outbox(options, problem);
 }
 
 bool options_help(void)

@@ -174,7 +174,8 @@ static int open_nameless(const char *directory)
 	return fd;
 }
 
-static bool open_scratch(struct disk *disk, int place, struct problem *problem)
+/* A file of SIZE zeros that is gone with us. WHAT it is for is said to the user. */
+static bool open_scratch(uint64_t size, const char *what, int place, struct problem *problem)
 {
 	const char *const directories[] = {getenv("TMPDIR"), "/var/tmp", "/tmp"};
 	int fd = -1;
@@ -187,16 +188,21 @@ static bool open_scratch(struct disk *disk, int place, struct problem *problem)
 			problem,
 			"cannot make a scratch file for %s: %s (set TMPDIR to a directory "
 			"that can be written)",
-			disk->name, strerror(errno));
+			what, strerror(errno));
 	if (!fd_place(fd, place, "a scratch file", problem))
 		return false;
+	return ftruncate(place, (off_t)size) == 0 ||
+	       problem_set(problem,
+			   "cannot make a scratch file of %llu MiB for %s: %s (set TMPDIR to "
+			   "a directory on another file system)",
+			   (unsigned long long)size >> 20, what, strerror(errno));
+}
+
+static bool open_layer(struct disk *disk, int place, struct problem *problem)
+{
+	if (!open_scratch(disk->size, disk->name, place, problem))
+		return false;
 	disk->scratch_fd = place;
-	if (ftruncate(place, (off_t)disk->size) < 0)
-		return problem_set(
-			problem,
-			"cannot make a scratch file of %llu MiB for %s: %s (set TMPDIR to "
-			"a directory on another file system)",
-			(unsigned long long)disk->size >> 20, disk->name, strerror(errno));
 	disk->dirty = pages_reserve(disk_dirty_bytes(disk->size), problem);
 	return disk->dirty;
 }
@@ -206,6 +212,14 @@ static bool can_punch(int fd, uint64_t size)
 {
 	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)size,
 			 BLOCK_LARGE) == 0;
+}
+
+/* Nobody else knows it: it needs no lock. */
+static bool open_own(const struct disk_options *options, int place, struct stat *stat,
+		     struct problem *problem)
+{
+	return open_scratch(options->scratch, options->path, place, problem) &&
+	       fstat(place, stat) == 0;
 }
 
 bool storage_open(struct disk *disk, const struct disk_options *options, unsigned index,
@@ -219,12 +233,14 @@ bool storage_open(struct disk *disk, const struct disk_options *options, unsigne
 		.scratch_fd = -1,
 		.read_only = options->read_only,
 	};
-	if (!open_file(options, disk->fd, &stat, problem) || !lock_file(options, disk->fd, problem))
+	if (!(options->scratch ? open_own(options, disk->fd, &stat, problem)
+			       : open_file(options, disk->fd, &stat, problem) &&
+					 lock_file(options, disk->fd, problem)))
 		return false;
 	measure(disk, &stat, options);
 	if (!check_size(disk, problem))
 		return false;
-	if (options->ephemeral && !open_scratch(disk, FD_SCRATCH + (int)index, problem))
+	if (options->ephemeral && !open_layer(disk, FD_SCRATCH + (int)index, problem))
 		return false;
 	if (options->ephemeral)
 		disk->discard = can_punch(disk->scratch_fd, disk->size);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -18,6 +19,7 @@
 #include "guest_job.h"
 #include "ioloop.h"
 #include "lockdown.h"
+#include "outbox.h"
 #include "stats.h"
 #include "terminal.h"
 
@@ -224,6 +226,8 @@ static bool lock_down(struct vm *vm, lockdown_t *lockdown, struct problem *probl
 	devices_allow(&vm->devices, &filter);
 	if (vm->options->stats)
 		stats_allow(&filter);
+	if (vm->options->job.outs)
+		outbox_allow(&filter);
 	uart_allow(&vm->console, &filter);
 	uart_allow(&vm->channel_uart, &filter);
 	ioloop_allow(&filter);
@@ -241,6 +245,9 @@ static bool start(struct vm *vm, lockdown_t *lockdown, struct problem *problem)
 	    !make_machine(vm, inherited, problem) || !open_streams(vm, problem))
 		return false;
 	if (!deadlines_begin(&vm->loop.deadlines, &vm->options->limits, problem))
+		return false;
+	if (vm->options->job.outs &&
+	    !outbox_open(vm->options, FD_DISK + (int)vm->options->disks - 1, problem))
 		return false;
 	if (vm->options->stats && !stats_open(vm->options->stats, problem))
 		return false;
@@ -283,12 +290,25 @@ static int verdict(struct vm *vm, struct problem *line)
 	return ending_code(&vm->ending, vm->options->command != NULL, line);
 }
 
+/* Whatever the command's exit code. What was lost must not look like success. */
+static int take_files_out(struct vm *vm, int code)
+{
+	bool ran = vm->channel.exited && (vm->channel.exit_kind == CHANNEL_EXITED ||
+					  vm->channel.exit_kind == CHANNEL_KILLED);
+
+	if (!vm->options->job.outs || !ran)
+		return code;
+	devices_freeze(&vm->devices, vm->options->disks - 1);
+	return outbox_unpack(&vm->loop) || code != CODE_OK ? code : CODE_MAYFLY_FAILED;
+}
+
 static int finish(struct vm *vm)
 {
 	struct problem line;
 	int code = verdict(vm, &line);
 
 	terminal_restore(&vm->terminal);
+	code = take_files_out(vm, code);
 	if (!devices_sync(&vm->devices, &line))
 		code = CODE_MAYFLY_FAILED;
 	if (vm->options->stats && !stats_write(&vm->devices, code) && !line.text[0])
@@ -296,7 +316,7 @@ static int finish(struct vm *vm)
 			    vm->options->stats, strerror(errno));
 	if (!line.text[0])
 		return code;
-	int signal = ioloop_await_stderr(&vm->loop);
+	int signal = ioloop_await(&vm->loop, STDERR_FILENO, POLLOUT);
 	if (signal > 0)
 		return CODE_SIGNAL + signal;
 	if (signal == 0)

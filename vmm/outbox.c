@@ -1,0 +1,95 @@
+#include "outbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fdplan.h"
+#include "unpack.h"
+
+_Static_assert(OUTS_MAX <= UNPACK_TARGETS_MAX, "every -o has a target");
+
+/* The child's life: a byte says that there is something to do, another how that went. The pair's end says that there
+ * is not. */
+_Noreturn static void serve(struct unpack_target *targets, unsigned count, int archive, int pair,
+			    uint64_t limit)
+{
+	struct problem problem;
+	char byte = 0;
+
+	if (!unpack_seal(targets, count, &archive, &pair, limit, &problem)) {
+		report("%s", problem.text);
+		_exit(1);
+	}
+	if (write(pair, "r", 1) != 1 || read(pair, &byte, 1) != 1)
+		_exit(0);
+	bool unpacked = unpack(archive, targets, count, limit, &problem);
+	if (!unpacked)
+		report("%s", problem.text);
+	byte = unpacked ? 'y' : 'n';
+	_exit(write(pair, &byte, 1) == 1 ? 0 : 1);
+}
+
+static bool start_child(struct unpack_target *targets, const struct options *options, int archive,
+			struct problem *problem)
+{
+	int pair[2], ready;
+	sigset_t all, old;
+	char byte;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return problem_set(problem, "cannot make a socket pair: %s (ulimit -n)",
+				   strerror(errno));
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &old);
+	pid_t child = fork();
+	if (child == 0) {
+		close(pair[0]); /* or it would never see the end */
+		serve(targets, options->job.outs, archive, pair[1], options->job.out_limit);
+	}
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	close(pair[1]);
+	if (child < 0)
+		return problem_set(problem, "cannot fork: %s (ulimit -u)", strerror(errno));
+	ready = read(pair[0], &byte, 1) == 1;
+	if (!ready)
+		return problem_set(problem, "cannot take files out of a guest here (leave out -o)");
+	return fd_place(pair[0], FD_OUTBOX, "a socket", problem);
+}
+
+bool outbox_open(const struct options *options, int archive, struct problem *problem)
+{
+	static struct unpack_target targets[OUTS_MAX];
+	unsigned count = options->job.outs;
+
+	for (unsigned i = 0; i < count; i++) {
+		targets[i].guest_path = options->job.out[i].guest;
+		targets[i].host_path = options->job.out[i].path;
+	}
+	if (!unpack_open(targets, count, problem))
+		return false;
+	bool started = start_child(targets, options, archive, problem);
+	unpack_close(targets, count);
+	return started;
+}
+
+bool outbox_unpack(const struct ioloop *loop)
+{
+	char byte = 0;
+
+	if (write(FD_OUTBOX, "g", 1) != 1)
+		return false;
+	return ioloop_await(loop, FD_OUTBOX, POLLIN) == 0 && read(FD_OUTBOX, &byte, 1) == 1 &&
+	       byte == 'y';
+}
+
+void outbox_allow(struct sysfilter *filter)
+{
+	sysfilter_allow_fd(filter, SYS_write, FD_OUTBOX); /* begin … */
+	sysfilter_allow_fd(filter, SYS_read, FD_OUTBOX);  /* … and how did it go? */
+}

@@ -1,0 +1,22 @@
+/* Files out of the guest (-o): init writes them as an archive to a disk of our own making, and when the VM has ended
+ * a child process, which was shut in before it began, unpacks them. */
+#ifndef MAYFLY_OUTBOX_H
+#define MAYFLY_OUTBOX_H
+
+#include <stdbool.h>
+
+#include "ioloop.h"
+#include "options.h"
+#include "report.h"
+#include "sysfilter.h"
+
+/* Checks where the files are to go and starts the child. ARCHIVE is the disk's descriptor. While there is one thread. */
+bool outbox_open(const struct options *options, int archive, struct problem *problem);
+
+/* Has the files unpacked: nobody writes to the disk any more. False if not all came, which the child has told, or if a
+ * limit or a signal came first. */
+bool outbox_unpack(const struct ioloop *loop);
+
+void outbox_allow(struct sysfilter *filter);
+
+#endif
