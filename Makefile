@@ -168,7 +168,7 @@ install: $(B)/mayfly ## install the launcher and its manual (PREFIX, DESTDIR)
 # --- tests ---
 
 # What unit tests and fuzzers link: everything that needs neither KVM nor a running VM.
-UNIT_CODE := $(PURE_SOURCES) $(addprefix vmm/,ram.c report.c options.c device_options.c cli.c cli_values.c words.c optionfile.c job_options.c files.c deadlines.c bus.c ending.c fdplan.c file.c stream.c pages.c storage.c tap.c unpack.c unpack_open.c tree.c) \
+UNIT_CODE := $(PURE_SOURCES) $(addprefix vmm/,ram.c report.c options.c device_options.c cli.c cli_values.c words.c optionfile.c job_options.c files.c tarball.c deadlines.c bus.c ending.c fdplan.c file.c stream.c pages.c storage.c tap.c unpack.c unpack_open.c tree.c) \
 	vmm/serial.c vmm/format.c vmm/json.c vmm/facts.c tests/unit/sysfilter_stub.c
 # Those of each architecture, on any machine, but for what only the machine itself can compile.
 ARCH_TESTS := $(filter-out $(if $(filter x86_64,$(ARCH)),,x86_64/test_guest_cpuid), \

@@ -39,6 +39,21 @@ static const struct cli_option *find_option(const struct cli *cli, char *word, c
 	return find_name(cli, word + 2, length);
 }
 
+/* Before VALUE is cut up. */
+static void note(struct words *taken, const struct cli_option *option, const char *value)
+{
+	size_t name = strlen(option->name);
+	char *word = keep(name + (value ? strlen(value) : 0) + 4);
+
+	memcpy(word, "--", 2);
+	memcpy(word + 2, option->name, name);
+	if (value) {
+		word[2 + name] = '=';
+		strcpy(word + 3 + name, value);
+	}
+	words_add(taken, word);
+}
+
 static bool set(const struct cli_option *option, char *value, void *target, struct problem *problem)
 {
 	void *member = (char *)target + option->offset;
@@ -50,7 +65,7 @@ static bool set(const struct cli_option *option, char *value, void *target, stru
 }
 
 /* Takes the option at **ARGUMENTS and moves on past its value. */
-static bool take_option(const struct cli *cli, char ***arguments, void *target,
+static bool take_option(const struct cli *cli, char ***arguments, void *target, struct words *taken,
 			struct problem *problem)
 {
 	char *word = **arguments, *value;
@@ -72,6 +87,7 @@ static bool take_option(const struct cli *cli, char ***arguments, void *target,
 	if (option->argument && !*value)
 		return problem_set(problem, "option '%s' needs a value that is not empty (%s)",
 				   word, option->argument);
+	note(taken, option, value);
 	return set(option, value, target, problem);
 }
 
@@ -105,7 +121,7 @@ static bool take_line(void *context, char *line, struct problem *problem);
 struct parse {
 	const struct cli *cli;
 	void *target;
-	struct words operands, command; /* the file's */
+	struct words operands, options, command; /* the command is the file's */
 	bool in_command;
 };
 
@@ -129,7 +145,7 @@ static bool take_line(void *context, char *line, struct problem *problem)
 		*value++ = '\0';
 		words[1] = value + strspn(value, " \t");
 	}
-	if (!take_option(parse->cli, &word, parse->target, problem))
+	if (!take_option(parse->cli, &word, parse->target, &parse->options, problem))
 		return false;
 	if (word == words && words[1])
 		return problem_set(problem, "'%s' after '%s' is one word too many (leave it out)",
@@ -154,13 +170,14 @@ bool cli_parse(const struct cli *cli, char **arguments, void *target, struct cli
 		if (word[0] == '@' && word[1])
 			taken = optionfile_read(word + 1, take_line, &parse, problem);
 		else if (word[0] == '-' && word[1])
-			taken = take_option(cli, &arguments, target, problem);
+			taken = take_option(cli, &arguments, target, &parse.options, problem);
 		else
 			taken = take_operand(cli, word, &parse.operands, problem);
 		if (!taken)
 			return false;
 	}
 	words->operands = parse.operands;
+	words->options = parse.options;
 	words->command = join(&parse.command, command);
 	return true;
 }

@@ -32,7 +32,8 @@ struct cli {
 
 struct cli_words {
 	struct words operands;
-	char **command; /* what follows "--", NULL-terminated; NULL: there was no "--" */
+	struct words options; /* as they were taken, each in one word: --NAME or --NAME=VALUE */
+	char **command;       /* what follows "--", NULL-terminated; NULL: there was no "--" */
 };
 
 /* Parses ARGUMENTS (NULL-terminated; they outlive the result) into TARGET. A word @FILE stands for the options in

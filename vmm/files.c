@@ -9,8 +9,10 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "job.h"
 #include "words.h"
+#include "xxh64.h"
 
 static const char *join(const char *directory, const char *name)
 {
@@ -26,20 +28,65 @@ static const char *join(const char *directory, const char *name)
 
 /* --- the list --- */
 
-static struct files_entry *new_entry(struct files *files, const char *name, uint32_t mode)
+static uint32_t *find_slot(const struct files *files, const char *name)
 {
-	if (files->count == files->room) {
-		size_t room = files->room ? 2 * files->room : 64;
-		struct files_entry *larger = realloc(files->entry, room * sizeof(*larger));
+	size_t at = xxh64((struct bytes){(const uint8_t *)name, strlen(name)}, 0);
 
-		if (!larger)
-			return NULL;
-		files->entry = larger;
-		files->room = room;
+	for (;; at++) {
+		uint32_t *slot = &files->slot[at & (files->slots - 1)];
+
+		if (!*slot || !strcmp(files->entry[*slot - 1].member.name, name))
+			return slot;
 	}
-	struct files_entry *entry = &files->entry[files->count++];
+}
+
+struct files_entry *files_find(const struct files *files, const char *name)
+{
+	uint32_t *slot = files->slots ? find_slot(files, name) : NULL;
+
+	return slot && *slot ? &files->entry[*slot - 1] : NULL;
+}
+
+/* Twice the room, and a table of twice that. */
+static bool grow(struct files *files)
+{
+	size_t room = files->room ? 2 * files->room : 64;
+	struct files_entry *larger = realloc(files->entry, room * sizeof(*larger));
+
+	if (!larger)
+		return false;
+	files->entry = larger;
+	files->room = room;
+	free(files->slot);
+	files->slots = 2 * room;
+	files->slot = calloc(files->slots, sizeof(*files->slot));
+	if (!files->slot)
+		files->slots = 0;
+	for (size_t i = 0; files->slot && i < files->count; i++)
+		*find_slot(files, files->entry[i].member.name) = (uint32_t)i + 1;
+	return files->slot;
+}
+
+struct files_entry *files_add(struct files *files, const char *name, uint32_t mode)
+{
+	struct files_entry *entry = files_find(files, name);
+
+	if (!entry) {
+		if (files->count == files->room && !grow(files))
+			return NULL;
+		*find_slot(files, name) = (uint32_t)files->count + 1;
+		entry = &files->entry[files->count++];
+	}
 	*entry = (struct files_entry){.member = {.name = name, .mode = mode}};
 	return entry;
+}
+
+void files_release(struct files *files)
+{
+	file_unmap(&files->archive);
+	free(files->entry);
+	free(files->slot);
+	*files = (struct files){0};
 }
 
 static bool cannot(const char *path, struct problem *problem)
@@ -57,7 +104,8 @@ static bool add_link(struct files_entry *entry, struct problem *problem)
 
 	if (length < 0)
 		return cannot(entry->path, problem);
-	entry->target = keep_text(target, (size_t)length);
+	entry->data =
+		(struct bytes){(const uint8_t *)keep_text(target, (size_t)length), (size_t)length};
 	entry->member.size = (uint32_t)length;
 	return true;
 }
@@ -103,10 +151,11 @@ static bool add(struct files *files, const char *host, const char *name, const s
 		return problem_set(problem,
 				   "%s is too large for the guest's memory (put it on a disk: -d)",
 				   host);
-	entry = new_entry(files, name, stat->st_mode);
+	entry = files_add(files, name, stat->st_mode);
 	if (!entry)
 		return cannot(host, problem);
 	entry->path = host;
+	entry->member.time = stat->st_mtime < 0 ? 0 : (uint32_t)stat->st_mtime;
 	entry->member.uid = mine ? files->uid : stat->st_uid;
 	entry->member.gid = mine ? files->gid : stat->st_gid;
 	if (S_ISREG(stat->st_mode))
@@ -120,12 +169,14 @@ static bool add(struct files *files, const char *host, const char *name, const s
 	return !S_ISDIR(stat->st_mode) || add_children(files, host, name, problem);
 }
 
-/* The directories that lead to NAME, which are the kernel's to make before it. */
-static bool add_way(struct files *files, const char *name, struct problem *problem)
+bool files_add_way(struct files *files, const char *name, struct problem *problem)
 {
-	for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/'))
-		if (!new_entry(files, keep_text(name, (size_t)(slash - name)), S_IFDIR | 0755))
+	for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+		const char *way = keep_text(name, (size_t)(slash - name));
+
+		if (!files_find(files, way) && !files_add(files, way, S_IFDIR | 0755))
 			return cannot(name, problem);
+	}
 	return true;
 }
 
@@ -155,16 +206,21 @@ static bool gather(struct files *files, const struct file_option *option, struct
 	/* A directory's content goes to "/"; everything else goes into a directory that is named with a slash. */
 	if (option->guest[length - 1] == '/' && (length > 1 || !S_ISDIR(found.st_mode)))
 		name = join(name, last_component(option->path));
-	return add_way(files, name, problem) && add(files, option->path, name, &found, problem);
+	return files_add_way(files, name, problem) &&
+	       add(files, option->path, name, &found, problem);
 }
 
 bool files_gather(const struct file_options *options, uint32_t uid, uint32_t gid,
 		  struct files *files, struct problem *problem)
 {
 	*files = (struct files){.uid = uid, .gid = gid};
-	for (size_t i = 0; i < options->count; i++)
-		if (!gather(files, &options->item[i], problem))
+	for (size_t i = 0; i < options->count; i++) {
+		const struct file_option *option = &options->item[i];
+
+		if (!(option->tar ? files_add_tar(files, option->path, problem)
+				  : gather(files, option, problem)))
 			return false;
+	}
 	return true;
 }
 
@@ -213,8 +269,8 @@ bool files_write(const struct files *files, struct cpio *cpio, struct problem *p
 		const struct files_entry *entry = &files->entry[i];
 
 		cpio_begin(cpio, &entry->member);
-		if (entry->target)
-			cpio_data(cpio, entry->target, entry->member.size);
+		if (entry->data.data)
+			cpio_data(cpio, entry->data.data, entry->member.size);
 		else if (S_ISREG(entry->member.mode) && !write_file(entry, cpio, problem))
 			return false;
 		cpio_end(cpio);

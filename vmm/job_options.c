@@ -110,7 +110,22 @@ bool job_add_rootdir(void *job, char *value, struct problem *problem)
 	(void)problem;
 	memcpy(host, value, length);
 	memcpy(host + length, "/.", 2); /* nothing but a directory */
-	*new_file(&((struct job_options *)job)->files) = (struct file_option){host, "/", -1};
+	*new_file(&((struct job_options *)job)->files) =
+		(struct file_option){.path = host, .guest = "/", .mode = -1};
+	return true;
+}
+
+bool job_add_tar(void *job, char *value, struct problem *problem)
+{
+	struct file_options *files = &((struct job_options *)job)->files;
+
+	for (size_t i = 0; i < files->count; i++)
+		if (files->item[i].tar)
+			return problem_set(problem,
+					   "'%s' is a second archive (give --rootfs-tar once)",
+					   value);
+	*new_file(files) =
+		(struct file_option){.path = value, .guest = "/", .mode = -1, .tar = true};
 	return true;
 }
 

@@ -16,6 +16,7 @@ struct file_option {
 	const char *path;
 	const char *guest; /* absolute; "/" at its end: into that directory */
 	int mode;          /* permission bits of a file; -1: the host's */
+	bool tar;          /* what is in it, for the root */
 };
 
 struct file_options {
@@ -42,6 +43,7 @@ struct job_options {
 /* Each takes the VALUE of an option, which is cut up where it stands and outlives the JOB. */
 bool job_add_file(void *job, char *value, struct problem *problem);
 bool job_add_rootdir(void *job, char *value, struct problem *problem);
+bool job_add_tar(void *job, char *value, struct problem *problem);
 bool job_add_environment(void *job, char *value, struct problem *problem);
 bool job_add_environment_file(void *job, char *value, struct problem *problem);
 bool job_set_directory(void *job, char *value, struct problem *problem);

@@ -28,6 +28,8 @@ bool load_kernel(const struct boot_request *request, uint64_t lowest, const stru
 static bool write_segment(const struct boot_request *request, struct cpio *cpio,
 			  struct problem *problem)
 {
+	cpio_data(cpio, request->packed.data, request->packed.size);
+	cpio_end(cpio);
 	job_write(cpio, request->job);
 	if (!files_write(request->files, cpio, problem))
 		return false;

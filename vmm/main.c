@@ -6,21 +6,28 @@
 #include "doctor.h"
 #include "exitcode.h"
 #include "options.h"
+#include "pack.h"
+#include "payload.h"
 #include "report.h"
 #include "vm.h"
 
-static int run(char **arguments)
+static int run_payload(char **arguments, const struct payload *payload)
 {
 	struct options options;
 	struct problem problem;
 
-	if (!options_parse(arguments, &options, &problem)) {
+	if (!options_parse(arguments, payload, &options, &problem)) {
 		report("%s", problem.text);
 		return CODE_MAYFLY_FAILED;
 	}
 	if (options.help)
 		return cli_said(options_help());
 	return vm_run(&options);
+}
+
+static int run(char **arguments)
+{
+	return run_payload(arguments, NULL);
 }
 
 static int say_version(char **arguments)
@@ -37,6 +44,7 @@ static const struct command {
 	const char *usage;            /* NULL: another name for the one before */
 } commands[] = {
 	{"run", run, "  mayfly run -k KERNEL [OPTION...] [-- COMMAND [ARG...]]\n"},
+	{"pack", pack, "  mayfly pack -o FILE -k KERNEL [OPTION...] [-- COMMAND [ARG...]]\n"},
 	{"doctor", doctor_run, "  mayfly doctor [--json]\n"},
 	{"check-kernel", check_kernel, "  mayfly check-kernel KERNEL [--config FILE]\n"},
 	{"--version", say_version, "  mayfly --version\n"},
@@ -71,9 +79,28 @@ static int dispatch(char **words)
 	return CODE_MAYFLY_FAILED;
 }
 
+/* A packed program is not asked for a command: all its words are the workload's. */
+static int begin(char **words)
+{
+	struct payload payload;
+	struct problem problem;
+	char **arguments = words[0] ? words + 1 : words;
+
+	switch (payload_open("/proc/self/exe", words[0] ? words[0] : "mayfly", &payload,
+			     &problem)) {
+	case PAYLOAD_FOUND:
+		return run_payload(payload_words(&payload, arguments), &payload);
+	case PAYLOAD_DAMAGED:
+		report("%s", problem.text);
+		return CODE_MAYFLY_FAILED;
+	default:
+		return dispatch(words);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	(void)argc;
 	/* _exit: atexit handlers and stdio would make system calls that the filter forbids. */
-	_exit(dispatch(argv));
+	_exit(begin(argv));
 }

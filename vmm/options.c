@@ -110,6 +110,7 @@ static const struct cli_option table[] = {
 	 "a file or directory for the guest; mode=OCTAL; repeatable"},
 	{0, "rootdir", "DIR", job_add_rootdir, JOB,
 	 "a directory whose content is put into the guest's /"},
+	{0, "rootfs-tar", "FILE", job_add_tar, JOB, "a tar archive whose content is"},
 	{'e', "env", "NAME[=VALUE]", job_add_environment, JOB,
 	 "environment of COMMAND; NAME alone: as it is here; repeatable"},
 	{0, "env-file", "FILE", job_add_environment_file, JOB, "the same, one a line"},
@@ -140,7 +141,7 @@ static const struct cli_option table[] = {
 	{'h', "help", FLAG(help), "show this help"},
 };
 
-static const struct cli cli = {
+const struct cli options_cli = {
 	.command = "run",
 	.before =
 		"Usage: mayfly run -k KERNEL [OPTION...] [-- COMMAND [ARG...]]\n"
@@ -161,7 +162,7 @@ static const char *needs_command(const struct options *options)
 	const struct job_options *job = &options->job;
 
 	if (job->files.count)
-		return "-f and --rootdir are";
+		return "-f, --rootdir and --rootfs-tar are";
 	if (job->environment.count)
 		return "-e is";
 	if (job->directory)
@@ -202,7 +203,7 @@ static bool check(const struct options *options, struct problem *problem)
 {
 	if (options->help)
 		return true;
-	if (!options->kernel)
+	if (!options->kernel && !options->payload)
 		return problem_set(problem, "no kernel is given (say which with -k FILE)");
 	if (options->verbose && options->console)
 		return problem_set(problem,
@@ -224,23 +225,38 @@ static bool add_outbox(struct options *options, struct problem *problem)
 	return true;
 }
 
-bool options_parse(char **arguments, struct options *options, struct problem *problem)
+void options_begin(struct options *options)
 {
-	struct cli_words words;
-
 	*options = (struct options){
 		.cpus = 1,
 		.memory = MEMORY_DEFAULT,
 		.limits.grace = GRACE_DEFAULT,
 		.job.out_limit = OUT_LIMIT_DEFAULT,
 	};
-	if (!cli_parse(&cli, arguments, options, &words, problem))
-		return false;
-	options->command = words.command;
+}
+
+bool options_finish(struct options *options, const struct cli_words *words, struct problem *problem)
+{
+	options->command = words->command;
 	return check(options, problem) && add_outbox(options, problem);
+}
+
+bool options_parse(char **arguments, const struct payload *payload, struct options *options,
+		   struct problem *problem)
+{
+	struct cli_words words;
+
+	options_begin(options);
+	options->payload = payload;
+	if (!cli_parse(&options_cli, arguments, options, &words, problem))
+		return false;
+	if (payload && options->kernel)
+		return problem_set(problem,
+				   "this program has no command that takes arguments (leave them out)");
+	return options_finish(options, &words, problem);
 }
 
 bool options_help(void)
 {
-	return cli_help(&cli);
+	return cli_help(&options_cli);
 }

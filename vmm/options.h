@@ -11,6 +11,8 @@
 #include "deadlines.h"
 #include "report.h"
 
+struct payload;
+
 struct options {
 	const char *kernel, *initrd;
 	const char *append;  /* for the kernel's command line */
@@ -28,12 +30,25 @@ struct options {
 	struct ip_options ip[ADDRESSES_MAX];
 	struct job_options job;
 	struct limits limits;
-	char **command; /* NULL-terminated; NULL: a plain boot */
+	const struct payload
+		*payload; /* kernel, initrd and files of a packed program; NULL: it is none */
+	char **command;   /* NULL-terminated; NULL: a plain boot */
 };
 
-/* Parses what follows "mayfly run". ARGUMENTS is NULL-terminated and outlives OPTIONS; values that are lists are cut
+/* Parses what follows "mayfly run", or was packed with PAYLOAD (else NULL). ARGUMENTS is NULL-terminated and outlives OPTIONS; values that are lists are cut
  * up where they stand. */
-bool options_parse(char **arguments, struct options *options, struct problem *problem);
+bool options_parse(char **arguments, const struct payload *payload, struct options *options,
+		   struct problem *problem);
+
+/* The table, for commands that take the same options; their target begins with a struct options. */
+extern const struct cli options_cli;
+
+/* Sets what the options are when nobody says. */
+void options_begin(struct options *options);
+
+/* Checks what was parsed, and takes the command. */
+bool options_finish(struct options *options, const struct cli_words *words,
+		    struct problem *problem);
 
 /* Writes the help of "mayfly run", made from the same table, to standard output. False (errno) if that
  * failed. */

@@ -120,7 +120,8 @@ static bool read_member(struct unpacking *u, uint64_t offset)
 		return damaged(u, "a name that does not end where it should");
 	memcpy(member->name, name, name_size);
 	member->data = align_up(offset + CPIO_HEADER_SIZE + name_size, 4);
-	if (member->data > u->archive_size || member->size > u->archive_size - member->data)
+	if (member->size <= u->limit &&
+	    (member->data > u->archive_size || member->size > u->archive_size - member->data))
 		return damaged(u, "a member that goes beyond the end,");
 	return true;
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -11,39 +10,17 @@
 #include <unistd.h>
 
 #include "arch.h"
-#include "channel.h"
-#include "devices.h"
 #include "exitcode.h"
 #include "fdplan.h"
 #include "file.h"
 #include "guest_job.h"
-#include "ioloop.h"
 #include "lockdown.h"
 #include "outbox.h"
+#include "payload.h"
 #include "stats.h"
-#include "terminal.h"
+#include "vm_state.h"
 
 #define KVM_PATH "/dev/kvm"
-
-/* Everything that a VM needs, in one place and without a heap. */
-struct vm {
-	const struct options *options;
-	struct kvm kvm;
-	struct ram ram;
-	struct irqchip irqchip;
-	struct boot_entry entry;
-	struct bus bus;
-	struct machine machine;
-	struct uart console, channel_uart;
-	struct channel channel;
-	struct devices devices;
-	struct ending ending;
-	struct terminal terminal;
-	struct gate gate;
-	struct ioloop loop;
-	struct vcpu vcpu[VCPUS_MAX];
-	uint8_t seed[SEED_SIZE];
-};
 
 /* What we were started with and do not need goes first: descriptors, core dumps, debuggers. INHERITED gets those
  * that the user gave us for NICs. */
@@ -108,7 +85,7 @@ static bool load(struct vm *vm, struct boot_request *request, struct problem *pr
 {
 	const struct options *options = vm->options;
 
-	if (!file_map(options->kernel, &request->kernel, problem))
+	if (options->kernel && !file_map(options->kernel, &request->kernel, problem))
 		return false;
 	if (options->initrd && !file_map(options->initrd, &request->initrd, problem))
 		return false;
@@ -116,32 +93,44 @@ static bool load(struct vm *vm, struct boot_request *request, struct problem *pr
 		return false;
 	file_unmap(&request->kernel);
 	file_unmap(&request->initrd);
+	file_unmap(&request->packed);
 	return true;
 }
 
 /* What the kernel gets to run, beside itself. */
-static bool add_job(struct vm *vm, struct boot_request *request, struct problem *problem)
+static bool add_job(struct vm *vm, struct boot_request *request, struct job *job,
+		    struct files *files, struct problem *problem)
 {
-	static struct job job;
-	static struct files files;
 	const struct options *options = vm->options;
 
 	if (!options->command)
 		return true;
-	request->job = &job;
-	request->files = &files;
+	request->job = job;
+	request->files = files;
 	cmdline_add(request->cmdline, "rdinit=" JOB_INIT_PATH);
 	if (console_place(options) == CONSOLE_NOWHERE)
 		cmdline_add(request->cmdline, "quiet");
-	return guest_job_make(options, &job, problem) &&
-	       files_gather(&options->job.files, options->job.uid, options->job.gid, &files,
+	return guest_job_make(options, job, problem) &&
+	       files_gather(&options->job.files, options->job.uid, options->job.gid, files,
 			    problem);
+}
+
+/* Mapped, and checked, when the program began. */
+static void take_payload(const struct payload *payload, struct boot_request *request)
+{
+	request->kernel_name = "the packed kernel";
+	request->kernel = payload->part[PAYLOAD_KERNEL];
+	request->initrd = payload->part[PAYLOAD_INITRD];
+	request->initrd_name = request->initrd.size ? "the packed initrd" : NULL;
+	request->packed = payload->part[PAYLOAD_FILES];
 }
 
 static bool load_guest(struct vm *vm, struct problem *problem)
 {
 	const struct options *options = vm->options;
 	struct cmdline cmdline = {0};
+	struct files files = {0};
+	struct job job;
 	struct boot_request request = {
 		.kernel_name = options->kernel,
 		.initrd_name = options->initrd,
@@ -152,11 +141,16 @@ static bool load_guest(struct vm *vm, struct problem *problem)
 		.devices = vm->devices.count,
 	};
 
+	if (options->payload)
+		take_payload(options->payload, &request);
 	/* What the kernel gets is not what init gets. */
 	if (getrandom(vm->seed, sizeof(vm->seed), 0) != sizeof(vm->seed))
 		return problem_set(problem, "cannot get random bytes: %s (allow getrandom(2))",
 				   strerror(errno));
-	return add_job(vm, &request, problem) && load(vm, &request, problem);
+	if (!add_job(vm, &request, &job, &files, problem) || !load(vm, &request, problem))
+		return false;
+	files_release(&files);
+	return true;
 }
 
 static bool make_vcpus(struct vm *vm, struct problem *problem)
@@ -262,68 +256,6 @@ static bool start(struct vm *vm, lockdown_t *lockdown, struct problem *problem)
 	return lock_down(vm, lockdown, problem);
 }
 
-/* The exit code, and the line that explains it. What went wrong with our own streams comes first:
- * lost output must not look like success. */
-static int verdict(struct vm *vm, struct problem *line)
-{
-	const struct channel *channel = &vm->channel;
-	enum end_cause cause = ending_cause(&vm->ending);
-	bool said = channel->exited &&
-		    (cause == END_WORKLOAD || cause == END_POWER_OFF || cause == END_RESET);
-
-	line->text[0] = '\0';
-	if (vm->loop.interrupted)
-		return CODE_SIGNAL + vm->loop.interrupted;
-	if (vm->loop.timed_out && said) {
-		problem_set(
-			line,
-			"timed out: the command has ended, but its output was not read (read it, or raise the limit)");
-		return CODE_TIMEOUT;
-	}
-	if (vm->loop.failed && cause != END_SIGNAL) {
-		*line = vm->loop.failure;
-		return CODE_MAYFLY_FAILED;
-	}
-	if (said)
-		return ending_workload_code(channel->exit_kind, channel->exit_value,
-					    vm->options->command[0], line);
-	return ending_code(&vm->ending, vm->options->command != NULL, line);
-}
-
-/* Whatever the command's exit code. What was lost must not look like success. */
-static int take_files_out(struct vm *vm, int code)
-{
-	bool ran = vm->channel.exited && (vm->channel.exit_kind == CHANNEL_EXITED ||
-					  vm->channel.exit_kind == CHANNEL_KILLED);
-
-	if (!vm->options->job.outs || !ran)
-		return code;
-	devices_freeze(&vm->devices, vm->options->disks - 1);
-	return outbox_unpack(&vm->loop) || code != CODE_OK ? code : CODE_MAYFLY_FAILED;
-}
-
-static int finish(struct vm *vm)
-{
-	struct problem line;
-	int code = verdict(vm, &line);
-
-	terminal_restore(&vm->terminal);
-	code = take_files_out(vm, code);
-	if (!devices_sync(&vm->devices, &line))
-		code = CODE_MAYFLY_FAILED;
-	if (vm->options->stats && !stats_write(&vm->devices, code) && !line.text[0])
-		problem_set(&line, "cannot write %s: %s (give --stats another file)",
-			    vm->options->stats, strerror(errno));
-	if (!line.text[0])
-		return code;
-	int signal = ioloop_await(&vm->loop, STDERR_FILENO, POLLOUT);
-	if (signal > 0)
-		return CODE_SIGNAL + signal;
-	if (signal == 0)
-		report("%s", line.text);
-	return code;
-}
-
 int vm_run(const struct options *options)
 {
 	static struct vm vm;
@@ -343,5 +275,5 @@ int vm_run(const struct options *options)
 	}
 	gate_open(&vm.gate, lockdown);
 	ioloop_run(&vm.loop);
-	return finish(&vm);
+	return vm_finish(&vm);
 }

@@ -178,7 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (count < WORDS_MAX && input.size)
 		arguments[count++] = take_word(&input);
 
-	if (options_parse(arguments, &options, &problem))
+	if (options_parse(arguments, NULL, &options, &problem))
 		require_valid(&options, arguments);
 	else
 		require_refusal(&problem);

@@ -24,7 +24,7 @@ static bool parse(const char *const *given)
 	}
 	words[count] = NULL;
 	problem.text[0] = '\0';
-	return options_parse(words, &options, &problem);
+	return options_parse(words, NULL, &options, &problem);
 }
 
 #define PARSE(...) parse((const char *const[]){__VA_ARGS__, NULL})

@@ -1,0 +1,71 @@
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "exitcode.h"
+#include "outbox.h"
+#include "stats.h"
+#include "vm_state.h"
+
+/* The exit code, and the line that explains it. What went wrong with our own streams comes first:
+ * lost output must not look like success. */
+static int verdict(struct vm *vm, struct problem *line)
+{
+	const struct channel *channel = &vm->channel;
+	enum end_cause cause = ending_cause(&vm->ending);
+	bool said = channel->exited &&
+		    (cause == END_WORKLOAD || cause == END_POWER_OFF || cause == END_RESET);
+
+	line->text[0] = '\0';
+	if (vm->loop.interrupted)
+		return CODE_SIGNAL + vm->loop.interrupted;
+	if (vm->loop.timed_out && said) {
+		problem_set(
+			line,
+			"timed out: the command has ended, but its output was not read (read it, or raise the limit)");
+		return CODE_TIMEOUT;
+	}
+	if (vm->loop.failed && cause != END_SIGNAL) {
+		*line = vm->loop.failure;
+		return CODE_MAYFLY_FAILED;
+	}
+	if (said)
+		return ending_workload_code(channel->exit_kind, channel->exit_value,
+					    vm->options->command[0], line);
+	return ending_code(&vm->ending, vm->options->command != NULL, line);
+}
+
+/* Whatever the command's exit code. What was lost must not look like success. */
+static int take_files_out(struct vm *vm, int code)
+{
+	bool ran = vm->channel.exited && (vm->channel.exit_kind == CHANNEL_EXITED ||
+					  vm->channel.exit_kind == CHANNEL_KILLED);
+
+	if (!vm->options->job.outs || !ran)
+		return code;
+	devices_freeze(&vm->devices, vm->options->disks - 1);
+	return outbox_unpack(&vm->loop) || code != CODE_OK ? code : CODE_MAYFLY_FAILED;
+}
+
+int vm_finish(struct vm *vm)
+{
+	struct problem line;
+	int code = verdict(vm, &line);
+
+	terminal_restore(&vm->terminal);
+	code = take_files_out(vm, code);
+	if (!devices_sync(&vm->devices, &line))
+		code = CODE_MAYFLY_FAILED;
+	if (vm->options->stats && !stats_write(&vm->devices, code) && !line.text[0])
+		problem_set(&line, "cannot write %s: %s (give --stats another file)",
+			    vm->options->stats, strerror(errno));
+	if (!line.text[0])
+		return code;
+	int signal = ioloop_await(&vm->loop, STDERR_FILENO, POLLOUT);
+	if (signal > 0)
+		return CODE_SIGNAL + signal;
+	if (signal == 0)
+		report("%s", line.text);
+	return code;
+}

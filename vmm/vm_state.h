@@ -1,0 +1,35 @@
+/* A VM, for the two files that lead it through its life. */
+#ifndef MAYFLY_VM_STATE_H
+#define MAYFLY_VM_STATE_H
+
+#include "arch.h"
+#include "channel.h"
+#include "devices.h"
+#include "ioloop.h"
+#include "options.h"
+#include "terminal.h"
+
+/* Everything that a VM needs, in one place and without a heap. */
+struct vm {
+	const struct options *options;
+	struct kvm kvm;
+	struct ram ram;
+	struct irqchip irqchip;
+	struct boot_entry entry;
+	struct bus bus;
+	struct machine machine;
+	struct uart console, channel_uart;
+	struct channel channel;
+	struct devices devices;
+	struct ending ending;
+	struct terminal terminal;
+	struct gate gate;
+	struct ioloop loop;
+	struct vcpu vcpu[VCPUS_MAX];
+	uint8_t seed[SEED_SIZE];
+};
+
+/* The VM has ended: brings home what it left, says what is to be said. Returns the exit code. */
+int vm_finish(struct vm *vm);
+
+#endif
