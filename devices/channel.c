@@ -183,6 +183,9 @@ static bool handle_frame(struct channel *channel, enum channel_frame type, const
 	case CHANNEL_TAKEN:
 		channel->in_busy = false;
 		return true;
+	case CHANNEL_STARTED:
+		channel->started = true;
+		return true;
 	case CHANNEL_EXIT:
 		return end(channel, payload, size, problem);
 	default:

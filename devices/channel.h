@@ -33,6 +33,7 @@ struct channel {
 	uint16_t rows, columns;
 
 	bool ready, windowed; /* the guest said READY; it has a window */
+	bool started;         /* the workload runs, or has run */
 	bool in_busy;         /* the guest has not said TAKEN yet */
 	bool in_ended;        /* STDIN_END was queued */
 	bool told_closed[2];  /* CLOSED was queued for STDOUT, STDERR */

@@ -23,6 +23,7 @@ enum channel_frame {
 	CHANNEL_EXIT = 8,      /* guest: the workload ended; payload is an exit kind and a value */
 	CHANNEL_SIGNAL = 9,    /* host: for the workload; payload is the number */
 	CHANNEL_WINSIZE = 10, /* host: of the workload's terminal; rows and columns, 16 bits each */
+	CHANNEL_STARTED = 11, /* guest: the workload runs */
 	CHANNEL_IN_WINDOW = 0x80,
 };
 

@@ -63,6 +63,7 @@ static void start_workload(void)
 
 	if (!workload_start(&work, &job, &failure))
 		finish(failure.kind, failure.error);
+	link_send(channel, CHANNEL_STARTED, (const uint8_t *)"", 0);
 }
 
 static void reap(void)

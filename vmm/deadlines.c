@@ -6,12 +6,11 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "moment.h"
+
 static uint64_t now(void)
 {
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+	return moment() / 1000;
 }
 
 /* The CPUs' time is that of their threads. */

@@ -58,6 +58,20 @@ static const struct {
 	[END_HOST_FAILURE] = {CODE_MAYFLY_FAILED, CODE_MAYFLY_FAILED, NULL},
 };
 
+const char *ending_name(enum end_cause cause)
+{
+	static const char *const names[] = {
+		[END_NONE] = "none",         [END_POWER_OFF] = "power-off",
+		[END_RESET] = "reset",       [END_PANIC] = "panic",
+		[END_CRASH] = "crash",       [END_WORKLOAD] = "workload",
+		[END_SIGNAL] = "signal",     [END_ESCAPE] = "escape",
+		[END_TIMEOUT] = "timeout",   [END_CPU_TIME] = "cpu-time",
+		[END_IDLE] = "idle-timeout", [END_HOST_FAILURE] = "host-failure",
+	};
+
+	return names[cause];
+}
+
 int ending_code(struct ending *ending, bool workload, struct problem *line)
 {
 	enum end_cause cause = ending_cause(ending);

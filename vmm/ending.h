@@ -36,6 +36,9 @@ void ending_set(struct ending *ending, enum end_cause cause, int number,
 
 enum end_cause ending_cause(struct ending *ending);
 
+/* The cause in a word or two, for programs. */
+const char *ending_name(enum end_cause cause);
+
 /* The exit code, and in LINE what is to be said to the user ("": nothing). WORKLOAD: the guest was
  * given a command, so that an end without its result is a failure. */
 int ending_code(struct ending *ending, bool workload, struct problem *line);

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "exitcode.h"
+#include "moment.h"
 #include "outbox.h"
-#include "stats.h"
 #include "vm_state.h"
 
 /* The exit code, and the line that explains it. What went wrong with our own streams comes first:
@@ -48,6 +48,25 @@ static int take_files_out(struct vm *vm, int code)
 	return outbox_unpack(&vm->loop) || code != CODE_OK ? code : CODE_MAYFLY_FAILED;
 }
 
+static bool write_stats(struct vm *vm, int code)
+{
+	struct stats *stats = &vm->stats;
+
+	stats->at[PHASE_INIT] = vm->loop.ready_at;
+	stats->at[PHASE_STARTED] = vm->loop.started_at;
+	stats->at[PHASE_ENDED] = vm->loop.exited_at;
+	stats->at[PHASE_EXIT] = moment();
+	for (unsigned i = 0; i < vm->options->cpus; i++)
+		for (unsigned kind = 0; kind < EXIT_KINDS; kind++)
+			stats->exits[kind] += atomic_load_explicit(&vm->vcpu[i].exits[kind],
+								   memory_order_relaxed);
+	stats->devices = &vm->devices;
+	stats->options = vm->options->words;
+	stats->ending = ending_name(ending_cause(&vm->ending));
+	stats->code = code;
+	return stats_write(stats);
+}
+
 int vm_finish(struct vm *vm)
 {
 	struct problem line;
@@ -57,7 +76,7 @@ int vm_finish(struct vm *vm)
 	code = take_files_out(vm, code);
 	if (!devices_sync(&vm->devices, &line))
 		code = CODE_MAYFLY_FAILED;
-	if (vm->options->stats && !stats_write(&vm->devices, code) && !line.text[0])
+	if (vm->options->stats && !write_stats(vm, code) && !line.text[0])
 		problem_set(&line, "cannot write %s: %s (give --stats another file)",
 			    vm->options->stats, strerror(errno));
 	if (!line.text[0])

@@ -9,6 +9,7 @@
 
 #include "console.h"
 #include "fdplan.h"
+#include "moment.h"
 #include "signals.h"
 
 bool ioloop_open(struct ioloop *loop, enum console_place place, int log_fd, struct problem *problem)
@@ -37,6 +38,12 @@ void ioloop_fail(struct ioloop *loop, const char *what)
 
 /* --- the channel --- */
 
+static void note(uint64_t *when, bool happened)
+{
+	if (happened && !*when)
+		*when = moment();
+}
+
 /* Takes one chunk of frames in; false if there was none. */
 static bool receive_from_guest(struct ioloop *loop)
 {
@@ -49,6 +56,9 @@ static bool receive_from_guest(struct ioloop *loop)
 			    what.text);
 		ending_set(loop->ending, END_CRASH, 0, &text);
 	}
+	note(&loop->ready_at, loop->channel->ready);
+	note(&loop->started_at, loop->channel->started);
+	note(&loop->exited_at, loop->channel->exited);
 	if (loop->channel->exited)
 		ending_set(loop->ending, END_WORKLOAD, 0, NULL);
 	return size != 0;

@@ -33,8 +33,10 @@ struct ioloop {
 	bool timed_out;         /* a limit did */
 	bool failed;            /* our own output failed: … */
 	struct problem failure; /* … why */
-	bool escape;            /* Ctrl-A was typed */
-	uint8_t typed[64];      /* for the console, not yet taken by the guest */
+	uint64_t ready_at, started_at,
+		exited_at; /* when the guest said so, as of moment(); 0: not yet */
+	bool escape;       /* Ctrl-A was typed */
+	uint8_t typed[64]; /* for the console, not yet taken by the guest */
 	size_t typed_size;
 	uint8_t shown[4096]; /* from the console, not yet written */
 	size_t shown_size, shown_done;

@@ -136,7 +136,7 @@ static const struct cli_option table[] = {
 	{'a', "append", "WORDS", TEXT(append), "words to add to the kernel's command line"},
 	{0, "console", "FILE", TEXT(console),
 	 "write the guest's console, the kernel's log, to FILE"},
-	{0, "stats", "FILE", TEXT(stats), "write counters to FILE, as JSON, at the end"},
+	{0, "stats", "FILE", TEXT(stats), "write counters to FILE (or fd:N), as JSON, at the end"},
 	{'v', "verbose", FLAG(verbose), "show the kernel's log on standard error"},
 	{'h', "help", FLAG(help), "show this help"},
 };
@@ -238,6 +238,7 @@ void options_begin(struct options *options)
 bool options_finish(struct options *options, const struct cli_words *words, struct problem *problem)
 {
 	options->command = words->command;
+	options->words = words->options.word;
 	return check(options, problem) && add_outbox(options, problem);
 }
 
@@ -251,8 +252,9 @@ bool options_parse(char **arguments, const struct payload *payload, struct optio
 	if (!cli_parse(&options_cli, arguments, options, &words, problem))
 		return false;
 	if (payload && options->kernel)
-		return problem_set(problem,
-				   "this program has no command that takes arguments (leave them out)");
+		return problem_set(
+			problem,
+			"this program has no command that takes arguments (leave them out)");
 	return options_finish(options, &words, problem);
 }
 

@@ -30,9 +30,9 @@ struct options {
 	struct ip_options ip[ADDRESSES_MAX];
 	struct job_options job;
 	struct limits limits;
-	const struct payload
-		*payload; /* kernel, initrd and files of a packed program; NULL: it is none */
-	char **command;   /* NULL-terminated; NULL: a plain boot */
+	char **words; /* the options as they were given, for a report; NULL-terminated, or NULL */
+	const struct payload *payload; /* of a packed program; NULL: it is none */
+	char **command;                /* NULL-terminated; NULL: a plain boot */
 };
 
 /* Parses what follows "mayfly run", or was packed with PAYLOAD (else NULL). ARGUMENTS is NULL-terminated and outlives OPTIONS; values that are lists are cut

@@ -3,12 +3,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fdplan.h"
 #include "file.h"
 #include "json.h"
+
+/* The descriptor is the user's, with what is in it. */
+static bool taken;
 
 bool stats_open(const char *path, struct problem *problem)
 {
@@ -26,12 +30,24 @@ bool stats_open(const char *path, struct problem *problem)
 	return fd_place(fd, FD_STATS, path, problem);
 }
 
-static void put_number(struct writer *text, const char *name, unsigned long long value)
+bool stats_take(int fd, struct problem *problem)
+{
+	taken = true;
+	return fd_place(fd, FD_STATS, "the descriptor for --stats", problem);
+}
+
+static void put_first(struct writer *text, const char *name, unsigned long long value)
 {
 	struct problem number;
 
-	problem_set(&number, ", \"%s\": %llu", name, value);
+	problem_set(&number, "\"%s\": %llu", name, value);
 	writer_put(text, number.text);
+}
+
+static void put_number(struct writer *text, const char *name, unsigned long long value)
+{
+	writer_put(text, ", ");
+	put_first(text, name, value);
 }
 
 static void put_device(struct writer *text, const struct virtio *virtio)
@@ -46,27 +62,94 @@ static void put_device(struct writer *text, const struct virtio *virtio)
 	writer_put(text, "}");
 }
 
-bool stats_write(const struct devices *devices, int code)
+static void put_devices(struct writer *text, const struct devices *devices)
+{
+	writer_put(text, ",\n \"devices\": [");
+	for (unsigned i = 0; i < devices->count; i++) {
+		writer_put(text, i ? ",\n  " : "\n  ");
+		put_device(text, devices->slot[i].virtio);
+	}
+	writer_put(text, "]");
+}
+
+/* Microseconds since the process began. */
+static void put_phases(struct writer *text, const uint64_t at[PHASES])
+{
+	static const char *const names[PHASES] = {
+		"begin",        "kvm_ready",        "loaded",         "locked_down",
+		"init_reached", "workload_started", "workload_ended", "exit",
+	};
+
+	writer_put(text, ",\n \"phases_us\": {\"begin\": 0");
+	for (unsigned i = PHASE_KVM; i < PHASES; i++)
+		if (at[i])
+			put_number(text, names[i], at[i] - at[PHASE_BEGIN]);
+	writer_put(text, "}");
+}
+
+static void put_exits(struct writer *text, const uint64_t exits[EXIT_KINDS])
+{
+	uint64_t all = 0;
+
+	for (unsigned i = 0; i < EXIT_KINDS; i++)
+		all += exits[i];
+	writer_put(text, ",\n \"exits\": {");
+	put_first(text, "all", all);
+	put_number(text, "io", exits[EXIT_IO]);
+	put_number(text, "mmio", exits[EXIT_MMIO]);
+	put_number(text, "interrupted", exits[EXIT_INTERRUPTED]);
+	put_number(text, "last", exits[EXIT_LAST]);
+	writer_put(text, "}");
+}
+
+/* What is in the environment may be a secret. */
+static void put_options(struct writer *text, char *const *options)
+{
+	bool first = true;
+
+	writer_put(text, ",\n \"options\": [");
+	for (; options && *options; options++) {
+		if (!strncmp(*options, "--env=", 6))
+			continue;
+		writer_put(text, first ? "" : ", ");
+		json_put_string(text, *options);
+		first = false;
+	}
+	writer_put(text, "]");
+}
+
+static void put_end(struct writer *text, const struct stats *stats)
+{
+	struct rusage usage = {0};
+
+	syscall(SYS_getrusage, RUSAGE_SELF, &usage);
+	writer_put(text, ",\n \"end\": ");
+	json_put_string(text, stats->ending);
+	put_number(text, "peak_rss_kib", (unsigned long long)usage.ru_maxrss);
+}
+
+bool stats_write(const struct stats *stats)
 {
 	static struct writer text;
 
 	/* What is no regular file cannot be emptied, and need not be. */
-	if (ftruncate(FD_STATS, 0) < 0 && errno != EINVAL)
+	if (!taken && ftruncate(FD_STATS, 0) < 0 && errno != EINVAL)
 		return false;
 	text.fd = FD_STATS;
-	writer_put(&text, "{\"version\": \"" MAYFLY_VERSION "\"");
-	put_number(&text, "exit_code", (unsigned long long)code);
-	writer_put(&text, ",\n \"devices\": [");
-	for (unsigned i = 0; i < devices->count; i++) {
-		writer_put(&text, i ? ",\n  " : "\n  ");
-		put_device(&text, devices->slot[i].virtio);
-	}
-	writer_put(&text, "]}\n");
+	writer_put(&text, "{\"schema\": 1, \"version\": \"" MAYFLY_VERSION "\"");
+	put_number(&text, "exit_code", (unsigned long long)stats->code);
+	put_end(&text, stats);
+	put_phases(&text, stats->at);
+	put_exits(&text, stats->exits);
+	put_options(&text, stats->options);
+	put_devices(&text, stats->devices);
+	writer_put(&text, "}\n");
 	return writer_flush(&text);
 }
 
 void stats_allow(struct sysfilter *filter)
 {
-	sysfilter_allow_fd(filter, SYS_ftruncate, FD_STATS); /* what was there before goes … */
-	sysfilter_allow_fd(filter, SYS_write, FD_STATS);     /* … when the new is written */
+	sysfilter_allow_fd(filter, SYS_ftruncate, FD_STATS);    /* what was there before goes … */
+	sysfilter_allow_fd(filter, SYS_write, FD_STATS);        /* … when the new is written */
+	sysfilter_allow_fd(filter, SYS_getrusage, RUSAGE_SELF); /* the peak of memory */
 }

@@ -49,19 +49,31 @@ static void serve_mmio(struct vcpu *vcpu)
 		   run->mmio.len);
 }
 
+/* Only this thread writes: a plain addition, as others see it. */
+static void count(struct vcpu *vcpu, enum exit_kind kind)
+{
+	uint64_t before = atomic_load_explicit(&vcpu->exits[kind], memory_order_relaxed);
+
+	atomic_store_explicit(&vcpu->exits[kind], before + 1, memory_order_relaxed);
+}
+
 /* False when the vCPU will not run again. */
 static bool serve_exit(struct vcpu *vcpu)
 {
 	switch (vcpu->run->exit_reason) {
 	case KVM_EXIT_IO:
+		count(vcpu, EXIT_IO);
 		serve_port(vcpu);
 		return true;
 	case KVM_EXIT_MMIO:
+		count(vcpu, EXIT_MMIO);
 		serve_mmio(vcpu);
 		return true;
 	case KVM_EXIT_INTR:
+		count(vcpu, EXIT_INTERRUPTED);
 		return true;
 	default:
+		count(vcpu, EXIT_LAST);
 		arch_end(vcpu);
 		return false;
 	}
@@ -76,8 +88,10 @@ static void vcpu_run(struct vcpu *vcpu, lockdown_t lockdown)
 		if (ioctl(vcpu->fd, KVM_RUN, 0) < 0) {
 			struct problem text;
 
-			if (errno == EINTR || errno == EAGAIN)
+			if (errno == EINTR || errno == EAGAIN) {
+				count(vcpu, EXIT_INTERRUPTED);
 				continue;
+			}
 			problem_set(&text, "KVM_RUN failed: %s (see the host's kernel log: dmesg)",
 				    strerror(errno));
 			ending_set(vcpu->ending, END_HOST_FAILURE, 0, &text);

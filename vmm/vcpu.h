@@ -14,6 +14,9 @@
 
 struct kvm_run;
 
+/* Why a vCPU came back to us. */
+enum exit_kind { EXIT_IO, EXIT_MMIO, EXIT_INTERRUPTED, EXIT_LAST, EXIT_KINDS };
+
 struct vcpu {
 	unsigned index;
 	int fd; /* FD_VCPU + index */
@@ -21,6 +24,7 @@ struct vcpu {
 	const struct bus *bus;
 	struct ending *ending;
 	struct gate *gate;
+	_Atomic uint64_t exits[EXIT_KINDS]; /* its thread counts, others read */
 };
 
 /* Makes vCPU INDEX and maps what it shares with KVM. The caller sets its registers. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -15,12 +16,30 @@
 #include "file.h"
 #include "guest_job.h"
 #include "lockdown.h"
+#include "moment.h"
 #include "outbox.h"
 #include "payload.h"
-#include "stats.h"
 #include "vm_state.h"
 
 #define KVM_PATH "/dev/kvm"
+
+static bool reached(struct vm *vm, enum phase phase)
+{
+	vm->stats.at[phase] = moment();
+	return true;
+}
+
+/* The number in "fd:N", or -1: it is a path. */
+static int stats_descriptor(const char *stats)
+{
+	uint64_t number;
+	char *end;
+
+	if (!stats || strncmp(stats, "fd:", 3) || !cli_number(stats + 3, &end, &number) || *end ||
+	    number > INT_MAX)
+		return -1;
+	return (int)number;
+}
 
 /* What we were started with and do not need goes first: descriptors, core dumps, debuggers. INHERITED gets those
  * that the user gave us for NICs. */
@@ -35,6 +54,8 @@ static bool shed(const struct options *options, int *inherited, struct problem *
 	for (unsigned i = 0; i < options->nets; i++)
 		for (unsigned j = 0; j < options->net[i].fds; j++)
 			inherited[count++] = options->net[i].fd_number[j];
+	if (stats_descriptor(options->stats) >= 0)
+		inherited[count++] = stats_descriptor(options->stats);
 	if (!streams_fill(problem) || !fd_close_others(inherited, count, problem))
 		return false;
 	if (setrlimit(RLIMIT_CORE, &no_core) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
@@ -192,8 +213,9 @@ static bool make_machine(struct vm *vm, const int *inherited, struct problem *pr
 	       devices_open(&vm->devices, vm->options, inherited, &vm->ram, problem) &&
 	       kvm_set_memory(&vm->kvm, &vm->ram, problem) &&
 	       arch_create_irqchip(&vm->kvm, (unsigned)vm->options->cpus, &vm->irqchip, problem) &&
-	       load_guest(vm, problem) && make_vcpus(vm, problem) &&
-	       arch_start_irqchip(&vm->irqchip, problem) && make_devices(vm, problem);
+	       reached(vm, PHASE_KVM) && load_guest(vm, problem) && reached(vm, PHASE_LOADED) &&
+	       make_vcpus(vm, problem) && arch_start_irqchip(&vm->irqchip, problem) &&
+	       make_devices(vm, problem);
 }
 
 static bool make_threads(struct vm *vm, struct problem *problem)
@@ -229,11 +251,23 @@ static bool lock_down(struct vm *vm, lockdown_t *lockdown, struct problem *probl
 	return lockdown_install(&filter, vm->gate.started + 1, lockdown, problem);
 }
 
+/* A descriptor of the user's is the last of those that were inherited. */
+static bool open_stats(const struct options *options, const int *inherited, struct problem *problem)
+{
+	unsigned count = 0;
+
+	if (stats_descriptor(options->stats) < 0)
+		return stats_open(options->stats, problem);
+	for (unsigned i = 0; i < options->nets; i++)
+		count += options->net[i].fds;
+	return stats_take(inherited[count], problem);
+}
+
 /* The terminal is touched last but for the threads: an error before leaves it as it was, and the
  * guardian must be forked while there is one thread. */
 static bool start(struct vm *vm, lockdown_t *lockdown, struct problem *problem)
 {
-	int inherited[DEVICES_MAX * DEVICE_QUEUES_MAX];
+	int inherited[DEVICES_MAX * DEVICE_QUEUES_MAX + 1];
 
 	if (!shed(vm->options, inherited, problem) || !open_events(problem) ||
 	    !make_machine(vm, inherited, problem) || !open_streams(vm, problem))
@@ -243,7 +277,7 @@ static bool start(struct vm *vm, lockdown_t *lockdown, struct problem *problem)
 	if (vm->options->job.outs &&
 	    !outbox_open(vm->options, FD_DISK + (int)vm->options->disks - 1, problem))
 		return false;
-	if (vm->options->stats && !stats_open(vm->options->stats, problem))
+	if (vm->options->stats && !open_stats(vm->options, inherited, problem))
 		return false;
 	if ((!vm->options->command || vm->options->tty) && !terminal_open(&vm->terminal, problem))
 		return false;
@@ -262,6 +296,7 @@ int vm_run(const struct options *options)
 	struct problem problem;
 	lockdown_t lockdown;
 
+	reached(&vm, PHASE_BEGIN);
 	vm.options = options;
 	vm.loop.console = &vm.console;
 	vm.loop.channel_uart = &vm.channel_uart;
@@ -273,6 +308,7 @@ int vm_run(const struct options *options)
 		report("%s", problem.text);
 		return CODE_MAYFLY_FAILED;
 	}
+	reached(&vm, PHASE_LOCKED);
 	gate_open(&vm.gate, lockdown);
 	ioloop_run(&vm.loop);
 	return vm_finish(&vm);

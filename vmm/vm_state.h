@@ -7,6 +7,7 @@
 #include "devices.h"
 #include "ioloop.h"
 #include "options.h"
+#include "stats.h"
 #include "terminal.h"
 
 /* Everything that a VM needs, in one place and without a heap. */
@@ -25,6 +26,7 @@ struct vm {
 	struct terminal terminal;
 	struct gate gate;
 	struct ioloop loop;
+	struct stats stats;
 	struct vcpu vcpu[VCPUS_MAX];
 	uint8_t seed[SEED_SIZE];
 };
