@@ -534,7 +534,7 @@ static void unknown_frames(void **state)
 	(void)state;
 	for (unsigned type = 0; type < 256; type++) {
 		bool known = type == CHANNEL_STDOUT || type == CHANNEL_STDERR ||
-			     type == CHANNEL_TAKEN ||
+			     type == CHANNEL_TAKEN || type == CHANNEL_STARTED ||
 			     type == (CHANNEL_STDOUT | CHANNEL_IN_WINDOW) ||
 			     type == (CHANNEL_STDERR | CHANNEL_IN_WINDOW);
 

@@ -315,6 +315,25 @@ static void nics_in_their_slots(void **state)
 
 /* --- stats --- */
 
+static struct stats stats;
+
+static bool write_stats(int code)
+{
+	stats.devices = &devices;
+	stats.ending = "workload";
+	stats.code = code;
+	return stats_write(&stats);
+}
+
+/* The part of the output behind what differs from run to run. */
+static const char *from_phases(const char *text)
+{
+	const char *phases = strstr(text, " \"phases_us\"");
+
+	assert_non_null(phases);
+	return phases;
+}
+
 /* Opens PATH, writes and gives what the file has then. */
 static const char *written(const char *path, int code)
 {
@@ -324,7 +343,7 @@ static const char *written(const char *path, int code)
 	if (!stats_open(path, &problem))
 		fail_msg("%s", problem.text);
 	assert_int_equal(fcntl(FD_STATS, F_GETFD), FD_CLOEXEC);
-	assert_true(stats_write(&devices, code));
+	assert_true(write_stats(code));
 	close(FD_STATS);
 	fd = open(path, O_RDONLY);
 	size = read(fd, output, sizeof(output) - 1);
@@ -390,10 +409,53 @@ static char stats_name[] = "/tmp/mayfly-test-XXXXXX";
 static void no_devices(void **state)
 {
 	(void)state;
-	assert_string_equal(written(stats_name, 0),
-			    "{\"version\": \"1.2.3\", \"exit_code\": 0,\n \"devices\": []}\n");
+	assert_string_equal(from_phases(written(stats_name, 0)),
+			    " \"phases_us\": {\"begin\": 0},\n \"exits\": {\"all\": 0, \"io\": 0, "
+			    "\"mmio\": 0, \"interrupted\": 0, \"last\": 0},\n \"options\": [],\n "
+			    "\"devices\": []}\n");
 	assert_json(output);
+	assert_says(output, "{\"schema\": 1, \"version\": \"1.2.3\", \"exit_code\": 0,\n \"end\": "
+			    "\"workload\", \"peak_rss_kib\": ");
 	assert_says(written(stats_name, 255), "\"exit_code\": 255,");
+}
+
+static void a_whole_life(void **state)
+{
+	char *const options_given[] = {(char[]){"--kernel=a\"b"}, (char[]){"--env=KEY=secret"},
+					      (char[]){"--verbose"}, NULL};
+
+	(void)state;
+	for (unsigned i = 0; i < PHASES; i++)
+		stats.at[i] = i == PHASE_STARTED ? 0 : 1000 + 10 * i;
+	for (unsigned i = 0; i < EXIT_KINDS; i++)
+		stats.exits[i] = i + 1;
+	stats.options = options_given;
+	assert_string_equal(from_phases(written(stats_name, 0)),
+			    " \"phases_us\": {\"begin\": 0, \"kvm_ready\": 10, \"loaded\": 20, "
+			    "\"locked_down\": 30, \"init_reached\": 40, \"workload_ended\": 60, "
+			    "\"exit\": 70},\n \"exits\": {\"all\": 10, \"io\": 1, \"mmio\": 2, "
+			    "\"interrupted\": 3, \"last\": 4},\n \"options\": "
+			    "[\"--kernel=a\\u0022b\", \"--verbose\"],\n \"devices\": []}\n");
+	assert_json(output);
+	stats = (struct stats){0};
+}
+
+/* It keeps what is in it, and its place. */
+static void a_descriptor_of_the_users(void **state)
+{
+	int fd = memfd_create("stats", MFD_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(write(fd, "before\n", 7), 7);
+	assert_true(stats_take(dup(fd), &problem));
+	assert_true(write_stats(0));
+	close(FD_STATS);
+	taken = false;
+	ssize_t size = pread(fd, output, sizeof(output) - 1, 0);
+	output[size > 0 ? size : 0] = '\0';
+	close(fd);
+	assert_memory_equal(output, "before\n", 7);
+	assert_json(output + 7);
 }
 
 static void every_counter(void **state)
@@ -408,8 +470,8 @@ static void every_counter(void **state)
 	devices.slot[1].virtio->label = "b.img";
 	atomic_store(&devices.slot[1].virtio->stat[STAT_OUT_BYTES], UINT64_MAX);
 	assert_string_equal(
-		written(stats_name, 3),
-		"{\"version\": \"1.2.3\", \"exit_code\": 3,\n \"devices\": [\n"
+		strstr(written(stats_name, 3), " \"devices\""),
+		" \"devices\": [\n"
 		"  {\"kind\": \"disk\", \"name\": \"a.img\", \"reads\": 100, \"read_bytes\": 101, "
 		"\"writes\": 102, \"written_bytes\": 103, \"others\": 104, \"errors\": 105, "
 		"\"kicks\": 106, \"interrupts\": 107, \"interrupts_suppressed\": 108},\n"
@@ -490,7 +552,7 @@ static void old_content_is_replaced(void **state)
 static int on_a_full_disk(void)
 {
 	CHECK(stats_open("/dev/full", &problem));
-	CHECK(!stats_write(&devices, 0));
+	CHECK(!write_stats(0));
 	return errno == ENOSPC ? CHILD_PASSED : CHILD_FAILED;
 }
 
@@ -504,7 +566,7 @@ static int on_a_full_disk_late(void)
 	CHECK(devices_open(&devices, &options, NULL, &ram, &problem));
 	devices.slot[0].virtio->label = devices.slot[1].virtio->label = name;
 	CHECK(stats_open("/dev/full", &problem));
-	CHECK(!stats_write(&devices, 0));
+	CHECK(!write_stats(0));
 	return errno == ENOSPC ? CHILD_PASSED : CHILD_FAILED;
 }
 
@@ -522,18 +584,18 @@ static void what_is_no_file(void **state)
 
 	(void)state;
 	assert_true(stats_open("/dev/null", &problem));
-	assert_true(stats_write(&devices, 0));
+	assert_true(write_stats(0));
 	close(FD_STATS);
 	assert_int_equal(pipe(ends), 0);
 	assert_int_equal(dup2(ends[1], FD_STATS), FD_STATS);
 	close(ends[1]);
-	assert_true(stats_write(&devices, 0));
+	assert_true(write_stats(0));
 	close(FD_STATS);
 	ssize_t size = read(ends[0], output, sizeof(output) - 1);
 	output[size > 0 ? size : 0] = '\0';
 	assert_json(output);
 	close(ends[0]);
-	assert_false(stats_write(&devices, 0)); /* FD_STATS is closed */
+	assert_false(write_stats(0)); /* FD_STATS is closed */
 	assert_int_equal(errno, EBADF);
 }
 
@@ -586,7 +648,7 @@ static void a_fifo(void **state)
 	bool opened = stats_open(name, &problem);
 	unlink(name);
 	assert_true(opened);
-	assert_true(stats_write(&devices, 0));
+	assert_true(write_stats(0));
 	alarm(0);
 	ssize_t size = read(reader, output, sizeof(output) - 1);
 	output[size > 0 ? size : 0] = '\0';
@@ -652,6 +714,8 @@ int main(void)
 		DEVICES_TEST(a_worker_for_each_queue),
 		DEVICES_TEST(nics_in_their_slots),
 		DEVICES_TEST(no_devices),
+		DEVICES_TEST(a_whole_life),
+		DEVICES_TEST(a_descriptor_of_the_users),
 		DEVICES_TEST(every_counter),
 		DEVICES_TEST(odd_names),
 		DEVICES_TEST(long_names),
