@@ -19,7 +19,7 @@ trace() {
 	done
 }
 
-@test "a disk adds its own calls, on its own descriptors; --stats adds two" {
+@test "a disk adds its own calls, on its own descriptors; --stats adds three" {
 	cd "$BATS_TEST_TMPDIR"
 	truncate -s 1M disk
 	for keys in "" ,ro ,ephemeral; do
@@ -27,7 +27,7 @@ trace() {
 		[ "$keys" != ,ro ] || test=blkro
 		trace -d "disk$keys" --stats stats -a "test=$test" -- x
 		grep -q 'preadv(96' trace
-		for call in $calls; do has " $allowed preadv pwritev fdatasync fallocate ftruncate " " $call "; done
+		for call in $calls; do has " $allowed preadv pwritev fdatasync fallocate ftruncate getrusage " " $call "; done
 		case $keys in
 		,ro) is "" "$(grep -E 'pwritev|fallocate|fdatasync' trace)" ;;
 		,ephemeral)

@@ -661,13 +661,15 @@ static void what_is_allowed(void **state)
 	(void)state;
 	allowed.count = 0;
 	stats_allow(NULL);
-	assert_int_equal(allowed.count, 2);
+	assert_int_equal(allowed.count, 3);
 	for (unsigned i = 0; i < 2; i++) {
 		assert_int_equal(allowed.rule[i].first, FD_STATS);
 		assert_int_equal(allowed.rule[i].count, 1);
 		assert_true(allowed.rule[i].nr == SYS_write || allowed.rule[i].nr == SYS_ftruncate);
 	}
 	assert_int_not_equal(allowed.rule[0].nr, allowed.rule[1].nr);
+	assert_int_equal(allowed.rule[2].nr, SYS_getrusage);
+	assert_int_equal(allowed.rule[2].first, RUSAGE_SELF);
 }
 
 /* An independent reader's opinion, where there is one. */
