@@ -153,6 +153,7 @@ host "command line" cli
 host "command line, $arch" "$arch/cli"
 host "doctor" doctor
 host "kernels and configurations" check_kernel
+host "packed programs" pack
 
 unseen=''
 if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
@@ -189,7 +190,7 @@ esac
 # The other architecture: all of it, and what its machines of an older kind may do in another way.
 if [ -n "$other" ]; then
 	for machine in "$other" "$other-gicv2"; do
-		lab "$machine" "command line" cli "$other/cli" doctor check_kernel
+		lab "$machine" "command line" cli "$other/cli" doctor check_kernel pack
 		lab "$machine" "bare guests" bare virtio "$other/bare" seccomp tty
 		lab "$machine" "Linux guests" linux
 		lab "$machine" "disks" disk
