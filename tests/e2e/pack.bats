@@ -61,8 +61,7 @@ command: a b" "$output"
 @test "one that was cut short or changed says so, and runs nothing" {
 	"$mayfly" pack -o job -k "$bare" -a test=hello
 	size=$(stat -c %s job)
-	for length in $((size - 1)) $((size - 8)) $((size - 100)) $((size / 2 + 100000)); do
-		[ "$length" -lt "$size" ] || continue
+	for length in $((size - 1)) $((size - 8)) $((size - 100)) $(($(stat -c %s "$mayfly") + 100)); do
 		head -c "$length" job >cut
 		chmod +x cut
 		run --separate-stderr ./cut </dev/null

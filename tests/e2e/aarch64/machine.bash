@@ -8,7 +8,7 @@ bad_places='below uart'
 load_kvm=EL2
 # How guests end, and what vCPUs are asked by then.
 ends='hello reset badmmio'
-vcpu_ioctls='KVM_RUN|KVM_GET_ONE_REG'
+vcpu_ioctls='KVM_RUN|(KVM_ARM_SET_DEVICE_ADDR or )?KVM_GET_ONE_REG' # strace cannot tell the two
 foreign_says='an ELF file, which is no kernel for arm64 guests'
 
 # A GICv2 serves eight.
