@@ -461,7 +461,6 @@ static void check_job(size_t size)
 	uint8_t expected[8192];
 	size_t job_bytes = archive_job(&job, expected, sizeof(expected));
 	size_t offset = (size + 3) & ~(size_t)3;
-	const struct files no_files = {0};
 
 	request.job = &job;
 	if (size)
