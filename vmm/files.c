@@ -45,9 +45,9 @@ static struct files_entry *new_entry(struct files *files, const char *name, uint
 static bool cannot(const char *path, struct problem *problem)
 {
 	return problem_set(problem, "cannot read %s: %s (%s)", path, strerror(errno),
-			   errno == ENOENT   ? "check the path"
-			   : errno == ENOMEM ? "free some memory"
-					     : "make it readable for this user");
+			   errno == ENOENT || errno == ENOTDIR ? "check the path"
+			   : errno == ENOMEM                   ? "free some memory"
+							       : "make it readable for this user");
 }
 
 static bool add_link(struct files_entry *entry, struct problem *problem)
@@ -120,12 +120,24 @@ static bool add(struct files *files, const char *host, const char *name, const s
 	return !S_ISDIR(stat->st_mode) || add_children(files, host, name, problem);
 }
 
-/* The directories that lead to NAME, which are the kernel's to make before it. */
+static bool is_listed(const struct files *files, const char *name)
+{
+	for (size_t i = 0; i < files->count; i++)
+		if (!strcmp(files->entry[i].member.name, name))
+			return true;
+	return false;
+}
+
+/* The directories that lead to NAME, which come before it. Those that are there already keep owner and mode: the kernel
+ * takes the last that it is given. */
 static bool add_way(struct files *files, const char *name, struct problem *problem)
 {
-	for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/'))
-		if (!new_entry(files, keep_text(name, (size_t)(slash - name)), S_IFDIR | 0755))
+	for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+		const char *directory = keep_text(name, (size_t)(slash - name));
+
+		if (!is_listed(files, directory) && !new_entry(files, directory, S_IFDIR | 0755))
 			return cannot(name, problem);
+	}
 	return true;
 }
 
@@ -148,6 +160,10 @@ static bool gather(struct files *files, const struct file_option *option, struct
 
 	if (stat(option->path, &found) < 0)
 		return cannot(option->path, problem);
+	if (S_ISSOCK(found.st_mode))
+		return problem_set(problem,
+				   "cannot put %s into a guest: it is a socket (leave it out)",
+				   option->path);
 	if (option->mode >= 0 && S_ISREG(found.st_mode))
 		found.st_mode = S_IFREG | (mode_t)option->mode;
 	if (length > 1)
