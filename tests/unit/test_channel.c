@@ -519,7 +519,9 @@ static void every_result(void **state)
 {
 	static const uint8_t results[][2] = {{CHANNEL_EXITED, 0},      {CHANNEL_EXITED, 255},
 					     {CHANNEL_KILLED, 9},      {CHANNEL_KILLED, 64},
-					     {CHANNEL_NOT_STARTED, 2}, {CHANNEL_SETUP_FAILED, 12}};
+					     {CHANNEL_NOT_STARTED, 2}, {CHANNEL_SETUP_FAILED, 12},
+					     {CHANNEL_NET_FAILED, 1},  {CHANNEL_WORKDIR_FAILED, 2},
+					     {CHANNEL_ROOT_FAILED, 3}, {CHANNEL_FILES_FAILED, 28}};
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(results); i++) {
