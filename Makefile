@@ -264,8 +264,8 @@ lint: ## check style, layers, shell scripts and the manual
 	$(Q)images/deps.sh check
 	$(Q)tests/lint.sh
 
--include $(wildcard $(B)/unit-san/*/*.d $(B)/unit-san/*/*/*.d $(B)/unit-tsan/*/*.d $(B)/unit-tsan/*/*/*.d $(B)/unit-musl/*/*.d $(B)/unit-musl/*/*/*.d \
-	$(B)/fuzz/*/*.d $(B)/fuzz/*/*/*.d)
+-include $(foreach flavour,unit-san unit-tsan unit-musl fuzz,$(wildcard $(B)/$(flavour)/*/*.d \
+	$(B)/$(flavour)/*/*/*.d $(B)/$(flavour)/*/*/*/*.d))
 
 clean: ## remove what was built (the cache outside the tree stays)
 	$(Q)rm -rf build

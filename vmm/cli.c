@@ -105,26 +105,26 @@ static bool take_operand(const struct cli *cli, char *word, struct words *operan
 			   word, cli->command);
 }
 
-/* The command of ARGUMENTS follows what a file said. */
-static char **join(struct words *first, char **rest)
-{
-	if (!first->count)
-		return rest;
-	for (; rest && *rest; rest++)
-		words_add(first, *rest);
-	return first->word;
-}
-
-/* A file is one line a time: LINE is cut where it stands. */
-static bool take_line(void *context, char *line, struct problem *problem);
-
 struct parse {
 	const struct cli *cli;
 	void *target;
-	struct words operands, options, command; /* the command is the file's */
+	struct words operands, options, command; /* the command: the files' */
+	bool has_command;                        /* a file has one, maybe of no words */
 	bool in_command;
 };
 
+/* The command of ARGUMENTS follows what the files said. */
+static char **join(struct parse *parse, char **rest)
+{
+	if (!parse->has_command)
+		return rest;
+	for (; rest && *rest; rest++)
+		words_add(&parse->command, *rest);
+	words_add(&parse->command, NULL);
+	return parse->command.word;
+}
+
+/* A file is one line a time: LINE is cut where it stands. */
 static bool take_line(void *context, char *line, struct problem *problem)
 {
 	struct parse *parse = context;
@@ -135,22 +135,29 @@ static bool take_line(void *context, char *line, struct problem *problem)
 		return true;
 	}
 	if (!strcmp(line, "--")) {
-		parse->in_command = true;
+		parse->in_command = parse->has_command = true;
 		return true;
 	}
-	if (line[0] != '-')
-		return problem_set(problem, "'%s' is no option (write one a line)", line);
 	char *value = line + strcspn(line, "= \t");
 	if (*value && *value != '=') {
 		*value++ = '\0';
 		words[1] = value + strspn(value, " \t");
 	}
+	if (line[0] != '-' || !line[1])
+		return problem_set(problem, "'%s' is no option (write one a line)", line);
 	if (!take_option(parse->cli, &word, parse->target, &parse->options, problem))
 		return false;
 	if (word == words && words[1])
 		return problem_set(problem, "'%s' after '%s' is one word too many (leave it out)",
 				   words[1], line);
 	return true;
+}
+
+/* Each file begins with options. */
+static bool take_file(struct parse *parse, const char *path, struct problem *problem)
+{
+	parse->in_command = false;
+	return optionfile_read(path, take_line, parse, problem);
 }
 
 bool cli_parse(const struct cli *cli, char **arguments, void *target, struct cli_words *words,
@@ -168,7 +175,7 @@ bool cli_parse(const struct cli *cli, char **arguments, void *target, struct cli
 			break;
 		}
 		if (word[0] == '@' && word[1])
-			taken = optionfile_read(word + 1, take_line, &parse, problem);
+			taken = take_file(&parse, word + 1, problem);
 		else if (word[0] == '-' && word[1])
 			taken = take_option(cli, &arguments, target, &parse.options, problem);
 		else
@@ -178,7 +185,7 @@ bool cli_parse(const struct cli *cli, char **arguments, void *target, struct cli
 	}
 	words->operands = parse.operands;
 	words->options = parse.options;
-	words->command = join(&parse.command, command);
+	words->command = join(&parse, command);
 	return true;
 }
 

@@ -92,9 +92,9 @@ void files_release(struct files *files)
 static bool cannot(const char *path, struct problem *problem)
 {
 	return problem_set(problem, "cannot read %s: %s (%s)", path, strerror(errno),
-			   errno == ENOENT   ? "check the path"
-			   : errno == ENOMEM ? "free some memory"
-					     : "make it readable for this user");
+			   errno == ENOENT || errno == ENOTDIR ? "check the path"
+			   : errno == ENOMEM                   ? "free some memory"
+							       : "make it readable for this user");
 }
 
 static bool add_link(struct files_entry *entry, struct problem *problem)
@@ -199,6 +199,10 @@ static bool gather(struct files *files, const struct file_option *option, struct
 
 	if (stat(option->path, &found) < 0)
 		return cannot(option->path, problem);
+	if (S_ISSOCK(found.st_mode))
+		return problem_set(problem,
+				   "cannot put %s into a guest: it is a socket (leave it out)",
+				   option->path);
 	if (option->mode >= 0 && S_ISREG(found.st_mode))
 		found.st_mode = S_IFREG | (mode_t)option->mode;
 	if (length > 1)

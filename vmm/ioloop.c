@@ -253,14 +253,19 @@ int ioloop_await(const struct ioloop *loop, int fd, short events)
 {
 	struct pollfd polls[] = {{FD_SIGNALS, POLLIN, 0}, {fd, events, 0}};
 	struct timespec left;
-	int ready;
+	int end = 0;
 
-	do
-		ready = ppoll(polls, 2, deadlines_left(&loop->deadlines, &left), NULL);
-	while (ready < 0); /* EINTR */
-	if (polls[1].revents)
-		return 0;
-	return ready ? signals_read() : -1;
+	while (end == 0) {
+		int ready = ppoll(polls, 2, deadlines_left(&loop->deadlines, &left), NULL);
+
+		if (ready == 0)
+			return -1;
+		if (ready > 0 && polls[1].revents)
+			return 0;
+		if (ready > 0)
+			end = signals_take_end();
+	}
+	return end;
 }
 
 void ioloop_run(struct ioloop *loop)

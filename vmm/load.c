@@ -80,7 +80,9 @@ bool load_initrd(const struct boot_request *request, const struct ram *ram,
 		return true;
 	if (top > image->initrd_max)
 		top = image->initrd_max + 1;
-	if (initrd->size > top || ((top - initrd->size) & -(uint64_t)PAGE_SIZE) < image->end)
+	/* Each alone first: the sum may have wrapped. */
+	if (request->initrd.size > top || initrd->size > top ||
+	    ((top - initrd->size) & -(uint64_t)PAGE_SIZE) < image->end)
 		return problem_set(problem,
 				   "the initrd needs %llu KiB and the kernel leaves %llu KiB (give "
 				   "the guest more memory with -m)",

@@ -92,6 +92,15 @@ static bool add_ip(void *target, char *value, struct problem *problem)
 	return true;
 }
 
+/* Of nothing at all makes sense here alone. */
+static bool set_grace(void *grace, char *value, struct problem *problem)
+{
+	if (strcmp(value, "0"))
+		return cli_set_milliseconds(grace, value, problem);
+	*(uint64_t *)grace = 0;
+	return true;
+}
+
 #define MEMBER(name) offsetof(struct options, name)
 #define TEXT(name) cli_set_text, MEMBER(name)
 #define TIME(name) cli_set_milliseconds, MEMBER(limits.name)
@@ -131,7 +140,7 @@ static const struct cli_option table[] = {
 	{0, "timeout", "TIME", TIME(wall), "end after TIME: seconds, or 500ms, 2m, 1h"},
 	{0, "cpu-time", "TIME", TIME(cpu), "end when the guest's CPUs have worked for TIME"},
 	{0, "idle-timeout", "TIME", TIME(idle), "end when TIME went by without input or output"},
-	{0, "grace", "TIME", TIME(grace),
+	{0, "grace", "TIME", set_grace, MEMBER(limits.grace),
 	 "a signal is COMMAND's; if it still runs after TIME, end (10)"},
 	{'a', "append", "WORDS", TEXT(append), "words to add to the kernel's command line"},
 	{0, "console", "FILE", TEXT(console),

@@ -64,7 +64,7 @@ bool signals_open(struct ioloop *loop, struct problem *problem)
 	return open_signals(loop->channel != NULL, problem) && open_parent(loop, problem);
 }
 
-int signals_read(void)
+static int read_signal(void)
 {
 	struct signalfd_siginfo info;
 
@@ -100,7 +100,7 @@ static void resize(struct ioloop *loop)
 
 int signals_take(struct ioloop *loop, bool signalled, bool orphaned)
 {
-	int number = signalled ? signals_read() : 0;
+	int number = signalled ? read_signal() : 0;
 
 	if (orphaned)
 		return SIGHUP;
@@ -118,4 +118,13 @@ int signals_take(struct ioloop *loop, bool signalled, bool orphaned)
 		return 0;
 	}
 	return number && forward(loop, number) ? 0 : number;
+}
+
+int signals_take_end(void)
+{
+	int number = read_signal();
+
+	if (number == SIGXCPU)
+		return -1;
+	return asks_for_the_end(number) ? number : 0;
 }

@@ -26,7 +26,10 @@ static inline bool decoder_knows(unsigned type, size_t length)
 	case CHANNEL_TAKEN:
 		return length == 0;
 	case CHANNEL_CLOSED:
+	case CHANNEL_SIGNAL:
 		return length == 1;
+	case CHANNEL_WINSIZE:
+		return length == 4;
 	default:
 		return false;
 	}

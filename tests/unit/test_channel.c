@@ -425,11 +425,103 @@ static void the_queue_holds_everything(void **state)
 
 /* --- the end --- */
 
+/* --- words that overtake data --- */
+
+static void a_signal_waits_for_ready(void **state)
+{
+	(void)state;
+	channel_signal(&channel, 15);
+	channel_resize(&channel, 24, 80);
+	assert_pending(NULL, 0);
+	assert_true(guest_is_ready(true));
+	assert_pending("\x09\1\0\x0f\x0a\4\0\x18\0\x50\0", 11);
+	send_all();
+	assert_pending(NULL, 0);
+}
+
+/* The first and the last number; what was not sent yet counts once. */
+static void signals_are_sent_one_by_one(void **state)
+{
+	(void)state;
+	assert_true(guest_is_ready(false));
+	channel_signal(&channel, 64);
+	channel_signal(&channel, 1);
+	channel_signal(&channel, 32);
+	channel_signal(&channel, 1);
+	assert_pending("\x09\1\0\1", 4);
+	channel_signal(&channel, 1); /* a second one, when the first is on its way */
+	send_all();
+	assert_pending("\x09\1\0\1", 4);
+	send_all();
+	assert_pending("\x09\1\0\x20", 4);
+	send_all();
+	assert_pending("\x09\1\0\x40", 4);
+	send_all();
+	assert_pending(NULL, 0);
+}
+
+static void the_last_size_counts(void **state)
+{
+	(void)state;
+	assert_true(guest_is_ready(false));
+	channel_resize(&channel, 1, 2);
+	channel_resize(&channel, 0x0102, 0xfffe);
+	assert_pending("\x0a\4\0\2\1\xfe\xff", 7);
+	channel_resize(&channel, 3, 4);
+	assert_pending("\x0a\4\0\2\1\xfe\xff", 7); /* that is on its way */
+	send_all();
+	assert_pending("\x0a\4\0\3\0\4\0", 7);
+	send_all();
+	assert_pending(NULL, 0);
+}
+
+/* They never come between the bytes of a frame, and what follows waits for their last. */
+static void words_go_between_frames(void **state)
+{
+	static uint8_t data[CHANNEL_INLINE_MAX];
+
+	(void)state;
+	assert_true(guest_is_ready(false));
+	channel_input(&channel, data, 2);
+	channel_sent(&channel, 1);
+	channel_signal(&channel, 2);
+	channel_resize(&channel, 1, 1);
+	assert_pending("\2\0\0\0", 4);
+	channel_sent(&channel, 3);
+	assert_int_equal(pending(), 1);
+	send_all();
+	assert_pending("\x09\1\0\2\x0a\4\0\1\0\1\0", 11);
+	assert_true(guest_sends_header(CHANNEL_TAKEN, 0));
+	assert_int_equal(channel_input_room(&channel), 0);
+	channel_sent(&channel, 10);
+	assert_int_equal(channel_input_room(&channel), 0);
+	send_all();
+	assert_int_equal(channel_input_room(&channel), CHANNEL_INLINE_MAX);
+}
+
+/* TAKEN may go behind them, and is known when its own bytes are out. */
+static void taken_behind_words(void **state)
+{
+	(void)state;
+	assert_true(guest_is_ready(false));
+	channel_signal(&channel, 2);
+	assert_int_equal(pending(), 4);
+	assert_true(guest_sends(CHANNEL_STDOUT, "x", 1));
+	channel_written(&channel, 1);
+	assert_pending("\x09\1\0\2\6\0\0", 7);
+	channel_sent(&channel, 6);
+	assert_true(channel.out_busy);
+	channel_sent(&channel, 1);
+	assert_false(channel.out_busy);
+}
+
 static void every_result(void **state)
 {
 	static const uint8_t results[][2] = {{CHANNEL_EXITED, 0},      {CHANNEL_EXITED, 255},
 					     {CHANNEL_KILLED, 9},      {CHANNEL_KILLED, 64},
-					     {CHANNEL_NOT_STARTED, 2}, {CHANNEL_SETUP_FAILED, 12}};
+					     {CHANNEL_NOT_STARTED, 2}, {CHANNEL_SETUP_FAILED, 12},
+					     {CHANNEL_NET_FAILED, 1},  {CHANNEL_WORKDIR_FAILED, 2},
+					     {CHANNEL_ROOT_FAILED, 3}, {CHANNEL_FILES_FAILED, 28}};
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT(results); i++) {
@@ -644,7 +736,7 @@ static void host_acts(struct attack *attack)
 	size_t size, room = channel_input_room(&channel);
 	const uint8_t *bytes;
 
-	switch (below(attack, 6)) {
+	switch (below(attack, 8)) {
 	case 0:
 		channel_output(&channel, &size, &stream);
 		if (size)
@@ -666,6 +758,12 @@ static void host_acts(struct attack *attack)
 			channel_output_closed(&channel, stream);
 			channel_written(&channel, size);
 		}
+		break;
+	case 4:
+		channel_signal(&channel, 1 + (int)below(attack, CHANNEL_SIGNAL_MAX));
+		break;
+	case 5:
+		channel_resize(&channel, (uint16_t)below(attack, 99), 80);
 		break;
 	default:
 		bytes = channel_pending(&channel, &size);
@@ -694,7 +792,7 @@ static void assert_bounds(const struct attack *attack)
 
 static void a_hostile_guest(void **state)
 {
-	unsigned outputs = 0, inputs = 0;
+	unsigned outputs = 0, inputs = 0, words = 0;
 
 	(void)state;
 	for (uint32_t seed = 1; seed <= 300; seed++) {
@@ -710,10 +808,13 @@ static void a_hostile_guest(void **state)
 		outputs += attack.decoder.count[CHANNEL_TAKEN];
 		inputs += attack.decoder.count[CHANNEL_STDIN] +
 			  attack.decoder.count[CHANNEL_STDIN | CHANNEL_IN_WINDOW];
+		words += attack.decoder.count[CHANNEL_SIGNAL] +
+			 attack.decoder.count[CHANNEL_WINSIZE];
 	}
 	/* It was no short fight. */
 	assert_each(outputs > 1000, "frames of output", outputs);
 	assert_each(inputs > 1000, "frames of input", inputs);
+	assert_each(words > 1000, "signals and sizes", words);
 }
 
 /* Nothing but noise, in pieces of every size. */
@@ -759,6 +860,11 @@ int main(void)
 		CHANNEL_TEST(the_end_of_input),
 		CHANNEL_TEST(taken_too_early),
 		CHANNEL_TEST(the_queue_holds_everything),
+		CHANNEL_TEST(a_signal_waits_for_ready),
+		CHANNEL_TEST(signals_are_sent_one_by_one),
+		CHANNEL_TEST(the_last_size_counts),
+		CHANNEL_TEST(words_go_between_frames),
+		CHANNEL_TEST(taken_behind_words),
 		CHANNEL_TEST(every_result),
 		CHANNEL_TEST(what_follows_the_result_is_noise),
 		CHANNEL_TEST(damaged_results),

@@ -209,6 +209,79 @@ static void a_network_that_was_not_set_up(void **state)
 	assert_null(strstr(capture.text, "eth0"));
 }
 
+/* timeout(1)'s code, and which option it was. */
+static void limits_on_time(void **state)
+{
+	static const struct {
+		enum end_cause cause;
+		const char *says;
+	} limits[] = {
+		{END_TIMEOUT, "--timeout is over"},
+		{END_CPU_TIME, "has used up its --cpu-time"},
+		{END_IDLE, "as long as --idle-timeout says"},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(limits); i++)
+		for (int workload = 0; workload < 2; workload++) {
+			assert_int_equal(code_of(limits[i].cause, 0, NULL, workload), 124);
+			assert_int_equal(capture.writes, 1);
+			assert_mends(said(), "timed out: ");
+			assert_says(capture.text, limits[i].says);
+			assert_says(capture.text, "(raise it if this is not enough)");
+		}
+}
+
+/* What init could not do before the workload: whose fault it may be, and the reason. */
+static void what_was_not_set_up(void **state)
+{
+	static const struct {
+		enum channel_exit kind;
+		int value, code;
+		const char *object, *mend;
+	} cases[] = {
+		{CHANNEL_WORKDIR_FAILED, ENOENT, 126, "enter the working directory", "with -w"},
+		{CHANNEL_WORKDIR_FAILED, EACCES, 126, "enter the working directory", "with -w"},
+		{CHANNEL_ROOT_FAILED, ENODEV, 122, "mount its root disk", "ext4, squashfs or erofs"},
+		{CHANNEL_ROOT_FAILED, EINVAL, 122, "mount its root disk", "without partitions"},
+		{CHANNEL_FILES_FAILED, ENOSPC, 122, "files in their places", "more memory with -m"},
+		{CHANNEL_FILES_FAILED, EROFS, 122, "files in their places", "(-v shows its log)"},
+		{CHANNEL_SETUP_FAILED, EIO, 122, "set up the workload", "(-v shows its log)"},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(workload_code(cases[i].kind, (unsigned)cases[i].value),
+				 cases[i].code);
+		assert_int_equal(capture.writes, 1);
+		assert_mends(said(), cases[i].object);
+		assert_says(capture.text, cases[i].mend);
+		assert_says(capture.text, strerror(cases[i].value));
+	}
+}
+
+/* execve's reasons, each with its own mend. */
+static void why_it_did_not_start(void **state)
+{
+	static const struct {
+		int error;
+		const char *mend;
+	} cases[] = {
+		{E2BIG, "(make its arguments shorter)"},
+		{ENOMEM, "(give the guest more memory with -m)"},
+		{EACCES, "(it must be an executable file for the guest's architecture)"},
+		{ENOEXEC, "(it must be an executable file for the guest's architecture)"},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(workload_code(CHANNEL_NOT_STARTED, (unsigned)cases[i].error), 126);
+		assert_mends(said(), "'/bin/prog'");
+		assert_says(capture.text, cases[i].mend);
+		assert_says(capture.text, strerror(cases[i].error));
+	}
+}
+
 /* Every result that the channel lets through is an exit code, and 0 is said by EXITED 0 alone: a
  * shell sees a code modulo 256, so "killed by signal 128" would look like success. */
 static void no_result_of_the_guest_lies(void **state)
@@ -246,6 +319,9 @@ int main(void)
 		cmocka_unit_test(a_result_is_passed_on),
 		cmocka_unit_test(a_workload_that_did_not_start),
 		cmocka_unit_test(a_network_that_was_not_set_up),
+		cmocka_unit_test(limits_on_time),
+		cmocka_unit_test(what_was_not_set_up),
+		cmocka_unit_test(why_it_did_not_start),
 		cmocka_unit_test(no_result_of_the_guest_lies),
 	};
 

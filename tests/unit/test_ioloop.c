@@ -58,6 +58,8 @@ struct result {
 	int number;
 	char text[400];
 	unsigned exit_kind, exit_value;
+	int interrupted, awaited;
+	bool timed_out;
 };
 
 /* What a test asks for. A descriptor that is 0: a file that can be looked at afterwards. */
@@ -68,6 +70,9 @@ struct plan {
 	const char *input;
 	size_t input_size;
 	int input_fd, out_fd, err_fd;
+	struct deadlines deadlines;
+	void (*before)(void); /* what is done before the loop begins, … */
+	int (*after)(void);   /* … and when it has ended */
 };
 
 #define PLAN(...) ((struct plan){__VA_ARGS__})
@@ -175,6 +180,7 @@ static bool make_vm(const struct plan *plan, int log_fd)
 	vm.loop.channel = plan->workload ? &vm.channel : NULL;
 	vm.loop.ending = &vm.ending;
 	vm.loop.terminal = &vm.terminal;
+	vm.loop.deadlines = plan->deadlines;
 	vm.terminal.raw = plan->raw;
 	uart_init(&vm.console, FD_CONSOLE_IRQ, FD_CONSOLE_KICK);
 	uart_init(&vm.channel_uart, FD_CHANNEL_IRQ, FD_CHANNEL_KICK);
@@ -193,7 +199,11 @@ _Noreturn static void live(struct plan *plan, int log_fd, int report_fd)
 	pthread_t thread;
 
 	alarm(10); /* whoever hangs says nothing */
-	if (!make_vm(plan, log_fd) || pthread_create(&thread, NULL, run_guest, plan))
+	if (!make_vm(plan, log_fd))
+		_exit(1);
+	if (plan->before)
+		plan->before();
+	if (pthread_create(&thread, NULL, run_guest, plan))
 		_exit(1);
 	ioloop_run(&vm.loop);
 	result.cause = ending_cause(&vm.ending);
@@ -201,6 +211,10 @@ _Noreturn static void live(struct plan *plan, int log_fd, int report_fd)
 	memcpy(result.text, vm.ending.text.text, sizeof(result.text));
 	result.exit_kind = vm.channel.exit_kind;
 	result.exit_value = vm.channel.exit_value;
+	result.interrupted = vm.loop.interrupted;
+	result.timed_out = vm.loop.timed_out;
+	if (plan->after)
+		result.awaited = plan->after();
 	if (write(report_fd, &result, sizeof(result)) < 0)
 		_exit(1);
 	_exit(0);
@@ -657,6 +671,430 @@ static void a_parent_who_dies_ends_it(void **state)
 	assert_int_equal(result.number, SIGHUP);
 }
 
+/* --- signals for the workload --- */
+
+#define HOUR 3600000
+#define GRACE .deadlines.limits.grace = HOUR
+#define WORKLOAD .workload = true, .place = CONSOLE_NOWHERE
+
+/* Until the loop knows that the workload runs. */
+static void guest_is_seen_to_start(void)
+{
+	guest_starts();
+	while (!*(volatile bool *)&vm.channel.ready)
+		usleep(200);
+}
+
+/* Reads one frame, whatever it is; returns its type. */
+static unsigned guest_reads_frame(uint8_t payload[CHANNEL_INLINE_MAX])
+{
+	unsigned type = guest_reads(&vm.channel_uart);
+	size_t size = guest_reads(&vm.channel_uart);
+
+	size |= (size_t)guest_reads(&vm.channel_uart) << 8;
+	for (size_t i = 0; i < size; i++)
+		payload[i] = guest_reads(&vm.channel_uart);
+	return type;
+}
+
+static uint8_t guest_awaits_signal(void)
+{
+	uint8_t payload[CHANNEL_INLINE_MAX];
+	size_t size;
+
+	guest_awaits(CHANNEL_SIGNAL, payload, &size);
+	return size == 1 ? payload[0] : 0;
+}
+
+static int the_signal; /* that a guest's life has to do with */
+
+static void get_a_signal(void)
+{
+	guest_is_seen_to_start();
+	kill(getpid(), the_signal);
+	guest_exits(guest_awaits_signal());
+}
+
+static void signals_are_the_workloads(void **state)
+{
+	static const int all[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(all); i++) {
+		the_signal = all[i];
+		struct result result = run(PLAN(.guest = get_a_signal, WORKLOAD, GRACE));
+
+		assert_ended(result, END_WORKLOAD);
+		assert_int_equal(result.exit_value, all[i]);
+	}
+}
+
+/* SIGUSR1 asks nobody to end: it waits for the workload. */
+static void be_told_before_the_start(void)
+{
+	kill(getpid(), SIGUSR1);
+	guest_starts();
+	guest_exits(guest_awaits_signal());
+}
+
+static void a_word_waits_for_the_workload(void **state)
+{
+	struct result result = run(PLAN(.guest = be_told_before_the_start, WORKLOAD, GRACE));
+
+	(void)state;
+	assert_ended(result, END_WORKLOAD);
+	assert_int_equal(result.exit_value, SIGUSR1);
+}
+
+static void before_the_workload_runs_a_signal_ends_it(void **state)
+{
+	struct result result = run(PLAN(.guest = be_terminated, WORKLOAD, GRACE));
+
+	(void)state;
+	assert_ended(result, END_SIGNAL);
+	assert_int_equal(result.number, SIGTERM);
+}
+
+/* In a plain boot SIGUSR1 has its usual meaning. */
+static void be_told_in_a_plain_boot(void)
+{
+	kill(getpid(), SIGUSR1);
+	guest_powers_off();
+}
+
+static void a_plain_boot_knows_no_words(void **state)
+{
+	(void)state;
+	assert_false(run(PLAN(.guest = be_told_in_a_plain_boot)).ran);
+}
+
+/* Twice it is the workload's; what asks for no end does not count. */
+static void be_asked_three_times(void)
+{
+	guest_is_seen_to_start();
+	for (unsigned i = 0; i < 5; i++) {
+		kill(getpid(), SIGUSR2);
+		guest_awaits_signal();
+	}
+	kill(getpid(), SIGTERM);
+	guest_awaits_signal();
+	kill(getpid(), SIGINT);
+	guest_awaits_signal();
+	guest_sends(CHANNEL_STDOUT, "twice", 5);
+	guest_awaits_taken();
+	kill(getpid(), SIGHUP);
+}
+
+static void the_third_signal_ends_it(void **state)
+{
+	struct result result = run(PLAN(.guest = be_asked_three_times, WORKLOAD, GRACE));
+
+	(void)state;
+	assert_ended(result, END_SIGNAL);
+	assert_int_equal(result.number, SIGHUP);
+	assert_string_equal(out_text, "twice");
+}
+
+static void be_deaf(void)
+{
+	guest_is_seen_to_start();
+	kill(getpid(), the_signal);
+}
+
+/* It ends by the signal that came first. */
+static void be_deaf_twice(void)
+{
+	guest_is_seen_to_start();
+	kill(getpid(), SIGINT);
+	guest_awaits_signal();
+	kill(getpid(), SIGTERM);
+}
+
+static void grace_has_an_end(void **state)
+{
+	struct result result;
+
+	(void)state;
+	the_signal = SIGTERM;
+	result = run(PLAN(.guest = be_deaf, WORKLOAD, .deadlines.limits.grace = 1));
+	assert_ended(result, END_SIGNAL);
+	assert_int_equal(result.number, SIGTERM);
+	result = run(PLAN(.guest = be_deaf_twice, WORKLOAD, .deadlines.limits.grace = 30));
+	assert_ended(result, END_SIGNAL);
+	assert_int_equal(result.number, SIGINT);
+}
+
+static void no_grace_is_no_delay(void **state)
+{
+	struct result result;
+
+	(void)state;
+	the_signal = SIGQUIT;
+	result = run(PLAN(.guest = be_deaf, WORKLOAD));
+	assert_ended(result, END_SIGNAL);
+	assert_int_equal(result.number, SIGQUIT);
+}
+
+/* The exit status: 1 for the size, 2 for a signal that came first, 3 for anything else. */
+static void be_resized(void)
+{
+	uint8_t payload[CHANNEL_INLINE_MAX];
+
+	guest_is_seen_to_start();
+	kill(getpid(), SIGWINCH);
+	usleep(5000); /* or both would be read at once, and the other sent first */
+	kill(getpid(), SIGUSR1);
+	unsigned type = guest_reads_frame(payload);
+	while (type == CHANNEL_STDIN_END)
+		type = guest_reads_frame(payload);
+	if (type == CHANNEL_WINSIZE)
+		guest_exits(memcmp(payload, "\2\1\3\0", 4) ? 3 : 1);
+	else
+		guest_exits(type == CHANNEL_SIGNAL ? 2 : 3);
+}
+
+static void a_size_is_told_for_a_terminal(void **state)
+{
+	struct result result = run(PLAN(.guest = be_resized, WORKLOAD, .raw = true));
+
+	(void)state;
+	assert_ended(result, END_WORKLOAD);
+	assert_int_equal(result.exit_value, 1);
+	result = run(PLAN(.guest = be_resized, WORKLOAD));
+	assert_ended(result, END_WORKLOAD);
+	assert_int_equal(result.exit_value, 2);
+}
+
+/* --- limits on time: what is in the past is over at once --- */
+
+static void be_silent(void)
+{
+}
+
+static void a_limit_ends_it(void **state)
+{
+	struct result result;
+	int ends[2];
+
+	(void)state;
+	/* Input that is there, or its end, would be traffic. */
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	result = run(PLAN(.guest = be_silent, .deadlines.wall = 1));
+	assert_ended(result, END_TIMEOUT);
+	assert_true(result.timed_out);
+	result = run(PLAN(.guest = be_silent, WORKLOAD, .deadlines.wall = 1));
+	assert_ended(result, END_TIMEOUT);
+	result = run(PLAN(.guest = be_silent, .input_fd = ends[0], .deadlines.idle = 1));
+	assert_ended(result, END_IDLE);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void have_printed(void)
+{
+	guest_prints("x");
+}
+
+/* Both, the output and the end of the time, are there when the loop begins. */
+static void traffic_is_no_idleness(void **state)
+{
+	struct result result;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	result = run(PLAN(.guest = be_terminated, .before = have_printed, .input_fd = ends[0],
+			  .deadlines.idle = 1, .deadlines.limits.idle = HOUR));
+	assert_ended(result, END_SIGNAL);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void start_and_exit(void)
+{
+	guest_starts();
+	guest_exits(4);
+}
+
+/* "A guest that boots has nothing to say to a workload yet." */
+static void booting_is_no_idleness(void **state)
+{
+	struct result result;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	result = run(PLAN(.guest = start_and_exit, WORKLOAD, .input_fd = ends[0],
+			  .deadlines.idle = 1, .deadlines.limits.idle = HOUR));
+	assert_ended(result, END_WORKLOAD);
+	assert_int_equal(result.exit_value, 4);
+	/* Then it counts. */
+	result = run(PLAN(.guest = guest_starts, WORKLOAD, .input_fd = ends[0], .deadlines.idle = 1,
+			  .deadlines.limits.idle = 20));
+	assert_ended(result, END_IDLE);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void use_up_the_cpu(void)
+{
+	kill(getpid(), SIGXCPU);
+}
+
+static void cpu_time_ends_it(void **state)
+{
+	struct result result = run(PLAN(.guest = use_up_the_cpu));
+
+	(void)state;
+	assert_ended(result, END_CPU_TIME);
+	assert_true(result.timed_out);
+	assert_ended(run(PLAN(.guest = use_up_the_cpu, WORKLOAD, GRACE)), END_CPU_TIME);
+}
+
+/* --- the last output, whose reader does not come --- */
+
+/* A pipe that takes no more; its other end. */
+static int full_pipe(int *reader)
+{
+	static const char zeros[65536];
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	while (write(ends[1], zeros, sizeof(zeros)) > 0)
+		;
+	*reader = ends[0];
+	return ends[1];
+}
+
+/* It is the drain that waits when the ending has been seen. */
+static void write_and_exit_then_signal(void)
+{
+	guest_starts();
+	guest_sends(CHANNEL_STDOUT, "last words", 10);
+	guest_exits(3);
+	while (ending_cause(&vm.ending) == END_NONE)
+		usleep(200);
+	if (the_signal)
+		kill(getpid(), the_signal);
+}
+
+static struct result drain_to_nobody(int number, uint64_t wall)
+{
+	int reader, out = full_pipe(&reader);
+	struct result result;
+	uint64_t begin;
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	begin = (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+	the_signal = number;
+	result = run(PLAN(.guest = write_and_exit_then_signal, WORKLOAD, GRACE, .out_fd = out,
+			  .deadlines.wall = wall ? begin + wall : 0));
+	close(out);
+	close(reader);
+	assert_ended(result, END_WORKLOAD); /* the first word counts */
+	assert_int_equal(result.exit_value, 3);
+	return result;
+}
+
+static void a_signal_cuts_the_last_output(void **state)
+{
+	struct result result = drain_to_nobody(SIGTERM, 0);
+
+	(void)state;
+	assert_int_equal(result.interrupted, SIGTERM);
+	assert_false(result.timed_out);
+}
+
+static void a_limit_cuts_the_last_output(void **state)
+{
+	struct result result = drain_to_nobody(SIGXCPU, 0);
+
+	(void)state;
+	assert_true(result.timed_out);
+	assert_int_equal(result.interrupted, 0);
+	result = drain_to_nobody(0, 200);
+	assert_true(result.timed_out);
+	assert_int_equal(result.interrupted, 0);
+}
+
+/* --- what is done after the loop --- */
+
+static int await_what_is_ready(void)
+{
+	int ends[2];
+
+	kill(getpid(), SIGTERM);
+	if (pipe(ends) < 0 || write(ends[1], "x", 1) != 1)
+		return 99;
+	/* What is ready comes first, and is said again. */
+	vm.loop.deadlines.wall = 1;
+	return ioloop_await(&vm.loop, ends[0], POLLIN) | ioloop_await(&vm.loop, ends[1], POLLOUT);
+}
+
+static int await_nothing(void)
+{
+	int ends[2];
+
+	return pipe(ends) < 0 ? 99 : ioloop_await(&vm.loop, ends[0], POLLIN);
+}
+
+static int await_with_a_signal(void)
+{
+	kill(getpid(), SIGINT);
+	return await_nothing();
+}
+
+static int await_with_a_limit(void)
+{
+	vm.loop.deadlines.wall = 1;
+	return await_nothing();
+}
+
+static int await_with_used_up_cpu(void)
+{
+	kill(getpid(), SIGXCPU);
+	return await_nothing();
+}
+
+/* What asks for no end ends nothing: a terminal may be resized meanwhile. */
+static int await_with_words(void)
+{
+	kill(getpid(), SIGWINCH);
+	kill(getpid(), SIGUSR1);
+	vm.loop.deadlines.wall = 1;
+	return await_nothing();
+}
+
+static int await_with_words_and_a_signal(void)
+{
+	kill(getpid(), SIGUSR1);
+	kill(getpid(), SIGWINCH);
+	kill(getpid(), SIGTERM);
+	return await_nothing();
+}
+
+static void awaiting(void **state)
+{
+	static const struct {
+		int (*after)(void);
+		int result;
+	} cases[] = {
+		{await_what_is_ready, 0},     {await_with_a_signal, SIGINT},
+		{await_with_a_limit, -1},     {await_with_used_up_cpu, -1},
+		{await_with_words, -1},       {await_with_words_and_a_signal, SIGTERM},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		struct result result =
+			run(PLAN(.guest = start_and_exit, WORKLOAD, .after = cases[i].after));
+
+		assert_ended(result, END_WORKLOAD);
+		assert_each(result.awaited == cases[i].result, "case", i);
+	}
+}
+
 /* --- the filter --- */
 
 static bool is_allowed(int nr, int fd)
@@ -704,6 +1142,21 @@ int main(void)
 		cmocka_unit_test(a_broken_protocol_is_a_crash),
 		cmocka_unit_test(a_signal_ends_it),
 		cmocka_unit_test(a_parent_who_dies_ends_it),
+		cmocka_unit_test(signals_are_the_workloads),
+		cmocka_unit_test(a_word_waits_for_the_workload),
+		cmocka_unit_test(before_the_workload_runs_a_signal_ends_it),
+		cmocka_unit_test(a_plain_boot_knows_no_words),
+		cmocka_unit_test(the_third_signal_ends_it),
+		cmocka_unit_test(grace_has_an_end),
+		cmocka_unit_test(no_grace_is_no_delay),
+		cmocka_unit_test(a_size_is_told_for_a_terminal),
+		cmocka_unit_test(a_limit_ends_it),
+		cmocka_unit_test(traffic_is_no_idleness),
+		cmocka_unit_test(booting_is_no_idleness),
+		cmocka_unit_test(cpu_time_ends_it),
+		cmocka_unit_test(a_signal_cuts_the_last_output),
+		cmocka_unit_test(a_limit_cuts_the_last_output),
+		cmocka_unit_test(awaiting),
 		cmocka_unit_test(what_the_loop_needs),
 	};
 

@@ -1,9 +1,7 @@
 /* The command line of "mayfly run": every spelling, every limit, every error text. */
 #include "options.h"
 
-#include <stdio.h>
-
-#include "unit.h"
+#include "tmpdir.h"
 
 #define WORDS_MAX 16
 
@@ -58,6 +56,15 @@ static void defaults(void **state)
 	assert_false(options.verbose);
 	assert_false(options.help);
 	assert_null(options.command);
+	assert_false(options.tty || options.root);
+	assert_true(options.limits.wall == 0 && options.limits.cpu == 0 && options.limits.idle == 0);
+	assert_int_equal(options.limits.grace, 10000);
+	assert_true(options.job.out_limit == GIB);
+	assert_int_equal(options.job.outs + options.job.files.count, 0);
+	assert_int_equal(options.job.environment.count, 0);
+	assert_null(options.job.directory);
+	assert_null(options.job.hostname);
+	assert_false(options.job.has_user);
 }
 
 /* "-kFILE", "-k FILE", "--kernel=FILE", "--kernel FILE" for every option that takes a text. */
@@ -426,9 +433,242 @@ static void an_address_needs_a_nic_and_a_command(void **state)
 	assert_parses("--ip=10.0.0.2/24", "-h");
 }
 
+/* --- the workload's --- */
+
+static void the_workloads_in_every_spelling(void **state)
+{
+	(void)state;
+	assert_parses("-kx", "-fa", "-f", "b:/c,mode=700", "--file=d", "--file", "e", "--rootdir=f",
+		      "--rootdir", "g", "--", "x");
+	assert_int_equal(options.job.files.count, 6);
+	assert_string_equal(options.job.files.item[1].guest, "/c");
+	assert_int_equal(options.job.files.item[1].mode, 0700);
+	assert_string_equal(options.job.files.item[3].path, "e");
+	assert_string_equal(options.job.files.item[5].path, "g/.");
+	assert_parses("-kx", "-eA=1", "-e", "B=2", "--env=C=3", "--env", "A=4", "--", "x");
+	assert_int_equal(options.job.environment.count, 3);
+	assert_string_equal(options.job.environment.word[0], "A=4");
+	assert_string_equal(options.job.environment.word[2], "C=3");
+	assert_parses("-kx", "-w/a", "--user=1:2", "--hostname", "h", "-t", "--", "x");
+	assert_string_equal(options.job.directory, "/a");
+	assert_string_equal(options.job.hostname, "h");
+	assert_true(options.job.has_user && options.tty);
+	assert_int_equal(options.job.uid, 1);
+	assert_int_equal(options.job.gid, 2);
+	assert_parses("-kx", "--workdir=/a", "-w", "/b", "--user", "3", "--tty", "--", "x");
+	assert_string_equal(options.job.directory, "/b");
+	assert_int_equal(options.job.gid, 3);
+	assert_true(options.tty);
+	assert_parses("-kx", "-o/a:b", "-o", "/c:d", "--out=/e:f", "--out", "/g:h", "--out-limit=8K",
+		      "--", "x");
+	assert_int_equal(options.job.outs, 4);
+	assert_string_equal(options.job.out[3].path, "h");
+	assert_true(options.job.out_limit == 8 * KIB);
+}
+
+/* That each row has its own setter; what these take is tested with them. */
+static void the_workloads_that_are_wrong(void **state)
+{
+	(void)state;
+	assert_refused("'..'", "no name for the guest", "-kx", "-f..", "--", "x");
+	assert_refused("'=1'", "names no variable", "-kx", "-e=1", "--", "x");
+	assert_refused("/nowhere/env", "check the path", "-kx", "--env-file=/nowhere/env", "--", "x");
+	assert_refused("'a'", "-w takes /PATH", "-kx", "-wa", "--", "x");
+	assert_refused("'root'", "--user takes", "-kx", "--user=root", "--", "x");
+	assert_refused("'/a'", "-o takes /GUEST:HOST", "-kx", "-o/a", "--", "x");
+	assert_refused("'1K'", "4K to 1T", "-kx", "--out-limit=1K", "--", "x");
+}
+
+static void values_of_the_workloads_are_required(void **state)
+{
+	static const struct {
+		const char *option, *argument;
+	} all[] = {
+		{"-f", "(HOST[:GUEST])"},     {"--file", "(HOST[:GUEST])"},
+		{"--rootdir", "(DIR)"},       {"-e", "(NAME[=VALUE])"},
+		{"--env", "(NAME[=VALUE])"},  {"--env-file", "(FILE)"},
+		{"-w", "(PATH)"},             {"--workdir", "(PATH)"},
+		{"--user", "(UID[:GID])"},    {"--hostname", "(NAME)"},
+		{"-o", "(GUEST:HOST)"},       {"--out", "(GUEST:HOST)"},
+		{"--out-limit", "(SIZE)"},    {"--root", "(FILE[,KEY...])"},
+		{"--timeout", "(TIME)"},      {"--cpu-time", "(TIME)"},
+		{"--idle-timeout", "(TIME)"}, {"--grace", "(TIME)"},
+	};
+	char object[32];
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(all); i++) {
+		snprintf(object, sizeof(object), "'%s'", all[i].option);
+		assert_refused(object, "needs a value", "-kx", all[i].option);
+		assert_says(problem.text, all[i].argument);
+		assert_refused(object, "not empty", "-kx", all[i].option, "");
+	}
+	assert_refused("'-tx'", "leave out 'x'", "-kx", "-tx");
+	assert_refused("'--tty=1'", "leave out '1'", "-kx", "--tty=1");
+	/* No letters. */
+	assert_refused("'--rootdi=x'", "unknown", "-kx", "--rootdi=x");
+	assert_refused("'-u1'", "unknown", "-kx", "-u1");
+}
+
+static void what_needs_a_command(void **state)
+{
+	static const struct {
+		const char *word, *says;
+	} all[] = {
+		{"-fa", "-f, --rootdir and --rootfs-tar are for a command"},
+		{"--rootdir=a", "-f, --rootdir and --rootfs-tar are for a command"},
+		{"-eA=1", "-e is for a command"},
+		{"-w/", "-w is for a command"},
+		{"--user=0", "--user is for a command"},
+		{"--hostname=a", "--hostname is for a command"},
+		{"--root=a", "--root is for a command"},
+		{"-t", "-t is for a command"},
+		{"-o/a:b", "-o is for a command"},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(all); i++) {
+		assert_refused(all[i].says, "(give one after '--')", "-kx", all[i].word);
+		assert_parses("-kx", all[i].word, "--", "x");
+		assert_parses(all[i].word, "-h"); /* help needs none */
+		assert_refused("no command after '--'", "name one", "-kx", all[i].word, "--");
+	}
+	/* What makes sense without one. */
+	assert_parses("-kx", "--timeout=1", "--cpu-time=1", "--idle-timeout=1", "--grace=1",
+		      "--out-limit=4K");
+}
+
+/* --- time --- */
+
+static void times_in_every_spelling(void **state)
+{
+	(void)state;
+	assert_parses("-kx", "--timeout=1", "--cpu-time", "2m", "--idle-timeout=500ms", "--grace", "0.5");
+	assert_int_equal(options.limits.wall, 1000);
+	assert_int_equal(options.limits.cpu, 120000);
+	assert_int_equal(options.limits.idle, 500);
+	assert_int_equal(options.limits.grace, 500);
+	assert_refused("'0'", "is no duration", "-kx", "--timeout=0");
+	assert_refused("'1x'", "is no duration", "-kx", "--cpu-time=1x");
+	assert_refused("'-1'", "is no duration", "-kx", "--idle-timeout", "-1");
+	assert_refused("'--grace='", "not empty", "-kx", "--grace=");
+}
+
+/* "0: at once": the only time of nothing that has a meaning. */
+static void no_grace(void **state)
+{
+	(void)state;
+	assert_parses("-kx", "--grace=0");
+	assert_int_equal(options.limits.grace, 0);
+	assert_parses("-kx", "--grace", "3s");
+	assert_int_equal(options.limits.grace, 3000);
+	assert_refused("'0s0'", "is no duration", "-kx", "--grace=0s0");
+	assert_refused("'00'", "is no duration", "-kx", "--grace=00");
+}
+
+/* --- disks of a meaning --- */
+
+static void the_root_is_the_first_disk(void **state)
+{
+	(void)state;
+	assert_parses("-kx", "-da", "-db,ro", "--root=r,ephemeral,queues=2", "-dc", "--", "x");
+	assert_true(options.root);
+	assert_int_equal(options.disks, 4);
+	assert_string_equal(options.disk[0].path, "r");
+	assert_true(options.disk[0].ephemeral);
+	assert_int_equal(options.disk[0].queues, 2);
+	assert_string_equal(options.disk[1].path, "a");
+	assert_false(options.disk[1].ephemeral);
+	assert_string_equal(options.disk[2].path, "b");
+	assert_true(options.disk[2].read_only);
+	assert_string_equal(options.disk[3].path, "c");
+	assert_refused("'s'", "second root (give --root once)", "-kx", "--root=r", "--root=s", "--", "x");
+	assert_refused("'rw'", "does not know", "-kx", "--root=r,rw", "--", "x");
+	assert_parses("-kx", "-d1", "-d2", "-d3", "-d4", "-d5", "-d6", "-d7", "--root=8", "--", "x");
+	assert_int_equal(options.disks, 8);
+	assert_string_equal(options.disk[0].path, "8");
+	assert_string_equal(options.disk[7].path, "7");
+	assert_refused("'9'", "at most 8 disks and NICs", "-kx", "-d1", "-d2", "-d3", "-d4", "-d5",
+		       "-d6", "-d7", "-ntap=8", "--root=9", "--", "x");
+}
+
+static void the_outbox_is_the_last_disk(void **state)
+{
+	(void)state;
+	assert_parses("-kx", "-o/a:b", "-da", "--root=r", "--out-limit=1M", "-o/c:d", "--", "x");
+	assert_int_equal(options.disks, 3);
+	assert_string_equal(options.disk[0].path, "r");
+	assert_string_equal(options.disk[1].path, "a");
+	assert_true(options.disk[1].scratch == 0);
+	assert_true(options.disk[2].scratch == MIB);
+	assert_int_equal(options.disk[2].queues, 1);
+	assert_non_null(options.disk[2].path); /* what messages call it */
+	assert_false(options.disk[2].read_only || options.disk[2].ephemeral ||
+		     options.disk[2].direct);
+	assert_null(options.disk[2].serial);
+	assert_parses("-kx", "-o/a:b", "--", "x");
+	assert_true(options.disk[0].scratch == GIB);
+	assert_parses("-kx", "--out-limit=1M", "--", "x");
+	assert_int_equal(options.disks, 0);
+	/* It takes a place. */
+	assert_parses("-kx", "-o/a:b", "-d1", "-d2", "-d3", "-d4", "-d5", "-d6", "-ntap=7", "--", "x");
+	assert_int_equal(options.disks, 7);
+	assert_refused("'-o'", "at most 8 disks and NICs", "-kx", "-o/a:b", "-d1", "-d2", "-d3", "-d4",
+		       "-d5", "-d6", "-ntap=7", "-d8", "--", "x");
+}
+
+/* --- files of options --- */
+
+static char *at_file(const char *name, const char *content)
+{
+	static char at[256];
+
+	snprintf(at, sizeof(at), "@%s", make_text(name, content));
+	return at;
+}
+
+static void options_in_files(void **state)
+{
+	char *file = at_file("vm", "# a machine\n"
+				   "-k vmlinux\r\n"
+				   "--memory=64\n"
+				   "-f  a b:/c d,mode=600\n"
+				   "-e NAME=a b=c\n"
+				   "-t\n"
+				   "--timeout 2m\n"
+				   "--\n"
+				   "/bin/echo\n"
+				   "-n\n");
+
+	(void)state;
+	assert_parses(file, "-m", "32", "--", "one");
+	assert_string_equal(options.kernel, "vmlinux");
+	assert_true(options.memory == 32 * MIB); /* the last counts */
+	assert_string_equal(options.job.files.item[0].path, "a b");
+	assert_string_equal(options.job.files.item[0].guest, "/c d");
+	assert_string_equal(options.job.environment.word[0], "NAME=a b=c");
+	assert_true(options.tty);
+	assert_int_equal(options.limits.wall, 120000);
+	assert_string_equal(options.command[0], "/bin/echo");
+	assert_string_equal(options.command[1], "-n");
+	assert_string_equal(options.command[2], "one");
+	assert_null(options.command[3]);
+	assert_refused("line 2: cannot give the guest '1' of memory", "16M to 64G",
+		       at_file("vm", "-kx\n-m 1\n"));
+	assert_refused("no command after '--'", "name one", at_file("vm", "-kx\n--\n"));
+	assert_refused("no kernel", "-k FILE", at_file("vm", "-m 64\n"));
+	assert_refused("the command after '--' is empty", "name a program",
+		       at_file("vm", "-kx\n--\n"), "--", "");
+}
+
 static void help_fits_a_terminal(void **state)
 {
 	static const char *const names[] = {
+		"-f, --file HOST[:GUEST]", "    --rootdir DIR", "-e, --env NAME[=VALUE]",
+		"    --env-file FILE", "-w, --workdir PATH", "    --user UID[:GID]",
+		"    --hostname NAME", "-t, --tty ", "-o, --out GUEST:HOST", "    --out-limit SIZE",
+		"    --root FILE[,KEY...]", "    --timeout TIME", "    --cpu-time TIME",
+		"    --idle-timeout TIME", "    --grace TIME", "  @FILE  ", "124 timed out",
 		"-k, --kernel FILE", "-i, --initrd FILE",  "-c, --cpus N",
 		"-m, --memory SIZE", "-a, --append WORDS", "--console FILE",
 		"-v, --verbose",     "-h, --help",         "Usage: mayfly run",
@@ -477,8 +717,17 @@ int main(void)
 		cmocka_unit_test(eight_devices_and_no_more),
 		cmocka_unit_test(one_address_of_each_family),
 		cmocka_unit_test(an_address_needs_a_nic_and_a_command),
+		cmocka_unit_test(the_workloads_in_every_spelling),
+		cmocka_unit_test(the_workloads_that_are_wrong),
+		cmocka_unit_test(values_of_the_workloads_are_required),
+		cmocka_unit_test(what_needs_a_command),
+		cmocka_unit_test(times_in_every_spelling),
+		cmocka_unit_test(no_grace),
+		cmocka_unit_test(the_root_is_the_first_disk),
+		cmocka_unit_test(the_outbox_is_the_last_disk),
+		cmocka_unit_test(options_in_files),
 		cmocka_unit_test(help_fits_a_terminal),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

@@ -907,6 +907,81 @@ static int make_device(char name[32], off_t size, uint32_t block)
 	return made < 0 ? -1 : fd;
 }
 
+/* --- disks of our own making --- */
+
+static bool open_scratch_disk(unsigned index, uint64_t size)
+{
+	const struct disk_options options = {.path = "the files", .queues = 1, .scratch = size};
+
+	problem.text[0] = '\0';
+	memset(&disks[index], 0xee, sizeof(disks[index]));
+	return storage_open(&disks[index], &options, index, &problem);
+}
+
+/* The file is the disk: there is no layer. */
+static void a_disk_of_our_own(void **state)
+{
+	struct stat stat;
+	char byte = 'x';
+
+	(void)state;
+	setenv("TMPDIR", directory, 1);
+	if (!open_scratch_disk(3, 5 * MIB + 4096))
+		fail_msg("%s", problem.text);
+	assert_string_equal(disks[3].name, "the files");
+	assert_int_equal(disks[3].fd, FD_DISK + 3);
+	assert_int_equal(disks[3].scratch_fd, -1);
+	assert_false(is_open(FD_SCRATCH + 3));
+	assert_null(disks[3].dirty);
+	assert_null(disks[3].bounce);
+	assert_int_equal(disks[3].size, 5 * MIB + 4096);
+	assert_int_equal(disks[3].block, 512);
+	assert_false(disks[3].read_only);
+	assert_int_equal(disks[3].direct, 0);
+	assert_int_equal(fcntl(FD_DISK + 3, F_GETFL) & O_ACCMODE, O_RDWR);
+	assert_int_equal(fcntl(FD_DISK + 3, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(fstat(FD_DISK + 3, &stat), 0);
+	assert_int_equal(stat.st_nlink, 0);
+	assert_int_equal(stat.st_mode, S_IFREG | 0600);
+	assert_int_equal(stat.st_blocks, 0);
+	assert_int_equal(pwrite(FD_DISK + 3, &byte, 1, 5 * MIB + 4095), 1);
+	assert_int_equal(rmdir(directory), 0); /* nothing is there */
+	assert_int_equal(mkdir(directory, 0755), 0);
+}
+
+/* Two VMs, or two disks, do not share it. */
+static void each_is_its_own(void **state)
+{
+	struct stat one, other;
+
+	(void)state;
+	assert_true(open_scratch_disk(0, MIB));
+	assert_true(open_scratch_disk(1, MIB));
+	assert_int_equal(fstat(FD_DISK, &one), 0);
+	assert_int_equal(fstat(FD_DISK + 1, &other), 0);
+	assert_false(one.st_ino == other.st_ino);
+}
+
+static int with_no_room_for_our_own(void)
+{
+	const struct rlimit small = {MIB, MIB};
+
+	signal(SIGXFSZ, SIG_IGN);
+	setenv("TMPDIR", directory, 1);
+	CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
+	CHECK(!open_scratch_disk(0, 4 * MIB));
+	CHECK(strstr(problem.text, "cannot make a scratch file of 4 MiB for the files: "));
+	CHECK(strstr(problem.text, "(set TMPDIR to a directory on another file system)"));
+	CHECK(open_scratch_disk(0, MIB));
+	return CHILD_PASSED;
+}
+
+static void our_own_that_is_too_large(void **state)
+{
+	(void)state;
+	in_child(with_no_room_for_our_own);
+}
+
 static bool devices_can_be_made(void)
 {
 	char name[32];
@@ -1024,6 +1099,9 @@ int main(void)
 		STORAGE_TEST(no_directory_for_scratch_files),
 		STORAGE_TEST(a_scratch_file_that_is_too_large),
 		STORAGE_TEST(file_systems_without_nameless_files),
+		STORAGE_TEST(a_disk_of_our_own),
+		STORAGE_TEST(each_is_its_own),
+		STORAGE_TEST(our_own_that_is_too_large),
 		STORAGE_TEST(direct_where_it_can_be_had),
 		STORAGE_TEST(direct_where_it_cannot_be_had),
 		STORAGE_TEST(direct_with_large_sectors),

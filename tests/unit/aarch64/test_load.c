@@ -27,6 +27,7 @@ static struct irqchip irqchip;
 static uint8_t kernel[A64_SIZE], seed[SEED_SIZE];
 static uint8_t initrd[RAM_SIZE] = {0x1f, 0x8b, 0x08}; /* gzip, as far as anybody looks */
 static struct boot_request request;
+static const struct files no_files;
 
 static int set_up_memory(uint64_t size)
 {
@@ -39,6 +40,7 @@ static int set_up_memory(uint64_t size)
 	memset(&entry, 0, sizeof(entry));
 	irqchip = (struct irqchip){-1, 3};
 	request = (struct boot_request){
+		.files = &no_files,
 		.kernel_name = "my-kernel",
 		.kernel = {kernel, sizeof(kernel)},
 		.cmdline = &cmdline,
@@ -459,10 +461,8 @@ static void check_job(size_t size)
 	uint8_t expected[8192];
 	size_t job_bytes = archive_job(&job, expected, sizeof(expected));
 	size_t offset = (size + 3) & ~(size_t)3;
-	const struct files no_files = {0};
 
 	request.job = &job;
-	request.files = &no_files;
 	if (size)
 		use_initrd(size);
 	assert_loads();

@@ -23,6 +23,7 @@ static const struct irqchip irqchip;
 static uint8_t elf[ELF_SIZE], bzimage[BZ_SIZE], seed[SEED_SIZE];
 static uint8_t initrd[RAM_SIZE] = {0x1f, 0x8b, 0x08}; /* gzip, as far as anybody looks */
 static struct boot_request request;
+static const struct files no_files;
 
 static int set_up(void **state)
 {
@@ -36,6 +37,7 @@ static int set_up(void **state)
 	memset(&cmdline, 0, sizeof(cmdline));
 	memset(&entry, 0, sizeof(entry));
 	request = (struct boot_request){
+		.files = &no_files,
 		.kernel_name = "my-kernel",
 		.kernel = {elf, sizeof(elf)},
 		.cmdline = &cmdline,
@@ -294,10 +296,8 @@ static void check_job(size_t size)
 	uint8_t expected[8192];
 	size_t job_bytes = archive_job(&job, expected, sizeof(expected));
 	size_t offset = (size + 3) & ~(size_t)3;
-	const struct files no_files = {0};
 
 	request.job = &job;
-	request.files = &no_files;
 	if (size)
 		use_initrd(size);
 	assert_loads();
