@@ -37,6 +37,13 @@ static bool set_memory(void *memory, char *text, struct problem *problem)
 	return true;
 }
 
+/* Unlike the limits, it can be none at all. */
+static bool set_grace(void *grace, char *text, struct problem *problem)
+{
+	*(uint64_t *)grace = 0;
+	return !strcmp(text, "0") || cli_set_milliseconds(grace, text, problem);
+}
+
 static bool has_room(const struct options *options, const char *value, struct problem *problem)
 {
 	if (options->disks + options->nets < DEVICES_MAX)
@@ -130,7 +137,7 @@ static const struct cli_option table[] = {
 	{0, "timeout", "TIME", TIME(wall), "end after TIME: seconds, or 500ms, 2m, 1h"},
 	{0, "cpu-time", "TIME", TIME(cpu), "end when the guest's CPUs have worked for TIME"},
 	{0, "idle-timeout", "TIME", TIME(idle), "end when TIME went by without input or output"},
-	{0, "grace", "TIME", TIME(grace),
+	{0, "grace", "TIME", set_grace, MEMBER(limits.grace),
 	 "a signal is COMMAND's; if it still runs after TIME, end (10)"},
 	{'a', "append", "WORDS", TEXT(append), "words to add to the kernel's command line"},
 	{0, "console", "FILE", TEXT(console),

@@ -232,6 +232,20 @@ static void memory_has_limits(void **state)
 	}
 }
 
+static void only_grace_may_be_none(void **state)
+{
+	(void)state;
+	assert_parses("-kx");
+	assert_true(options.limits.grace == 10000);
+	assert_parses("-kx", "--grace", "0");
+	assert_true(options.limits.grace == 0);
+	assert_parses("-kx", "--grace", "1.5s");
+	assert_true(options.limits.grace == 1500);
+	assert_refused("'-1'", "no duration", "-kx", "--grace", "-1");
+	assert_refused("'0s'", "no duration", "-kx", "--grace", "0s");
+	assert_refused("'0'", "no duration", "-kx", "--timeout", "0");
+}
+
 /* ' ' differs from '\0' in bit 5 only, as letters do from their capitals. */
 static void a_blank_is_no_unit(void **state)
 {
@@ -463,6 +477,7 @@ int main(void)
 		cmocka_unit_test(cpus_have_limits),
 		cmocka_unit_test(memory_has_units),
 		cmocka_unit_test(memory_has_limits),
+		cmocka_unit_test(only_grace_may_be_none),
 		cmocka_unit_test(a_blank_is_no_unit),
 		cmocka_unit_test(unknown_options_are_named),
 		cmocka_unit_test(values_are_required),
