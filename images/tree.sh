@@ -39,6 +39,7 @@ tree_busybox() (
 	busybox=$(tree_program busybox-static busybox)
 	cd "$1" || exit
 	mkdir -p bin sbin usr/bin usr/sbin etc root tmp proc sys dev run mnt var
+	chmod 1777 tmp
 	ln -s ../run var/run
 	cp "$busybox" bin/busybox
 	tree_applets | while read -r applet; do

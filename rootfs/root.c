@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "directory.h"
+#include "system.h"
 
 #define DISK "/dev/vda"
 #define LOWER JOB_DIRECTORY "/lower" /* the disk's file system */
@@ -182,7 +183,8 @@ void root_set_up(const struct job_file *job, struct failure *failure)
 
 	if (job->root && !switch_root(job))
 		*failure = (struct failure){CHANNEL_ROOT_FAILED, errno};
-	else if (files >= 0 && !place_files(files))
+	system_make_directories(); /* with their own modes, before a file makes them as a part of its way */
+	if (!failure->error && files >= 0 && !place_files(files))
 		*failure = (struct failure){CHANNEL_FILES_FAILED, errno};
 	/* What is left of ours is out of sight, or goes. */
 	rmdir(JOB_FILES_PATH);

@@ -59,7 +59,7 @@ static void mount_all(void)
 
 /* Nothing is mounted on these: what the user's initramfs has there stays in sight, and the root is in
  * memory anyway. */
-static void make_directories(void)
+void system_make_directories(void)
 {
 	mkdir("/run", 0755);
 	if (mkdir("/tmp", 01777) == 0)
@@ -119,7 +119,6 @@ void system_set_up(const struct job_file *job)
 	const char *name = job->hostname ? job->hostname : "mayfly";
 
 	mount_all();
-	make_directories();
 	link_devices();
 	raise_loopback();
 	sethostname(name, strlen(name));

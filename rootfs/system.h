@@ -8,6 +8,9 @@
  * notices that there is no result. */
 _Noreturn void give_up(const char *what);
 
+/* Makes the directories that every program expects, where they are not there, in the root that is. */
+void system_make_directories(void);
+
 /* Sets everything up as far as the kernel lets us. */
 void system_set_up(const struct job_file *job);
 

@@ -37,6 +37,13 @@ static bool set_memory(void *memory, char *text, struct problem *problem)
 	return true;
 }
 
+/* Unlike the limits, it can be none at all. */
+static bool set_grace(void *grace, char *text, struct problem *problem)
+{
+	*(uint64_t *)grace = 0;
+	return !strcmp(text, "0") || cli_set_milliseconds(grace, text, problem);
+}
+
 static bool has_room(const struct options *options, const char *value, struct problem *problem)
 {
 	if (options->disks + options->nets < DEVICES_MAX)

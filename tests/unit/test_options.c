@@ -239,6 +239,20 @@ static void memory_has_limits(void **state)
 	}
 }
 
+static void only_grace_may_be_none(void **state)
+{
+	(void)state;
+	assert_parses("-kx");
+	assert_true(options.limits.grace == 10000);
+	assert_parses("-kx", "--grace", "0");
+	assert_true(options.limits.grace == 0);
+	assert_parses("-kx", "--grace", "1.5s");
+	assert_true(options.limits.grace == 1500);
+	assert_refused("'-1'", "no duration", "-kx", "--grace", "-1");
+	assert_refused("'0s'", "no duration", "-kx", "--grace", "0s");
+	assert_refused("'0'", "no duration", "-kx", "--timeout", "0");
+}
+
 /* ' ' differs from '\0' in bit 5 only, as letters do from their capitals. */
 static void a_blank_is_no_unit(void **state)
 {
@@ -515,8 +529,8 @@ static void what_needs_a_command(void **state)
 	static const struct {
 		const char *word, *says;
 	} all[] = {
-		{"-fa", "-f, --rootdir and --rootfs-tar are for a command"},
-		{"--rootdir=a", "-f, --rootdir and --rootfs-tar are for a command"},
+		{"-fa", "--rootfs-tar are for a command"},
+		{"--rootdir=a", "--rootfs-tar are for a command"},
 		{"-eA=1", "-e is for a command"},
 		{"-w/", "-w is for a command"},
 		{"--user=0", "--user is for a command"},
@@ -703,6 +717,7 @@ int main(void)
 		cmocka_unit_test(cpus_have_limits),
 		cmocka_unit_test(memory_has_units),
 		cmocka_unit_test(memory_has_limits),
+		cmocka_unit_test(only_grace_may_be_none),
 		cmocka_unit_test(a_blank_is_no_unit),
 		cmocka_unit_test(unknown_options_are_named),
 		cmocka_unit_test(values_are_required),

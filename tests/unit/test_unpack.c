@@ -552,7 +552,8 @@ static void damaged_fields(void **state)
 		{6 + 8 * CPIO_FIELD_TIME + 7, " ", "a bad header"},
 		{6 + 8 * CPIO_FIELD_FILE_SIZE, "-", "a bad header"},
 		{6 + 8 * CPIO_FIELD_NAME_SIZE, "g", "a bad header"},
-		{6 + 8 * CPIO_FIELD_FILE_SIZE, "00080000", "beyond the end"},
+		{6 + 8 * CPIO_FIELD_FILE_SIZE, "ffffffff", "beyond the end"},
+		{6 + 8 * CPIO_FIELD_FILE_SIZE, "7fffffff", "beyond the end"},
 		{6 + 8 * CPIO_FIELD_FILE_SIZE, "00001000", "beyond the end"},
 		{6 + 8 * CPIO_FIELD_NAME_SIZE, "ffffffff", "does not end"},
 		{6 + 8 * CPIO_FIELD_NAME_SIZE, "00001001", "does not end"},
@@ -640,6 +641,22 @@ static void the_limit(void **state)
 		assert_mends(problem.text, "the guest sends more than");
 		assert_says(problem.text, "--out-limit");
 	}
+}
+
+/* The guest's disk has no room for it: the archive ends within the member. */
+static void more_than_the_disk_takes(void **state)
+{
+	enum { DISK = 3 * 4096 };
+
+	(void)state;
+	want("/a", "a");
+	add("0", 0100644, "text");
+	memcpy(outbox_bytes + 6 + 8 * CPIO_FIELD_FILE_SIZE, "00010000", 8);
+	int archive = make_archive();
+	assert_int_equal(ftruncate(archive, DISK), 0);
+	assert_false(unpack_fd(archive, DISK));
+	assert_mends(problem.text, "the guest sends more than 12288 bytes");
+	assert_int_equal(entries_in("."), 0);
 }
 
 /* Members in which there is nothing cost, too; a hole costs what it would fill. */
@@ -739,6 +756,7 @@ int main(void)
 		TEST(a_name_without_an_end),
 		TEST(symlinks_without_sense),
 		TEST(the_limit),
+		TEST(more_than_the_disk_takes),
 		TEST(bombs),
 		TEST(a_full_disk),
 		TEST(no_descriptor_is_lost),
