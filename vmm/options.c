@@ -99,15 +99,6 @@ static bool add_ip(void *target, char *value, struct problem *problem)
 	return true;
 }
 
-/* Of nothing at all makes sense here alone. */
-static bool set_grace(void *grace, char *value, struct problem *problem)
-{
-	if (strcmp(value, "0"))
-		return cli_set_milliseconds(grace, value, problem);
-	*(uint64_t *)grace = 0;
-	return true;
-}
-
 #define MEMBER(name) offsetof(struct options, name)
 #define TEXT(name) cli_set_text, MEMBER(name)
 #define TIME(name) cli_set_milliseconds, MEMBER(limits.name)
