@@ -159,12 +159,13 @@ unseen=''
 if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
 	host "bare guests" bare
 	host "bare guests, $arch" "$arch/bare"
+	host "limits and signals" limits
 	host "virtio, bare" virtio
 	host "seccomp" seccomp
 	host "terminal" tty
 else
 	echo "no /dev/kvm that may be used here: all that needs one runs in the lab"
-	unseen='seccomp tty'
+	unseen='limits seccomp tty'
 fi
 
 case $("$here/where.sh" "$arch") in
@@ -172,6 +173,7 @@ host)
 	echo "Linux guests: on this machine's KVM"
 	host "Linux guests" linux
 	host "Linux guests, $arch" "$arch/linux"
+	host "function runner" runner
 	host "disks" disk
 	suite "network" alone bats --tap "$here/e2e/net.bats"
 	keep_names "$arch"
@@ -182,6 +184,7 @@ lab)
 	# shellcheck disable=SC2086 # a list
 	lab "$arch" "bare guests" bare virtio "$arch/bare" $unseen
 	lab "$arch" "Linux guests" linux "$arch/linux"
+	lab "$arch" "function runner" runner
 	lab "$arch" "disks" disk
 	lab "$arch" "network" net
 	;;
@@ -191,8 +194,9 @@ esac
 if [ -n "$other" ]; then
 	for machine in "$other" "$other-gicv2"; do
 		lab "$machine" "command line" cli "$other/cli" doctor check_kernel pack
-		lab "$machine" "bare guests" bare virtio "$other/bare" seccomp tty
+		lab "$machine" "bare guests" bare limits virtio "$other/bare" seccomp tty
 		lab "$machine" "Linux guests" linux
+		lab "$machine" "function runner" runner
 		lab "$machine" "disks" disk
 		lab "$machine" "network" net
 	done

@@ -8,24 +8,6 @@ setup() {
 	raw='-isig -icanon -iexten -echo '
 }
 
-# on_terminal COMMANDS: bash runs them on a terminal, which shows what stands in $shown. Standard input is typed.
-# COMMANDS may use `until_shown TEXT`; a background job gets the terminal as stdin only if told so.
-on_terminal() {
-	{
-		echo 'until_shown() { until grep -q "$1" "$shown"; do sleep 0.05; done; }'
-		echo "$1"
-	} >"$BATS_TEST_TMPDIR/commands"
-	: >"$shown"
-	timeout 30 script -qefc "bash $BATS_TEST_TMPDIR/commands" "$shown" >/dev/null
-	output=$(cat -v "$shown")
-}
-
-# type_after TEXT KEYS: types when the terminal shows TEXT; stays while the terminal lives, as a user does.
-type_after() {
-	until grep -q "$1" "$shown" 2>/dev/null; do sleep 0.05; done
-	printf "$2"
-}
-
 @test "Ctrl-A x ends the VM and the terminal is restored" {
 	on_terminal '"$mayfly" run -k "$bare" -a test=sleep; echo "code $?"; stty -a' < <(type_after asleep '\001x')
 	has "$output" "code 0"
