@@ -705,6 +705,50 @@ static int remove_file(void **state)
 	return unlink(stats_name);
 }
 
+/* --- freezing --- */
+
+static atomic_bool frozen;
+
+static void *freeze(void *unused)
+{
+	(void)unused;
+	devices_freeze(&devices, 1);
+	frozen = true;
+	return NULL;
+}
+
+/* "Takes no more writes, and none is under way": a worker holds its queue's lock while it serves. */
+static void a_frozen_disk(void **state)
+{
+	const struct chain chain = {0};
+	pthread_mutex_t *lock;
+	pthread_t thread;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		*add_option(1) = (struct disk_options){
+			.path = i == 1 ? "ours" : disk_name, .queues = 1, .ephemeral = i != 1,
+			.scratch = i == 1 ? 65536 : 0};
+	open_devices();
+	lock = &devices.slot[1].virtio->queue[0].lock;
+	frozen = false;
+	assert_true(disk_write(&devices.slot[1].disk, 0, &chain, 0, 0));
+	assert_int_equal(pthread_mutex_lock(lock), 0);
+	assert_int_equal(pthread_create(&thread, NULL, freeze, NULL), 0);
+	usleep(20000);
+	assert_false(frozen || devices.slot[1].disk.read_only);
+	assert_int_equal(pthread_mutex_unlock(lock), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(frozen);
+	assert_false(disk_write(&devices.slot[1].disk, 0, &chain, 0, 0));
+	assert_false(disk_zero(&devices.slot[1].disk, 0, 4096, true));
+	assert_false(disk_discard(&devices.slot[1].disk, 0, 4096));
+	assert_int_equal(pthread_mutex_trylock(lock), 0);
+	assert_int_equal(pthread_mutex_unlock(lock), 0);
+	/* That one alone. */
+	assert_false(devices.slot[0].disk.read_only || devices.slot[2].disk.read_only);
+}
+
 #define DEVICES_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -713,6 +757,7 @@ int main(void)
 		DEVICES_TEST(disks_in_their_slots),
 		DEVICES_TEST(disks_on_the_bus),
 		DEVICES_TEST(a_failure_is_passed_on),
+		DEVICES_TEST(a_frozen_disk),
 		DEVICES_TEST(a_worker_for_each_queue),
 		DEVICES_TEST(nics_in_their_slots),
 		DEVICES_TEST(no_devices),
