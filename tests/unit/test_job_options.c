@@ -185,6 +185,9 @@ static void variables(void **state)
 	/* The last of a name counts, in the first's place. */
 	assert_taken(job_add_environment, "A=4", "AA=", "D=5");
 	assert_environment("A=4", "B=", "C==", "D=5", "a=2", "AA=");
+	/* A name's beginning is another name. */
+	assert_taken(job_add_environment, "ABC=1", "AB=2");
+	assert_environment("A=4", "B=", "C==", "D=5", "a=2", "AA=", "ABC=1", "AB=2");
 }
 
 static void variables_of_the_host(void **state)
