@@ -11,7 +11,7 @@ static const char *mend_for(int error)
 {
 	switch (error) {
 	case ENOENT:
-		return "check the path; 'make kernel rootfs' builds ours";
+		return "check the path";
 	case EACCES:
 		return "make it readable for this user";
 	default:

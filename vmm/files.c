@@ -203,7 +203,10 @@ static bool gather(struct files *files, const struct file_option *option, struct
 		return problem_set(problem,
 				   "cannot put %s into a guest: it is a socket (leave it out)",
 				   option->path);
-	if (option->mode >= 0 && S_ISREG(found.st_mode))
+	if (option->mode >= 0 && !S_ISREG(found.st_mode))
+		return problem_set(problem, "mode= is for a file, and %s is none (leave it out)",
+				   option->path);
+	if (option->mode >= 0)
 		found.st_mode = S_IFREG | (mode_t)option->mode;
 	if (length > 1)
 		name = join(name, option->guest + 1);

@@ -37,7 +37,7 @@ static int verdict(struct vm *vm, struct problem *line)
 }
 
 /* Whatever the command's exit code. What was lost must not look like success. */
-static int take_files_out(struct vm *vm, int code)
+static int take_files_out(struct vm *vm, int code, struct problem *line)
 {
 	bool ran = vm->channel.exited && (vm->channel.exit_kind == CHANNEL_EXITED ||
 					  vm->channel.exit_kind == CHANNEL_KILLED);
@@ -45,7 +45,15 @@ static int take_files_out(struct vm *vm, int code)
 	if (!vm->options->job.outs || !ran)
 		return code;
 	devices_freeze(&vm->devices, vm->options->disks - 1);
-	return outbox_unpack(&vm->loop) || code != CODE_OK ? code : CODE_MAYFLY_FAILED;
+	int result = outbox_unpack(&vm->loop);
+	if (result > 0)
+		return CODE_SIGNAL + result;
+	if (result == OUTBOX_FAILED && code == CODE_OK)
+		return CODE_MAYFLY_FAILED;
+	if (result != OUTBOX_LIMIT)
+		return code;
+	problem_set(line, "timed out: not all files of -o were taken out (raise the limit)");
+	return CODE_TIMEOUT;
 }
 
 static bool write_stats(struct vm *vm, int code)
@@ -73,7 +81,7 @@ int vm_finish(struct vm *vm)
 	int code = verdict(vm, &line);
 
 	terminal_restore(&vm->terminal);
-	code = take_files_out(vm, code);
+	code = take_files_out(vm, code, &line);
 	if (!devices_sync(&vm->devices, &line))
 		code = CODE_MAYFLY_FAILED;
 	if (vm->options->stats && !write_stats(vm, code) && !line.text[0])

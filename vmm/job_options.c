@@ -40,12 +40,13 @@ static const char *default_guest(const char *host)
 	return guest;
 }
 
-/* No way leads up out of a directory that we make. */
+/* No way leads up out of a directory that we make, or nowhere. */
 static bool is_plain(const char *path)
 {
 	for (; *path; path += strcspn(path, "/")) {
 		path += strspn(path, "/");
-		if (strcspn(path, "/") == 2 && !strncmp(path, "..", 2))
+		size_t length = strcspn(path, "/");
+		if (length && length <= 2 && !strncmp(path, "..", length))
 			return false;
 	}
 	return true;
@@ -96,7 +97,7 @@ bool job_add_file(void *job, char *value, struct problem *problem)
 				   value, value);
 	if (!is_plain(file.guest))
 		return problem_set(problem,
-				   "'%s' leads upwards (write the guest's path without ..)",
+				   "'%s' has . or .. in it (write the guest's path without)",
 				   file.guest);
 	*new_file(&((struct job_options *)job)->files) = file;
 	return true;
@@ -237,8 +238,8 @@ bool job_add_out(void *job, char *value, struct problem *problem)
 				   value);
 	*parting = '\0';
 	if (!is_plain(value))
-		return problem_set(problem,
-				   "'%s' leads upwards (write the guest's path without ..)", value);
+		return problem_set(
+			problem, "'%s' has . or .. in it (write the guest's path without)", value);
 	if (options->outs == OUTS_MAX)
 		return problem_set(problem,
 				   "-o '%s' is one too many (at most %d; a directory is one)",

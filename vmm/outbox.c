@@ -78,14 +78,16 @@ bool outbox_open(const struct options *options, int archive, struct problem *pro
 	return started;
 }
 
-bool outbox_unpack(const struct ioloop *loop)
+int outbox_unpack(const struct ioloop *loop)
 {
 	char byte = 0;
 
 	if (write(FD_OUTBOX, "g", 1) != 1)
-		return false;
-	return ioloop_await(loop, FD_OUTBOX, POLLIN) == 0 && read(FD_OUTBOX, &byte, 1) == 1 &&
-	       byte == 'y';
+		return OUTBOX_FAILED;
+	int sooner = ioloop_await(loop, FD_OUTBOX, POLLIN);
+	if (sooner)
+		return sooner;
+	return read(FD_OUTBOX, &byte, 1) == 1 && byte == 'y' ? OUTBOX_DONE : OUTBOX_FAILED;
 }
 
 void outbox_allow(struct sysfilter *filter)

@@ -125,7 +125,7 @@ static void files_do_not_lead_upwards(void **state)
 	(void)state;
 	for (unsigned i = 0; i < COUNT(guests); i++) {
 		snprintf(value, sizeof(value), "a:%s", guests[i]);
-		assert_refused(job_add_file, value, guests[i], "without ..");
+		assert_refused(job_add_file, value, guests[i], "write the guest's path without");
 	}
 	assert_int_equal(job.files.count, 0);
 }
@@ -346,7 +346,7 @@ static void what_is_no_pair(void **state)
 			       "is no pair of paths (-o takes /GUEST:HOST)");
 	for (unsigned i = 0; i < COUNT(upwards); i++) {
 		snprintf(value, sizeof(value), "%s:b", upwards[i]);
-		assert_refused(job_add_out, value, upwards[i], "without ..");
+		assert_refused(job_add_out, value, upwards[i], "write the guest's path without");
 	}
 	assert_int_equal(job.outs, 0);
 }
