@@ -161,9 +161,10 @@ run: $(B)/mayfly $(KERNELS) $(B)/initramfs.cpio ## run a command in a microVM an
 	$(Q)[ "$$(tests/where.sh $(ARCH))" = host ] || images/deps.sh lab $(CROSS)
 	$(Q)tests/run.sh $(ARCH)
 
-install: $(B)/mayfly ## install the launcher and its manual (PREFIX, DESTDIR)
+install: $(B)/mayfly ## install the launcher, its manual and bash completion (PREFIX, DESTDIR)
 	install -D -m 755 $(B)/mayfly $(DESTDIR)$(PREFIX)/bin/mayfly
 	install -D -m 644 docs/mayfly.1 $(DESTDIR)$(PREFIX)/share/man/man1/mayfly.1
+	install -D -m 644 docs/mayfly.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mayfly
 
 # --- tests ---
 

@@ -182,8 +182,11 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
 		PATH=$PWD:$PATH timeout 60 bash -c "$example" >out 2>err </dev/null || { cat out err >&2; false; }
 		cat out >>all
 	done <examples
-	grep -qx out all
 	grep -q 5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03 all
-	grep -qx 2 all
-	grep -q mayfly all
+	for line in 'exit code: 42' 1000 'exit code: 124' kept changed 2 welcome; do
+		grep -qx "$line" all || { echo "no '$line' in:" && cat all; } >&2
+		grep -qx "$line" all
+	done
+	is 2 "$(grep -cx kept all)"
+	grep -q -- -mayfly all
 }
