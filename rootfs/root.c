@@ -8,6 +8,8 @@
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "directory.h"
@@ -56,12 +58,16 @@ static bool enter(const char *root)
 static bool switch_root(const struct job_file *job)
 {
 	bool read_only = !strcmp(job->root, "ro");
+	struct statfs found;
 
 	mkdir("/dev", 0755);
 	mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "");
 	if (!mount_disk(read_only ? MS_RDONLY : 0))
 		return false;
-	return read_only ? mount_overlay() && enter(MERGED) : enter(LOWER);
+	/* squashfs and erofs cannot be written to, whatever is asked. */
+	return read_only || (statfs(LOWER, &found) == 0 && found.f_flags & ST_RDONLY)
+		       ? mount_overlay() && enter(MERGED)
+		       : enter(LOWER);
 }
 
 /* --- the host's files --- */

@@ -92,9 +92,9 @@ static int not_started(int error, const char *command, struct problem *line)
 
 	if (error == ENOENT) {
 		problem_set(line,
-			    "cannot run '%.100s': not found in the guest (put it into the "
-			    "initramfs given with -i; a dynamically linked program needs its "
-			    "loader there too)",
+			    "cannot run '%.100s': not found in the guest (bring it along with -f, "
+			    "-i or --root; a dynamically linked program needs its loader there, "
+			    "too)",
 			    command);
 		return CODE_NOT_FOUND;
 	}

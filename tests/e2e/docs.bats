@@ -19,7 +19,7 @@ synopsis() {
 }
 
 @test "every option of every command's --help is in the manual, and the other way round" {
-	for command in run doctor check-kernel; do
+	for command in run pack doctor check-kernel; do
 		help=$(helped "$command")
 		[ -n "$help" ]
 		is "$help" "$(manual "$command")"
@@ -27,12 +27,12 @@ synopsis() {
 		is "$(printf '%s\n' "$help" | sed 's/^- //; s/ .*//' | sort)" "$(synopsis "$command" | grep -v '^version$')"
 		grep -q "^  mayfly $command" <("$mayfly" --help)
 	done
-	is "run doctor check-kernel" "$("$mayfly" --help | sed -nE 's/^  mayfly ([a-z-]+).*/\1/p' | grep -v '^--' | xargs)"
+	is "run pack doctor check-kernel" "$("$mayfly" --help | sed -nE 's/^  mayfly ([a-z-]+).*/\1/p' | grep -v '^--' | xargs)"
 	grep -q '^\.It Cm @ Ns Ar file' "$root/docs/mayfly.1"
 }
 
 @test "every option that the papers name exists" {
-	options=$(for command in run doctor check-kernel; do "$mayfly" "$command" --help; done | grep -oE -- '--[a-z-]+' | sort -u)
+	options=$(for command in run pack doctor check-kernel; do "$mayfly" "$command" --help; done | grep -oE -- '--[a-z-]+' | sort -u)
 	for option in $(grep -ohE '`--[a-z-]+' "$root/README.md" "$root"/docs/*.md | tr -d '`' | sort -u); do
 		grep -qx -e "$option" <<<"$options" || { echo "no option $option" >&2; false; }
 	done
@@ -115,7 +115,7 @@ completed() {
 	cd "$BATS_TEST_TMPDIR"
 	mkdir images
 	touch input 'in two' job
-	is "--help --version check-kernel doctor run" "$(completed '' '')"
+	is "--help --version check-kernel doctor pack run" "$(completed '' '')"
 	is "run" "$(completed r r)"
 	is "--out --out-limit" "$(completed --ou run --ou)"
 	is "$(helped run | awk '{ print "--" $2 } $1 != "-" { print "-" $1 } END { print "--help"; print "-h" }' | sort | xargs)" \

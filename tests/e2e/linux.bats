@@ -183,7 +183,7 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
 		cat out >>all
 	done <examples
 	grep -q 5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03 all
-	for line in 'exit code: 42' 1000 'exit code: 124' kept changed 2 welcome; do
+	for line in 'exit code: 42' 1000 'exit code: 124' kept changed 2 welcome 'Hello world'; do
 		grep -qx "$line" all || { echo "no '$line' in:" && cat all; } >&2
 		grep -qx "$line" all
 	done
