@@ -49,12 +49,18 @@ soon() {
 	is "" "$stderr"
 }
 
+# flood OPTION...: on a console that is a pipe, which is full already, however slow the guest is.
+flood() {
+	head -c 65536 /dev/zero
+	exec timeout 60 "$mayfly" run -k "$bare" -a test=flood "$@" </dev/null
+}
+
 # unread OPTION...: a flood on the console whose reader sleeps; exit code in $code.
 unread() {
 	mkfifo fifo
 	sleep 100 <fifo 3>&- &
 	reader=$!
-	timeout 60 "$mayfly" run -k "$bare" -a test=flood "$@" </dev/null >fifo 2>err 3>&- &
+	flood "$@" >fifo 2>err 3>&- &
 	soon code "$!"
 	kill "$reader"
 }
@@ -73,7 +79,7 @@ unread() {
 	mkfifo both
 	sleep 100 <both 3>&- &
 	reader=$!
-	timeout 60 "$mayfly" run -k "$bare" -a test=flood --timeout 1 </dev/null >both 2>&1 3>&- &
+	flood --timeout 1 >both 2>&1 3>&- &
 	soon code "$!"
 	kill "$reader"
 	is 124 "$code"
