@@ -182,7 +182,7 @@ tree() { mkdir tree && (cd tree && cpio -idm <"$initrd" 2>/dev/null); }
 	done <<-'END'
 		-f missing|cannot read missing: No such file
 		-f /|has no name
-		-f file:/../x|upwards
+		-f file:/../x|has . or .. in it
 		-f file,mode=9|no mode
 		--rootdir file|Not a directory
 		--env-file missing|cannot open missing
