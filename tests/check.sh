@@ -5,6 +5,9 @@
 # Exit: 0 if nothing failed (and, with CI set, nothing was skipped).
 set -u
 
+# Under nohup, or in a background job, signals are ignored, which mayfly would respect.
+[ -n "${MAYFLY_CHECK:-}" ] || exec env --default-signal MAYFLY_CHECK=1 "$0" "$@"
+
 arch=${1:?usage: check.sh ARCH [OTHER]}
 other=${2:-}
 here=$(dirname "$0")
@@ -89,8 +92,7 @@ fuzz() {
 	done
 }
 
-# Under nohup, or in a background job, signals are ignored, which mayfly would respect.
-on_host() { env --default-signal bats --tap "$@"; }
+on_host() { bats --tap "$@"; }
 
 # On a network of its own.
 alone() { if [ "$(id -u)" = 0 ]; then unshare -n "$@"; else unshare -rn "$@"; fi; }

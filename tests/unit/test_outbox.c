@@ -140,13 +140,13 @@ static pid_t child_id(void)
 /* What the child said, and whether all came. */
 static struct capture said;
 
-static bool unpack_it(void)
+static int unpack_it(void)
 {
 	static const struct ioloop loop;
 
-	bool unpacked = outbox_unpack(&loop);
+	int result = outbox_unpack(&loop);
 	assert_ptr_equal(asked_for, &loop);
-	return unpacked;
+	return result;
 }
 
 static void files_come_out(void **state)
@@ -160,7 +160,7 @@ static void files_come_out(void **state)
 	guest_sends("1", "second");
 	finish();
 	assert_no_file("one"); /* nothing before it is asked for */
-	assert_true(unpack_it());
+	assert_int_equal(unpack_it(), OUTBOX_DONE);
 	assert_file("one", "first");
 	assert_file("two", "second");
 	assert_int_equal(child_code(), 0);
@@ -177,10 +177,10 @@ static void what_is_wrong_is_said(void **state)
 	open_it();
 	guest_sends("0", "first");
 	finish();
-	bool unpacked = unpack_it();
+	int result = unpack_it();
 	int code = child_code();
 	capture_end(&said);
-	assert_false(unpacked);
+	assert_int_equal(result, OUTBOX_FAILED);
 	assert_int_equal(code, 0);
 	assert_int_equal(said.writes, 1);
 	said.text[strcspn(said.text, "\n")] = '\0';
@@ -200,10 +200,10 @@ static void the_limit_is_the_users(void **state)
 	open_it();
 	guest_sends("0", large);
 	finish();
-	bool unpacked = unpack_it();
+	int result = unpack_it();
 	child_code();
 	capture_end(&said);
-	assert_false(unpacked);
+	assert_int_equal(result, OUTBOX_FAILED);
 	assert_says(said.text, "mayfly: ");
 	assert_no_file("one");
 }
@@ -237,14 +237,14 @@ static void signals_do_not_reach_it(void **state)
 	/* As a terminal sends them to the whole process group. */
 	assert_int_equal(kill(child_id(), SIGINT), 0);
 	assert_int_equal(kill(child_id(), SIGTERM), 0);
-	assert_true(unpack_it());
+	assert_int_equal(unpack_it(), OUTBOX_DONE);
 	assert_file("one", "first");
 }
 
 /* All would have come. */
 static void what_comes_first(void **state)
 {
-	static const int first[] = {-1, SIGTERM};
+	static const int first[] = {OUTBOX_LIMIT, SIGTERM};
 
 	(void)state;
 	guest_sends("0", "first");
@@ -254,7 +254,7 @@ static void what_comes_first(void **state)
 		want("/a", "one");
 		open_it();
 		awaited = first[i];
-		assert_false(unpack_it());
+		assert_int_equal(unpack_it(), first[i]);
 		child_code();
 		close(FD_OUTBOX);
 	}
@@ -270,7 +270,7 @@ static void a_child_that_dies(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	assert_int_equal(kill(child_id(), SIGKILL), 0);
 	assert_true(wait(&status) > 0);
-	assert_false(outbox_unpack(NULL));
+	assert_int_equal(outbox_unpack(NULL), OUTBOX_FAILED);
 	signal(SIGPIPE, SIG_DFL);
 }
 
