@@ -69,12 +69,16 @@ static void put_job(struct text *text, const struct job *job)
 	put_strings(text, JOB_ARGUMENT, (const char *const *)job->arguments);
 }
 
-void job_write(struct cpio *cpio, const struct job *job)
+void job_write_init(struct cpio *cpio, const struct job *job)
+{
+	cpio_add(cpio, &JOB_DIRECTORY[1], DIRECTORY, (struct bytes){0});
+	cpio_add(cpio, &JOB_INIT_PATH[1], PROGRAM, job->init);
+}
+
+void job_write_file(struct cpio *cpio, const struct job *job)
 {
 	struct text text = {0};
 
-	cpio_add(cpio, &JOB_DIRECTORY[1], DIRECTORY, (struct bytes){0});
-	cpio_add(cpio, &JOB_INIT_PATH[1], PROGRAM, job->init);
 	put_job(&text, job);
 	cpio_begin(cpio, &(struct cpio_member){.name = &JOB_FILE_PATH[1],
 					       .mode = SECRET,

@@ -54,7 +54,11 @@ struct job {
 	const char *const *outs; /* NULL-terminated, or NULL */
 };
 
-/* Adds init and the job file, in their directory, to an archive. */
-void job_write(struct cpio *cpio, const struct job *job);
+/* Adds init, in a directory of its own, to an archive. */
+void job_write_init(struct cpio *cpio, const struct job *job);
+
+/* Adds the job file. It comes last: where memory did not suffice for what came before, which the kernel tells nobody,
+ * there is none for it, and init knows. */
+void job_write_file(struct cpio *cpio, const struct job *job);
 
 #endif

@@ -255,8 +255,10 @@ int main(int argc, char **argv)
 	struct failure failure = {0};
 
 	(void)argc;
-	job_file_read(&job);
-	root_set_up(&job, &failure);
+	if (job_file_read(&job))
+		root_set_up(&job, &failure);
+	else
+		failure = (struct failure){CHANNEL_FILES_FAILED, ENOSPC};
 	system_set_up(&job);
 	channel = link_open();
 	/* For tests: data in frames, as in a guest whose kernel does not tell where pages are. */

@@ -119,18 +119,18 @@ static void add_default(struct job_file *job, char **end, char *variable)
 	*end = variable;
 }
 
-void job_file_read(struct job_file *job)
+bool job_file_read(struct job_file *job)
 {
 	struct stat stat;
 	struct lists end;
 	int fd = open(JOB_FILE_PATH, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || fstat(fd, &stat) < 0)
-		give_up("cannot read " JOB_FILE_PATH);
+		return false;
 	size_t size = (size_t)stat.st_size;
 	char *text = allocate(size);
 	if (read(fd, text, size) != (ssize_t)size)
-		give_up("cannot read " JOB_FILE_PATH);
+		return false;
 	close(fd);
 	end.argument = job->arguments = new_list(text, size, JOB_ARGUMENT, 0);
 	end.variable = job->environment = new_list(text, size, JOB_ENVIRONMENT, 2);
@@ -142,4 +142,5 @@ void job_file_read(struct job_file *job)
 	add_default(job, end.variable, job->uid ? "HOME=/" : "HOME=/root");
 	unlink(JOB_FILE_PATH);
 	unlink(JOB_INIT_PATH);
+	return job->arguments[0];
 }

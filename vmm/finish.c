@@ -20,10 +20,14 @@ static int verdict(struct vm *vm, struct problem *line)
 	line->text[0] = '\0';
 	if (vm->loop.interrupted)
 		return CODE_SIGNAL + vm->loop.interrupted;
-	if (vm->loop.timed_out && said) {
+	/* In a plain boot, an end of the guest's own is success. */
+	bool ended =
+		said || (!vm->options->command && ending_code(&vm->ending, false, line) == CODE_OK);
+	if (vm->loop.timed_out && ended) {
 		problem_set(
 			line,
-			"timed out: the command has ended, but its output was not read (read it, or raise the limit)");
+			"timed out: the %s has ended, but its output was not read (read it, or raise the limit)",
+			said ? "command" : "guest");
 		return CODE_TIMEOUT;
 	}
 	if (vm->loop.failed && cause != END_SIGNAL) {
@@ -48,7 +52,11 @@ static int take_files_out(struct vm *vm, int code, struct problem *line)
 	int result = outbox_unpack(&vm->loop);
 	if (result > 0)
 		return CODE_SIGNAL + result;
-	if (result == OUTBOX_FAILED && code == CODE_OK)
+	if (result == OUTBOX_DIED)
+		problem_set(line,
+			    "the process that takes files out was killed (see the host's kernel "
+			    "log: dmesg)");
+	if ((result == OUTBOX_FAILED || result == OUTBOX_DIED) && code == CODE_OK)
 		return CODE_MAYFLY_FAILED;
 	if (result != OUTBOX_LIMIT)
 		return code;

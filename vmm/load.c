@@ -30,9 +30,10 @@ static bool write_segment(const struct boot_request *request, struct cpio *cpio,
 {
 	cpio_data(cpio, request->packed.data, request->packed.size);
 	cpio_end(cpio);
-	job_write(cpio, request->job);
+	job_write_init(cpio, request->job);
 	if (!files_write(request->files, cpio, problem))
 		return false;
+	job_write_file(cpio, request->job);
 	return cpio_finish(cpio) ||
 	       problem_set(problem, "cannot put the initrd together (free some memory)");
 }

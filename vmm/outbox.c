@@ -28,8 +28,8 @@ _Noreturn static void serve(struct unpack_target *targets, unsigned count, int a
 	}
 	if (write(pair, "r", 1) != 1 || read(pair, &byte, 1) != 1)
 		_exit(0);
-	bool unpacked = unpack(archive, targets, count, limit, &problem);
-	if (!unpacked)
+	bool unpacked = unpack_while(pair, archive, targets, count, limit, &problem);
+	if (!unpacked && problem.text[0])
 		report("%s", problem.text);
 	byte = unpacked ? 'y' : 'n';
 	_exit(write(pair, &byte, 1) == 1 ? 0 : 1);
@@ -83,11 +83,13 @@ int outbox_unpack(const struct ioloop *loop)
 	char byte = 0;
 
 	if (write(FD_OUTBOX, "g", 1) != 1)
-		return OUTBOX_FAILED;
+		return OUTBOX_DIED;
 	int sooner = ioloop_await(loop, FD_OUTBOX, POLLIN);
 	if (sooner)
 		return sooner;
-	return read(FD_OUTBOX, &byte, 1) == 1 && byte == 'y' ? OUTBOX_DONE : OUTBOX_FAILED;
+	if (read(FD_OUTBOX, &byte, 1) != 1)
+		return OUTBOX_DIED;
+	return byte == 'y' ? OUTBOX_DONE : OUTBOX_FAILED;
 }
 
 void outbox_allow(struct sysfilter *filter)

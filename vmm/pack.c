@@ -222,7 +222,10 @@ static bool put_trailer(struct output *output)
 	put_le64(trailer, xxh64((struct bytes){(uint8_t *)file + begin, end - begin}, 0));
 	munmap(file, end);
 	put(output, trailer, 8);
-	return !output->failed && fchmod(output->fd, 0755) == 0;
+	/* As a compiler's output: there may be secrets in it. */
+	mode_t mask = umask(0);
+	umask(mask);
+	return !output->failed && fchmod(output->fd, 0777 & ~mask) == 0;
 }
 
 /* --- the command --- */

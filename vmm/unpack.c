@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h> /* renameat */
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,7 +27,7 @@ struct member {
 };
 
 struct unpacking {
-	int archive;
+	int archive, go;
 	uint64_t archive_size, limit, spent;
 	struct unpack_target *targets;
 	unsigned count, temporaries, left_out;
@@ -80,9 +81,19 @@ static bool too_much(const struct unpacking *u)
 			   (unsigned long long)u->limit);
 }
 
+/* Whoever asked for this is gone. */
+static bool is_alone(const struct unpacking *u)
+{
+	char byte;
+
+	return u->go >= 0 && recv(u->go, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
+}
+
 /* SIZE bytes of the archive into the buffer. The caller knows that the file has them. */
 static bool fetch(struct unpacking *u, uint64_t offset, size_t size)
 {
+	if (is_alone(u))
+		return problem_set(u->problem, "%s", "");
 	for (size_t done = 0; done < size;) {
 		ssize_t count =
 			pread(u->archive, u->buffer + done, size - done, (off_t)(offset + done));
@@ -297,11 +308,18 @@ static bool put_members(struct unpacking *u)
 bool unpack(int archive, struct unpack_target *targets, unsigned count, uint64_t limit,
 	    struct problem *problem)
 {
+	return unpack_while(-1, archive, targets, count, limit, problem);
+}
+
+bool unpack_while(int go, int archive, struct unpack_target *targets, unsigned count,
+		  uint64_t limit, struct problem *problem)
+{
 	static struct unpacking unpacking;
 	struct unpacking *u = &unpacking;
 	off_t size = lseek(archive, 0, SEEK_END);
 
 	u->archive = archive;
+	u->go = go;
 	u->archive_size = size > 0 ? (uint64_t)size : 0;
 	u->limit = limit;
 	u->targets = targets;

@@ -59,4 +59,8 @@ bool unpack_seal(struct unpack_target *targets, unsigned count, int *archive, in
 bool unpack(int archive, struct unpack_target *targets, unsigned count, uint64_t limit,
 	    struct problem *problem);
 
+/* The same, for as long as somebody holds the other end of the socket GO; then it stops, and PROBLEM is empty. */
+bool unpack_while(int go, int archive, struct unpack_target *targets, unsigned count,
+		  uint64_t limit, struct problem *problem);
+
 #endif

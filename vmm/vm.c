@@ -46,6 +46,7 @@ static int stats_descriptor(const char *stats)
 static bool shed(const struct options *options, int *inherited, struct problem *problem)
 {
 	const struct rlimit no_core = {0, 0};
+	int stats = stats_descriptor(options->stats);
 	unsigned count = 0;
 
 	/* A limit on the size of files is an error of write to us, and an I/O error to the guest. */
@@ -54,9 +55,14 @@ static bool shed(const struct options *options, int *inherited, struct problem *
 	for (unsigned i = 0; i < options->nets; i++)
 		for (unsigned j = 0; j < options->net[i].fds; j++)
 			inherited[count++] = options->net[i].fd_number[j];
-	if (stats_descriptor(options->stats) >= 0)
-		inherited[count++] = stats_descriptor(options->stats);
-	if (!streams_fill(problem) || !fd_close_others(inherited, count, problem))
+	if (!streams_fill(problem))
+		return false;
+	if (stats >= 0)
+		inherited[count++] = stats;
+	/* What is a standard stream stays one, too. */
+	if (stats >= 0 && stats <= STDERR_FILENO)
+		inherited[count - 1] = fcntl(stats, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (!fd_close_others(inherited, count, problem))
 		return false;
 	if (setrlimit(RLIMIT_CORE, &no_core) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
 		return problem_set(problem, "cannot turn off core dumps: %s (allow prctl(2))",

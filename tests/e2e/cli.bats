@@ -157,6 +157,15 @@ bad() { run --separate-stderr timeout 30 "$mayfly" run "$@" </dev/null; }
 	grep -q '"exit_code": 0' "$BATS_TEST_TMPDIR/stats"
 }
 
+@test "counters on a standard stream leave it what it is" {
+	run --separate-stderr bash -c "'$mayfly' run -k '$bare' -a test=hello --stats fd:2 </dev/null"
+	ended 0
+	is "hello, world" "$output"
+	has "$stderr" '"exit_code": 0'
+	guest hello --stats fd:2 -d /nowhere
+	failed 125 "/nowhere"
+}
+
 @test "as many devices, queues and CPUs as there may be" {
 	cd "$BATS_TEST_TMPDIR"
 	# shellcheck disable=SC2046

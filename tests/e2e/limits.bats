@@ -75,6 +75,13 @@ unread() {
 	done
 }
 
+@test "a guest without a command whose last output nobody reads is no success" {
+	cd "$BATS_TEST_TMPDIR"
+	{ { head -c 65536 /dev/zero; "$mayfly" run -k "$bare" -a test=hello --timeout 2 </dev/null 2>err; echo $? >code; } | { while [ ! -s code ]; do sleep 0.1; done; }; } || true
+	is 124 "$(cat code)"
+	has "$(cat err)" "its output was not read"
+}
+
 @test "the line about a limit is not waited for either" {
 	mkfifo both
 	sleep 100 <both 3>&- &

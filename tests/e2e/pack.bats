@@ -52,6 +52,12 @@ command: prog
 command: a b" "$output"
 }
 
+@test "a packed program is as open to others as the user wants: there may be secrets in it" {
+	(umask 077 && "$mayfly" pack -o closed -k "$bare" -e TOKEN=secret -- x)
+	(umask 022 && "$mayfly" pack -o open -k "$bare" -- x)
+	is "700 755" "$(stat -c %a closed open | xargs)"
+}
+
 @test "a packed program can pack: the launcher in it is as good as the first" {
 	"$mayfly" pack -o job -k "$bare" -a test=hello
 	head -c "$(stat -c %s "$mayfly")" job >launcher

@@ -101,6 +101,17 @@ file|/no/where|file|content|content|content|odd|#!/bin/sh" "$(printf '%s' "$outp
 # tree: the initramfs as a directory.
 tree() { mkdir tree && (cd tree && cpio -idm <"$initrd" 2>/dev/null); }
 
+@test "files that do not fit into the guest's memory are no success" {
+	cd "$BATS_TEST_TMPDIR"
+	truncate -s 60M large
+	linux -m 100M -f large -- true
+	failed 122 "No space left on device" "-m"
+	mkdir many
+	(cd many && seq 9000 | xargs touch)
+	linux -m 64M --rootdir many -- true
+	failed 122 "No space left on device" "-m"
+}
+
 @test "--rootdir: a directory is the guest's /" {
 	tree
 	echo here >tree/root/file

@@ -30,7 +30,8 @@ static inline size_t archive_job(const struct job *job, uint8_t *buffer, size_t 
 {
 	struct cpio cpio = ARCHIVE_IN(buffer, capacity);
 
-	job_write(&cpio, job);
+	job_write_init(&cpio, job);
+	job_write_file(&cpio, job);
 	assert_true(cpio_finish(&cpio));
 	return cpio.size;
 }

@@ -76,7 +76,8 @@ static void build(const struct job *job)
 	free(segment);
 	struct cpio measured = {0};
 
-	job_write(&measured, job);
+	job_write_init(&measured, job);
+	job_write_file(&measured, job);
 	cpio_finish(&measured);
 	segment_size = measured.size;
 	segment = malloc(segment_size);

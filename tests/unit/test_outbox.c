@@ -270,7 +270,7 @@ static void a_child_that_dies(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	assert_int_equal(kill(child_id(), SIGKILL), 0);
 	assert_true(wait(&status) > 0);
-	assert_int_equal(outbox_unpack(NULL), OUTBOX_FAILED);
+	assert_int_equal(outbox_unpack(NULL), OUTBOX_DIED);
 	signal(SIGPIPE, SIG_DFL);
 }
 
