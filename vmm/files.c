@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -71,6 +72,11 @@ struct files_entry *files_add(struct files *files, const char *name, uint32_t mo
 {
 	struct files_entry *entry = files_find(files, name);
 
+	/* The kernel would leave it out without a word. */
+	if (strlen(name) >= PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
 	if (!entry) {
 		if (files->count == files->room && !grow(files))
 			return NULL;
@@ -256,6 +262,16 @@ static bool write_content(int fd, const struct files_entry *entry, struct cpio *
 	return true;
 }
 
+/* Files of /proc and the like do not tell their size. */
+static bool is_empty(int fd, const char *path, struct problem *problem)
+{
+	char byte;
+
+	return read(fd, &byte, 1) <= 0 ||
+	       problem_set(problem, "%s does not tell its size (copy it to a file, and give that)",
+			   path);
+}
+
 static bool write_file(const struct files_entry *entry, struct cpio *cpio, struct problem *problem)
 {
 	if (!cpio->write) {
@@ -265,7 +281,8 @@ static bool write_file(const struct files_entry *entry, struct cpio *cpio, struc
 	int fd = open(entry->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return cannot(entry->path, problem);
-	bool written = write_content(fd, entry, cpio, problem);
+	bool written = write_content(fd, entry, cpio, problem) &&
+		       (entry->member.size || is_empty(fd, entry->path, problem));
 	close(fd);
 	return written;
 }

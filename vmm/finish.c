@@ -49,6 +49,7 @@ static int take_files_out(struct vm *vm, int code, struct problem *line)
 	if (!vm->options->job.outs || !ran)
 		return code;
 	devices_freeze(&vm->devices, vm->options->disks - 1);
+	vm->loop.deadlines.idle = 0; /* nobody is */
 	int result = outbox_unpack(&vm->loop);
 	if (result > 0)
 		return CODE_SIGNAL + result;

@@ -250,6 +250,9 @@ static bool make(const struct pack_options *options, const struct words *taken,
 	struct output output = {0};
 	struct problem name; /* any text will do */
 
+	if (strlen(options->output) + sizeof(".partial") > sizeof(name.text))
+		return problem_set(problem,
+				   "the name of -o is too long (change to its directory first)");
 	problem_set(&name, "%s.partial", options->output);
 	output.fd = open(name.text, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (output.fd < 0)

@@ -7,16 +7,13 @@
 #include "pack.h"
 #include "payload.h"
 
-/* One line; what the file says must not be able to drive a terminal. */
 static bool say(const char *what, const char *text)
 {
 	struct problem line;
 
-	problem_set(&line, "%s: %.300s\n", what, text);
-	for (char *c = line.text; *c; c++)
-		if ((unsigned char)*c < ' ' && c[1])
-			*c = '?';
-	return print(line.text);
+	problem_set(&line, "%s: %.300s", what, text);
+	report_tame(line.text);
+	return print(line.text) && print("\n");
 }
 
 static bool say_size(const char *what, struct bytes part)

@@ -23,8 +23,7 @@ static bool is_c1_control(const unsigned char *text)
 	return text[0] == 0xc2 && text[1] >= 0x80 && text[1] <= 0x9f;
 }
 
-/* A hostile file name must not be able to drive the user's terminal. */
-static void hide_control_characters(char *line)
+void report_tame(char *line)
 {
 	for (unsigned char *text = (unsigned char *)line; *text; text++) {
 		if (is_c1_control(text))
@@ -45,7 +44,7 @@ void report(const char *format, ...)
 	va_start(args, format);
 	format_text(line + prefix, sizeof(line) - prefix - 1, format, args);
 	va_end(args);
-	hide_control_characters(line + prefix);
+	report_tame(line + prefix);
 
 	size_t length = strlen(line);
 	line[length++] = '\n';

@@ -18,6 +18,9 @@ bool problem_set(struct problem *problem, const char *format, ...)
  * in it (file names, guest data) become '?'. Safe in every thread and after lockdown. */
 void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Makes '?' of the control characters in LINE: what somebody else wrote must not be able to drive a terminal. */
+void report_tame(char *line);
+
 /* Writes TEXT to standard output as it is. False (errno) if not all of it was taken. Start-up only. */
 bool print(const char *text);
 

@@ -48,6 +48,13 @@ void sysfilter_allow_fd(struct sysfilter *filter, int nr, int fd)
 	sysfilter_allow_fds(filter, nr, fd, 1);
 }
 
+void sysfilter_allow_pathless(struct sysfilter *filter, int nr)
+{
+	struct scmp_arg_cmp args[] = {SCMP_A1(SCMP_CMP_EQ, 0)};
+
+	add(filter, nr, 1, args);
+}
+
 void sysfilter_allow_fds(struct sysfilter *filter, int nr, int first, unsigned count)
 {
 	struct scmp_arg_cmp args[] = {fd_is(first, count)};

@@ -23,6 +23,9 @@ void sysfilter_allow(struct sysfilter *filter, int nr);
 /* Allows NR on descriptor FD only, or on whatever else its first argument is: a clock. */
 void sysfilter_allow_fd(struct sysfilter *filter, int nr, int fd);
 
+/* Allows NR if its second argument is NULL: on a descriptor, and on no path. */
+void sysfilter_allow_pathless(struct sysfilter *filter, int nr);
+
 /* Allows NR on the COUNT descriptors from FIRST on; COUNT is a power of two and divides FIRST. */
 void sysfilter_allow_fds(struct sysfilter *filter, int nr, int first, unsigned count);
 

@@ -9,9 +9,11 @@
 #include "words.h"
 
 static const uint32_t types[] = {
-	[TAR_FILE] = S_IFREG,          [TAR_HARD_LINK] = S_IFREG,
-	[TAR_SYMBOLIC_LINK] = S_IFLNK, [TAR_CHARACTER_DEVICE] = S_IFCHR,
-	[TAR_BLOCK_DEVICE] = S_IFBLK,  [TAR_DIRECTORY] = S_IFDIR,
+	[TAR_FILE] = S_IFREG,
+	[TAR_SYMBOLIC_LINK] = S_IFLNK,
+	[TAR_CHARACTER_DEVICE] = S_IFCHR,
+	[TAR_BLOCK_DEVICE] = S_IFBLK,
+	[TAR_DIRECTORY] = S_IFDIR,
 	[TAR_FIFO] = S_IFIFO,
 };
 
@@ -28,17 +30,30 @@ static const char *name_of(const char *name)
 	return whole;
 }
 
-/* The other name's content, as it is so far: a copy to the guest. */
-static bool take_link(const struct files *files, const struct tar_member *member,
-		      struct bytes *data, struct problem *problem)
+static bool too_many(struct problem *problem)
+{
+	return problem_set(problem, "cannot be taken in: %s (free some memory)", strerror(errno));
+}
+
+/* Another name for what may be a symbolic link or a node, too: a copy to the guest, as it is so far. */
+static bool add_link(struct files *files, const struct tar_member *member, const char *name,
+		     struct problem *problem)
 {
 	const struct files_entry *other = files_find(files, name_of(member->target));
+	struct files_entry copy, *entry;
 
-	if (!other)
+	if (!other || S_ISDIR(other->member.mode))
 		return problem_set(problem,
-				   "has a hard link to %s, which is not in it (make it again)",
+				   "has a hard link to %s, which is no file in it (make it again)",
 				   member->target);
-	*data = other->data;
+	copy = *other;
+	copy.member.name = name;
+	if (!files_add_way(files, name, problem))
+		return false;
+	entry = files_add(files, name, 0);
+	if (!entry)
+		return too_many(problem);
+	*entry = copy;
 	return true;
 }
 
@@ -49,8 +64,8 @@ static bool add_member(struct files *files, const struct tar_member *member,
 	struct bytes data = member->data;
 	struct files_entry *entry;
 
-	if (member->kind == TAR_HARD_LINK && !take_link(files, member, &data, problem))
-		return false;
+	if (member->kind == TAR_HARD_LINK)
+		return add_link(files, member, name, problem);
 	if (member->kind == TAR_SYMBOLIC_LINK) {
 		data.size = strlen(member->target);
 		data.data = (const uint8_t *)keep_text(member->target, data.size);
@@ -63,8 +78,7 @@ static bool add_member(struct files *files, const struct tar_member *member,
 		return false;
 	entry = files_add(files, name, types[member->kind] | member->mode);
 	if (!entry)
-		return problem_set(problem, "has too many members: %s (free some memory)",
-				   strerror(errno));
+		return too_many(problem);
 	entry->data = data;
 	entry->member.size = (uint32_t)data.size;
 	entry->member.time = member->mtime > UINT32_MAX ? 0 : (uint32_t)member->mtime;

@@ -263,6 +263,12 @@ exec_socket() { exec 7<>/dev/tcp/127.0.0.1/$port; } 2>/dev/null
 
 # --- limits and signals ---
 
+@test "-t: input that ends in the middle of a line ends" {
+	run --separate-stderr bash -c "printf abc | timeout 60 '$mayfly' run -k '$kernel' -i '$initrd' -t -- sh -c 'stty -echo; echo ready; cat'"
+	ended 0
+	has "$output" abc
+}
+
 @test "--timeout, --cpu-time and --idle-timeout end sleepers, spinners, fork bombs and floods, in time" {
 	while IFS='|' read -r option script; do
 		began=$SECONDS

@@ -260,6 +260,31 @@ static void what_comes_first(void **state)
 	}
 }
 
+/* A limit, or a signal, came while it works: mayfly ends, and nothing is written after that. */
+static void it_stops_with_us(void **state)
+{
+	enum { LARGE = 200 << 20 };
+	struct stat left;
+
+	(void)state;
+	options.job.out_limit = 2 * LARGE;
+	want("/a", "one");
+	assert_int_equal(ftruncate(ARCHIVE, LARGE + 4096), 0);
+	open_it();
+	cpio_begin(&cpio, &(struct cpio_member){.name = "0", .mode = S_IFREG | 0644, .size = LARGE});
+	assert_int_equal(pwrite(ARCHIVE, content, cpio.size, 0), cpio.size);
+	cpio.size = 0;
+	assert_true(cpio_finish(&cpio));
+	assert_int_equal(pwrite(ARCHIVE, content, cpio.size, 112 + LARGE), cpio.size);
+	awaited = OUTBOX_LIMIT;
+	assert_int_equal(unpack_it(), OUTBOX_LIMIT);
+	assert_int_equal(close(FD_OUTBOX), 0);
+	while (wait(NULL) > 0)
+		;
+	assert_no_file("one");
+	assert_int_equal(fstatat(AT_FDCWD, in_directory(".mayfly-0"), &left, 0), -1);
+}
+
 static void a_child_that_dies(void **state)
 {
 	int status;
@@ -325,6 +350,7 @@ int main(void)
 		OUTBOX_TEST(it_goes_with_us),
 		OUTBOX_TEST(signals_do_not_reach_it),
 		OUTBOX_TEST(what_comes_first),
+		OUTBOX_TEST(it_stops_with_us),
 		OUTBOX_TEST(a_child_that_dies),
 		OUTBOX_TEST(what_cannot_be_opened),
 		OUTBOX_TEST(what_cannot_be_sealed),

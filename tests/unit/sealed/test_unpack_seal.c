@@ -197,6 +197,22 @@ static void other_calls_kill(void **state)
 	}
 }
 
+/* Landlock lets anybody date any file by its path. */
+static void others_keep_their_times(void **state)
+{
+	static const struct timespec times[2];
+	int status = 0;
+	pid_t child = fork();
+
+	(void)state;
+	if (child == 0) {
+		alarm(30);
+		_exit(seal() && utimensat(AT_FDCWD, "../canary/keep", times, 0) == 0 ? 2 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+}
+
 /* --- descriptors --- */
 
 static int others_are_closed_child(void)
@@ -253,10 +269,15 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, outbox_set_up, outbox_tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(it_unpacks),        TEST(it_cleans_up),
-		TEST(files_are_limited), TEST(it_can_still_speak),
-		TEST(other_calls_kill),  TEST(nothing_else_can_be_opened),
-		TEST(others_are_closed), TEST(it_leaves_the_session),
+		TEST(it_unpacks),
+		TEST(it_cleans_up),
+		TEST(files_are_limited),
+		TEST(it_can_still_speak),
+		TEST(other_calls_kill),
+		TEST(nothing_else_can_be_opened),
+		TEST(others_keep_their_times),
+		TEST(others_are_closed),
+		TEST(it_leaves_the_session),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
