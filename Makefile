@@ -28,14 +28,14 @@ CPPFLAGS = $(INCLUDES) $(SYSTEM_INCLUDES) -DMAYFLY_VERSION='"$(VERSION)"'
 # The compiler's own start files are for dynamic programs; rcrt1.o relocates a static-PIE.
 # lld: it keeps segments apart without filling the file up to pages, which may have 64 KiB on arm64.
 LDFLAGS := -B$(B)/musl/bin -fuse-ld=lld -nostartfiles -static -Wl,-pie,--no-dynamic-linker,-z,text,-z,relro,-z,now \
-	-Wl,-z,noexecstack,--gc-sections,--icf=all,-O2,--build-id=none
+	-Wl,-z,noexecstack,--gc-sections,--icf=all,-O2,--build-id=none,--pack-dyn-relocs=relr,-e,mayfly_start
 START := $(B)/musl/lib/rcrt1.o $(B)/musl/lib/crti.o
 END := $(B)/musl/lib/crtn.o
 
 VMM_SOURCES := $(wildcard vmm/*.c vmm/$(ARCH)/*.c)
 PURE_SOURCES := $(wildcard boot/*.c devices/*.c)
 SOURCES := $(VMM_SOURCES) $(PURE_SOURCES)
-OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o)
+OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o) $(B)/obj/vmm/$(ARCH)/start.o
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -62,8 +62,19 @@ $(B)/obj/%.o: %.c Makefile | $(B)/libseccomp $(B)/musl
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+$(B)/obj/%.o: %.S | $(B)/musl
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -c -o $@ $<
+
 $(B)/obj/vmm/guest_init.o: $(B)/init
 $(B)/obj/vmm/guest_init.o: CPPFLAGS += -DGUEST_INIT_FILE='"$(B)/init"'
+
+$(B)/ioctls.inc: images/ioctls.sh | $(B)/libseccomp $(B)/musl
+	$(Q)images/ioctls.sh $(CC) $(SYSTEM_INCLUDES) >$@
+
+$(B)/obj/vmm/selftest_trial.o: $(B)/ioctls.inc
+$(B)/obj/vmm/selftest_trial.o: CPPFLAGS += -I$(B)
 
 $(B)/mayfly.debug: $(OBJECTS) $(B)/libseccomp $(B)/musl
 	$(call say,LD,$@)

@@ -241,10 +241,20 @@ void disk_allow(const struct disk *disk, struct sysfilter *filter)
 	sysfilter_allow_fd(filter, SYS_preadv, disk->fd); /* the guest reads */
 	if (disk->read_only)
 		return;
-	if (written != disk->fd)
-		sysfilter_allow_fd(filter, SYS_preadv, written); /* … what it wrote */
-	sysfilter_allow_fd(filter, SYS_pwritev, written);        /* it writes */
-	sysfilter_allow_fd(filter, SYS_fallocate, written);      /* it discards, or writes zeros */
+	sysfilter_allow_fd(filter, SYS_preadv, written);  /* … what it wrote */
+	sysfilter_allow_fd(filter, SYS_pwritev, written); /* it writes, … */
+	/* … discards, or writes zeros that need no storage … */
+	sysfilter_allow_fd_with(filter, SYS_fallocate, written,
+				FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+	/* … or do. */
 	if (written == disk->fd)
-		sysfilter_allow_fd(filter, SYS_fdatasync, written); /* it flushes */
+		sysfilter_allow_fd_with(filter, SYS_fallocate, written,
+					FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE);
+	disk_allow_flush(disk, filter);
+}
+
+void disk_allow_flush(const struct disk *disk, struct sysfilter *filter)
+{
+	if (is_written(disk))
+		sysfilter_allow_fd(filter, SYS_fdatasync, disk->fd);
 }

@@ -58,7 +58,8 @@ bool disk_discard(struct disk *disk, uint64_t position, uint64_t length);
 /* The range reads as zeros afterwards. MAY_UNMAP: its storage may be given back. */
 bool disk_zero(struct disk *disk, uint64_t position, uint64_t length, bool may_unmap);
 
-/* The system calls that a disk in operation needs. */
+/* The system calls that a disk in operation needs; and those of disk_flush alone. */
 void disk_allow(const struct disk *disk, struct sysfilter *filter);
+void disk_allow_flush(const struct disk *disk, struct sysfilter *filter);
 
 #endif

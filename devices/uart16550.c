@@ -303,5 +303,5 @@ void uart_allow(const struct uart *uart, struct sysfilter *filter)
 {
 	sysfilter_allow_fd(filter, SYS_write, uart->irq_fd);  /* raise the interrupt */
 	sysfilter_allow_fd(filter, SYS_write, uart->kick_fd); /* wake the main loop */
-	sysfilter_allow(filter, SYS_futex);                   /* the lock, and waiting for room */
+	sysfilter_allow_locks(filter);                        /* the lock, and waiting for room */
 }

@@ -183,16 +183,19 @@ void virtio_count(struct virtio *virtio, enum virtio_stat which, uint64_t amount
 	atomic_fetch_add_explicit(&virtio->stat[which], amount, memory_order_relaxed);
 }
 
-void virtio_allow(const struct virtio *virtio, struct sysfilter *filter)
+void virtio_allow_registers(const struct virtio *virtio, struct sysfilter *filter)
 {
-	for (unsigned i = 0; i < virtio->queues; i++) {
-		int kick_fd = virtio->queue[i].kick_fd;
+	/* a start wakes the workers */
+	for (unsigned i = 0; i < virtio->queues; i++)
+		sysfilter_allow_fd(filter, SYS_write, virtio->queue[i].kick_fd);
+	sysfilter_allow_locks(filter); /* a reset waits for the workers */
+}
 
-		if (i > 0 && kick_fd == virtio->queue[i - 1].kick_fd)
-			continue;
-		sysfilter_allow_fd(filter, SYS_read, kick_fd);  /* the driver kicked */
-		sysfilter_allow_fd(filter, SYS_write, kick_fd); /* a start wakes the workers */
-	}
+void virtio_allow_work(const struct virtio *virtio, struct sysfilter *filter)
+{
+	for (unsigned i = 0; i < virtio->queues; i++)
+		sysfilter_allow_fd(filter, SYS_read, virtio->queue[i].kick_fd); /* a kick */
 	sysfilter_allow_fd(filter, SYS_write, virtio->irq_fd); /* interrupt the guest */
-	sysfilter_allow(filter, SYS_futex);                    /* a reset waits for the workers */
+	sysfilter_allow_fd(filter, SYS_write, STDERR_FILENO);  /* a warning */
+	sysfilter_allow_locks(filter);                         /* a reset comes, and waits */
 }

@@ -241,8 +241,8 @@ _Noreturn void virtio_blk_work(struct virtio_blk *blk, unsigned index)
 	}
 }
 
-void virtio_blk_allow(const struct virtio_blk *blk, struct sysfilter *filter)
+void virtio_blk_allow_work(const struct virtio_blk *blk, struct sysfilter *filter)
 {
-	virtio_allow(&blk->virtio, filter);
+	virtio_allow_work(&blk->virtio, filter);
 	disk_allow(blk->disk, filter);
 }

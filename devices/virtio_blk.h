@@ -28,6 +28,7 @@ void virtio_blk_serve(struct virtio_blk *blk, unsigned index);
 /* The worker of queue INDEX: waits for kicks and serves, for ever. */
 _Noreturn void virtio_blk_work(struct virtio_blk *blk, unsigned index);
 
-void virtio_blk_allow(const struct virtio_blk *blk, struct sysfilter *filter);
+/* The system calls that its workers need; registers need those of virtio_allow_registers. */
+void virtio_blk_allow_work(const struct virtio_blk *blk, struct sysfilter *filter);
 
 #endif

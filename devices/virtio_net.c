@@ -293,18 +293,34 @@ _Noreturn void virtio_net_work(struct virtio_net *net, unsigned index)
 	}
 }
 
-void virtio_net_allow(const struct virtio_net *net, struct sysfilter *filter)
+/* The driver says how many pairs it uses: by a start (one), or by a command. */
+static void allow_attaching(const struct virtio_net *net, struct sysfilter *filter)
 {
-	virtio_allow(&net->virtio, filter);
-	sysfilter_allow(filter, SYS_ppoll); /* wait for a kick or a packet */
-	/* The driver says which offloads it takes. */
+	for (unsigned i = 0; net->attach && i < net->pairs; i++)
+		sysfilter_allow_ioctl(filter, net->pair[i].tap_fd, 1, TUNSETQUEUE);
+}
+
+void virtio_net_allow_registers(const struct virtio_net *net, struct sysfilter *filter)
+{
+	virtio_allow_registers(&net->virtio, filter);
+	/* A start says which offloads the driver takes, … */
 	sysfilter_allow_ioctl(filter, net->pair[0].tap_fd, 1, TUNSETOFFLOAD);
+	/* … and drops what came before. */
+	for (unsigned i = 0; i < net->pairs; i++)
+		sysfilter_allow_fd(filter, SYS_readv, net->pair[i].tap_fd);
+	allow_attaching(net, filter);
+}
+
+void virtio_net_allow_work(const struct virtio_net *net, struct sysfilter *filter)
+{
+	virtio_allow_work(&net->virtio, filter);
+	sysfilter_allow_wait(filter, 2); /* for a kick or a packet */
 	for (unsigned i = 0; i < net->pairs; i++) {
 		int fd = net->pair[i].tap_fd;
 
-		sysfilter_allow_fd(filter, SYS_readv, fd);  /* packets come */
-		sysfilter_allow_fd(filter, SYS_writev, fd); /* and go */
-		if (net->attach)
-			sysfilter_allow_ioctl(filter, fd, 1, TUNSETQUEUE); /* the driver uses it */
+		sysfilter_allow_fd(filter, SYS_readv, fd);                   /* packets come */
+		sysfilter_allow_fd(filter, SYS_writev, fd);                  /* and go */
+		sysfilter_allow_fd(filter, SYS_write, net->pair[i].kick_fd); /* wake a pair */
 	}
+	allow_attaching(net, filter);
 }

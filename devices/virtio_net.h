@@ -46,6 +46,8 @@ enum virtio_net_wait virtio_net_serve(struct virtio_net *net, unsigned index);
 /* The worker of pair INDEX: waits for kicks and packets and serves, for ever. */
 _Noreturn void virtio_net_work(struct virtio_net *net, unsigned index);
 
-void virtio_net_allow(const struct virtio_net *net, struct sysfilter *filter);
+/* The system calls that the driver's accesses to registers need: those of vCPUs; and those of its workers. */
+void virtio_net_allow_registers(const struct virtio_net *net, struct sysfilter *filter);
+void virtio_net_allow_work(const struct virtio_net *net, struct sysfilter *filter);
 
 #endif

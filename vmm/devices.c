@@ -16,9 +16,9 @@ static int kick_place(unsigned slot, unsigned worker)
 	return FD_KICK + (int)(slot * DEVICE_QUEUES_MAX + worker);
 }
 
-/* What both kinds need. */
-static bool begin(struct devices *devices, struct virtio *virtio, const char *label,
-		  const struct ram *ram, struct problem *problem)
+/* The next slot, for VIRTIO, one of the two in it, of QUEUES queues. What both kinds need. */
+static unsigned begin(struct devices *devices, struct virtio *virtio, const char *label,
+		      const struct ram *ram)
 {
 	unsigned number = devices->count++;
 
@@ -26,7 +26,7 @@ static bool begin(struct devices *devices, struct virtio *virtio, const char *la
 	virtio->ram = ram;
 	virtio->label = label;
 	virtio->irq_fd = FD_VIRTIO_IRQ + (int)number;
-	return fd_event(virtio->irq_fd, problem);
+	return number;
 }
 
 /* Printable ASCII, NUL-padded; without the user's, one that tells the disks of this guest apart. */
@@ -40,42 +40,53 @@ static void set_serial(struct virtio_blk *blk, const char *serial, unsigned numb
 	memcpy(blk->serial, serial, strnlen(serial, sizeof(blk->serial)));
 }
 
+/* A worker a queue, each with an eventfd. */
+static void number_disk(struct slot *slot, unsigned number, unsigned queues)
+{
+	slot->blk.virtio.queues = queues;
+	for (unsigned i = 0; i < queues; i++)
+		slot->blk.virtio.queue[i].kick_fd = kick_place(number, i);
+}
+
 static bool open_disk(struct devices *devices, const struct disk_options *options,
 		      const struct ram *ram, struct problem *problem)
 {
-	unsigned number = devices->count;
-	struct slot *slot = &devices->slot[number];
-	struct virtio *virtio = &slot->blk.virtio;
+	struct slot *slot = &devices->slot[devices->count];
+	unsigned number = begin(devices, &slot->blk.virtio, options->path, ram);
 
-	if (!begin(devices, virtio, options->path, ram, problem) ||
+	if (!fd_event(slot->virtio->irq_fd, problem) ||
 	    !storage_open(&slot->disk, options, number, problem))
 		return false;
-	virtio->queues = options->queues;
-	for (unsigned i = 0; i < options->queues; i++) {
-		virtio->queue[i].kick_fd = kick_place(number, i);
-		if (!fd_blocking_event(virtio->queue[i].kick_fd, problem))
+	number_disk(slot, number, options->queues);
+	for (unsigned i = 0; i < options->queues; i++)
+		if (!fd_blocking_event(kick_place(number, i), problem))
 			return false;
-	}
 	set_serial(&slot->blk, options->serial, number);
 	virtio_blk_init(&slot->blk, &slot->disk);
 	return true;
 }
 
+/* A worker, and an eventfd, a pair of queues. */
+static void number_net(struct slot *slot, unsigned number, unsigned pairs)
+{
+	for (unsigned i = 0; i < pairs; i++)
+		slot->net.pair[i].kick_fd = kick_place(number, i);
+}
+
 static bool open_net(struct devices *devices, const struct net_options *options,
 		     const int *inherited, const struct ram *ram, struct problem *problem)
 {
-	unsigned number = devices->count;
-	struct slot *slot = &devices->slot[number];
+	struct slot *slot = &devices->slot[devices->count];
+	unsigned number = begin(devices, &slot->net.virtio, slot->tap, ram);
 
 	slot->net.pair = pages_reserve(options->queues * sizeof(*slot->net.pair), problem);
-	if (!slot->net.pair || !begin(devices, &slot->net.virtio, slot->tap, ram, problem) ||
+	if (!slot->net.pair || !fd_event(slot->virtio->irq_fd, problem) ||
 	    !tap_open(&slot->net, options, inherited, number, slot->tap, problem))
 		return false;
-	for (unsigned i = 0; i < options->queues; i++) {
-		slot->net.pair[i].kick_fd = kick_place(number, i);
-		if (!fd_event(slot->net.pair[i].kick_fd, problem))
+	number_net(slot, number, options->queues);
+	for (unsigned i = 0; i < options->queues; i++)
+		if (!fd_event(kick_place(number, i), problem))
 			return false;
-	}
 	virtio_net_init(&slot->net);
 	return true;
 }
@@ -91,6 +102,35 @@ bool devices_open(struct devices *devices, const struct options *options, const 
 			return false;
 		inherited += options->net[i].fds;
 	}
+	return true;
+}
+
+static void pretend_disk(struct devices *devices, bool ephemeral)
+{
+	struct slot *slot = &devices->slot[devices->count];
+	int number = (int)begin(devices, &slot->blk.virtio, "", NULL);
+
+	slot->disk.fd = FD_DISK + number;
+	slot->disk.scratch_fd = ephemeral ? FD_SCRATCH + number : -1;
+	slot->blk.disk = &slot->disk;
+	number_disk(slot, (unsigned)number, 1);
+}
+
+bool devices_pretend(struct devices *devices, struct problem *problem)
+{
+	enum { PAIRS = 2 };
+
+	pretend_disk(devices, false);
+	pretend_disk(devices, true);
+	struct slot *slot = &devices->slot[devices->count];
+	unsigned number = begin(devices, &slot->net.virtio, "", NULL);
+	slot->net.pair = pages_reserve(PAIRS * sizeof(*slot->net.pair), problem);
+	if (!slot->net.pair)
+		return false;
+	tap_number(&slot->net, PAIRS, number);
+	slot->net.attach = true;
+	number_net(slot, number, PAIRS);
+	virtio_net_init(&slot->net);
 	return true;
 }
 
@@ -148,13 +188,14 @@ static void *work(void *argument)
 {
 	struct worker *worker = argument;
 
-	gate_wait(worker->gate);
+	gate_wait(worker->gate, worker->program);
 	if (is_disk(worker->slot))
 		virtio_blk_work(&worker->slot->blk, worker->index);
 	virtio_net_work(&worker->slot->net, worker->index);
 }
 
-bool devices_start(struct devices *devices, struct gate *gate, struct problem *problem)
+bool devices_start(struct devices *devices, struct gate *gate, const struct sock_fprog *program,
+		   struct problem *problem)
 {
 	for (unsigned i = 0; i < devices->count; i++) {
 		struct slot *slot = &devices->slot[i];
@@ -163,7 +204,7 @@ bool devices_start(struct devices *devices, struct gate *gate, struct problem *p
 		for (unsigned j = 0; j < workers; j++) {
 			struct worker *worker = &devices->worker[devices->workers++];
 
-			*worker = (struct worker){gate, slot, j};
+			*worker = (struct worker){gate, &program[i], slot, j};
 			if (!gate_start_thread(gate, work, worker, "a device's thread", problem))
 				return false;
 		}
@@ -171,13 +212,31 @@ bool devices_start(struct devices *devices, struct gate *gate, struct problem *p
 	return true;
 }
 
-void devices_allow(const struct devices *devices, struct sysfilter *filter)
+void devices_allow_registers(const struct devices *devices, struct sysfilter *filter)
 {
 	for (unsigned i = 0; i < devices->count; i++)
 		if (is_disk(&devices->slot[i]))
-			virtio_blk_allow(&devices->slot[i].blk, filter);
+			virtio_allow_registers(devices->slot[i].virtio, filter);
 		else
-			virtio_net_allow(&devices->slot[i].net, filter);
+			virtio_net_allow_registers(&devices->slot[i].net, filter);
+}
+
+void devices_allow_work(const struct devices *devices, unsigned index, struct sysfilter *filter)
+{
+	const struct slot *slot = &devices->slot[index];
+
+	if (is_disk(slot))
+		virtio_blk_allow_work(&slot->blk, filter);
+	else
+		virtio_net_allow_work(&slot->net, filter);
+}
+
+void devices_allow_sync(const struct devices *devices, struct sysfilter *filter)
+{
+	for (unsigned i = 0; i < devices->count; i++)
+		if (is_disk(&devices->slot[i]))
+			disk_allow_flush(&devices->slot[i].disk, filter);
+	sysfilter_allow_locks(filter); /* a queue that is frozen */
 }
 
 void devices_freeze(struct devices *devices, unsigned index)

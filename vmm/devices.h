@@ -27,6 +27,7 @@ struct slot {
 /* A thread that serves a queue of a disk or a pair of a NIC. */
 struct worker {
 	struct gate *gate;
+	const struct sock_fprog *program;
 	struct slot *slot;
 	unsigned index;
 };
@@ -42,14 +43,23 @@ struct devices {
 bool devices_open(struct devices *devices, const struct options *options, const int *inherited,
 		  const struct ram *ram, struct problem *problem);
 
+/* Makes a disk, an ephemeral one and a NIC of two pairs with the numbers that they would have, and nothing behind them: for
+ * selftest. */
+bool devices_pretend(struct devices *devices, struct problem *problem);
+
 /* Puts the devices on the bus, and their kicks and interrupts into KVM's hands. After arch_create_irqchip. */
 bool devices_connect(struct devices *devices, struct bus *bus, const struct kvm *kvm,
 		     struct problem *problem);
 
-/* Starts the workers, which wait at the gate. */
-bool devices_start(struct devices *devices, struct gate *gate, struct problem *problem);
+/* Starts the workers, which wait at the gate; PROGRAM has each device's filter. */
+bool devices_start(struct devices *devices, struct gate *gate, const struct sock_fprog *program,
+		   struct problem *problem);
 
-void devices_allow(const struct devices *devices, struct sysfilter *filter);
+/* The system calls of vCPUs, whose accesses to registers these are; of device INDEX's workers; and of devices_freeze and
+ * devices_sync. */
+void devices_allow_registers(const struct devices *devices, struct sysfilter *filter);
+void devices_allow_work(const struct devices *devices, unsigned index, struct sysfilter *filter);
+void devices_allow_sync(const struct devices *devices, struct sysfilter *filter);
 
 /* Disk INDEX takes no more writes, and none is under way. The disk has one queue. */
 void devices_freeze(struct devices *devices, unsigned index);

@@ -26,6 +26,9 @@ enum fd_plan {
 	FD_VM = 45,
 	FD_STATS = 46,       /* the file for --stats */
 	FD_OUTBOX = 47,      /* to the process that takes files out */
+	FD_PEAK = 48,        /* /proc/self/status, for --stats */
+	FD_TASKS = 49,       /* /proc/self/task, until lockdown */
+	FD_RULESET = 50,     /* of Landlock, until lockdown */
 	FD_VCPU = 64,        /* one a vCPU, VCPUS_MAX of them */
 	FD_DISK = 96,        /* one a device, from here on: the file of a disk, … */
 	FD_SCRATCH = 104,    /* … what an ephemeral one writes to, … */
@@ -37,6 +40,8 @@ enum fd_plan {
 };
 
 enum {
+	WAIT_MAX =
+		9, /* descriptors that are waited for at once: RLIMIT_NOFILE in the jail (ppoll must not exceed it) */
 	FD_STATUS_COUNT = 128,
 	FD_LIMIT =
 		512, /* what RLIMIT_NOFILE should be: FD_END, and as many as may be inherited and moved there */

@@ -78,6 +78,7 @@ static bool write_stats(struct vm *vm, int code)
 			stats->exits[kind] += atomic_load_explicit(&vm->vcpu[i].exits[kind],
 								   memory_order_relaxed);
 	stats->devices = &vm->devices;
+	stats->jail = &vm->jail;
 	stats->options = vm->options->words;
 	stats->ending = ending_name(ending_cause(&vm->ending));
 	stats->code = code;

@@ -1,13 +1,13 @@
 #include "gate.h"
 
+#include <errno.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #define STACK_SIZE 65536
 
-void gate_init(struct gate *gate)
+void gate_init(struct gate *gate, const struct jail *jail)
 {
-	memset(gate, 0, sizeof(*gate));
+	*gate = (struct gate){.jail = jail};
 	pthread_mutex_init(&gate->lock, NULL);
 	pthread_cond_init(&gate->arrived, NULL);
 	pthread_cond_init(&gate->opened, NULL);
@@ -31,30 +31,72 @@ bool gate_start_thread(struct gate *gate, void *(*main)(void *), void *argument,
 	return true;
 }
 
-void gate_await(struct gate *gate)
+static bool await(struct gate *gate, const unsigned *count, const char *what,
+		  struct problem *problem)
 {
 	pthread_mutex_lock(&gate->lock);
-	while (gate->waiting < gate->started)
+	while (*count < gate->started)
 		pthread_cond_wait(&gate->arrived, &gate->lock);
+	int error = gate->error;
 	pthread_mutex_unlock(&gate->lock);
+	return !error ||
+	       problem_set(problem,
+			   "a thread cannot %s: %s (a container's own filter may forbid it: allow "
+			   "that call there)",
+			   what, strerror(error));
 }
 
-void gate_open(struct gate *gate, lockdown_t lockdown)
+bool gate_await(struct gate *gate, struct problem *problem)
+{
+	return await(gate, &gate->waiting, "enter Landlock", problem);
+}
+
+static void turn(struct gate *gate, enum gate_state state)
 {
 	pthread_mutex_lock(&gate->lock);
-	gate->lockdown = lockdown;
-	gate->open = true;
+	gate->state = state;
 	pthread_cond_broadcast(&gate->opened);
 	pthread_mutex_unlock(&gate->lock);
 }
 
-lockdown_t gate_wait(struct gate *gate)
+bool gate_seal(struct gate *gate, struct problem *problem)
 {
-	pthread_mutex_lock(&gate->lock);
-	gate->waiting++;
+	turn(gate, GATE_SEALING);
+	return await(gate, &gate->sealed, "narrow the seccomp filter", problem);
+}
+
+void gate_open(struct gate *gate, lockdown_t lockdown)
+{
+	gate->lockdown = lockdown;
+	turn(gate, GATE_OPEN);
+}
+
+/* One more is where COUNT says; with an ERROR (errno), or 0. */
+static void arrive(struct gate *gate, unsigned *count, int error)
+{
+	++*count;
+	gate->error = error ? error : gate->error;
 	pthread_cond_signal(&gate->arrived);
-	while (!gate->open)
+}
+
+static void wait_until(struct gate *gate, enum gate_state state)
+{
+	while (gate->state < state)
 		pthread_cond_wait(&gate->opened, &gate->lock);
+}
+
+lockdown_t gate_wait(struct gate *gate, const struct sock_fprog *program)
+{
+	int error = jail_enter_thread(gate->jail) ? 0 : errno;
+
+	pthread_mutex_lock(&gate->lock);
+	arrive(gate, &gate->waiting, error);
+	wait_until(gate, GATE_SEALING);
+	pthread_mutex_unlock(&gate->lock);
+	error = sysfilter_narrow(program) ? 0 : errno;
+	pthread_mutex_lock(&gate->lock);
+	arrive(gate, &gate->sealed, error);
+	wait_until(gate, GATE_OPEN);
 	lockdown_t lockdown = gate->lockdown;
 	pthread_mutex_unlock(&gate->lock);
 	return lockdown;
@@ -69,5 +111,5 @@ _Noreturn void gate_park(struct gate *gate)
 
 void gate_allow(struct sysfilter *filter)
 {
-	sysfilter_allow(filter, SYS_futex); /* wait at the gate */
+	sysfilter_allow_locks(filter); /* wait at the gate */
 }

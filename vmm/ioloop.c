@@ -158,6 +158,8 @@ static bool wants_output(struct ioloop *loop, const struct stream *stream)
 
 enum { P_SIGNALS, P_PARENT, P_ENDING, P_CONSOLE, P_CHANNEL, P_IN, P_OUT, P_ERR, P_LOG, P_COUNT };
 
+_Static_assert((int)P_COUNT == (int)WAIT_MAX, "the filter and the jail say so");
+
 static void prepare(struct ioloop *loop, struct pollfd polls[P_COUNT])
 {
 	const struct pollfd all[P_COUNT] = {
@@ -288,9 +290,10 @@ void ioloop_allow(struct sysfilter *filter)
 {
 	static const int read_from[] = {FD_SIGNALS, FD_ENDING, FD_CONSOLE_KICK, FD_CHANNEL_KICK,
 					FD_IN};
-	static const int write_to[] = {FD_OUT, FD_ERR, FD_LOG};
+	static const int write_to[] = {FD_OUT, FD_ERR, FD_LOG, FD_ENDING};
 
-	sysfilter_allow(filter, SYS_ppoll); /* wait */
+	sysfilter_allow_wait(filter, WAIT_MAX); /* for work, … */
+	sysfilter_allow_wait(filter, 2);        /* … or for something when the VM has ended */
 	deadlines_allow(filter);
 	for (size_t i = 0; i < sizeof(read_from) / sizeof(read_from[0]); i++)
 		sysfilter_allow_fd(filter, SYS_read, read_from[i]);

@@ -1,21 +1,29 @@
-/* The point of no return: the seccomp filter over every thread, and the proof that it is there. */
+/* The point of no return: the jail and the seccomp filters over every thread, and the proof that they are there. */
 #ifndef MAYFLY_LOCKDOWN_H
 #define MAYFLY_LOCKDOWN_H
 
 #include <stdbool.h>
 
 #include "report.h"
-#include "sysfilter.h"
 
-/* Proof that the filter is in force. Only lockdown_install makes one, and vcpu_run, the only caller
+struct gate;
+struct jail;
+struct sock_fprog;
+struct sysfilter;
+
+/* Proof that the filters are in force. Only lockdown_install makes one, and vcpu_run, the only caller
  * of KVM_RUN, takes one: the order of the two is a fact of compilation. */
 typedef struct {
 	bool in_force;
 } lockdown_t;
 
-/* Installs FILTER (sysfilter_open'ed, all rules added) over all threads, THREADS of which must exist,
- * then reads back each thread's status: Seccomp must be 2 and NoNewPrivs 1. */
-bool lockdown_install(struct sysfilter *filter, unsigned threads, lockdown_t *lockdown,
-		      struct problem *problem);
+/* Opens what the proof needs, while names can be opened. */
+bool lockdown_begin(struct problem *problem);
+
+/* All threads wait at GATE. The calling one enters the rest of JAIL; ALL, a list, is put in force over every thread, and
+ * then each narrows it to its own, this one to PROGRAM. Reads back each thread's status: Seccomp must be 2, NoNewPrivs 1,
+ * and the filters as many as here. */
+bool lockdown_install(struct gate *gate, struct jail *jail, const struct sock_fprog *program,
+		      struct sysfilter *all, lockdown_t *lockdown, struct problem *problem);
 
 #endif

@@ -9,6 +9,8 @@
 #include "pack.h"
 #include "payload.h"
 #include "report.h"
+#include "selftest.h"
+#include "start.h"
 #include "vm.h"
 
 static int run_payload(char **arguments, const struct payload *payload)
@@ -47,6 +49,7 @@ static const struct command {
 	{"pack", pack, "  mayfly pack -o FILE -k KERNEL [OPTION...] [-- COMMAND [ARG...]]\n"},
 	{"doctor", doctor_run, "  mayfly doctor [--json]\n"},
 	{"check-kernel", check_kernel, "  mayfly check-kernel KERNEL [--config FILE]\n"},
+	{"selftest", selftest_run, "  mayfly selftest [--list]\n"},
 	{"--version", say_version, "  mayfly --version\n"},
 	{"--help", say_usage, "  mayfly [COMMAND] --help\n"},
 	{"-h", say_usage, NULL},
@@ -101,6 +104,10 @@ static int begin(char **words)
 int main(int argc, char **argv)
 {
 	(void)argc;
+	if (!start_protect()) {
+		report("cannot make constants read-only (allow mprotect(2))");
+		_exit(CODE_MAYFLY_FAILED);
+	}
 	/* _exit: atexit handlers and stdio would make system calls that the filter forbids. */
 	_exit(begin(argv));
 }

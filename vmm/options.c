@@ -44,6 +44,48 @@ static bool set_grace(void *grace, char *text, struct problem *problem)
 	return !strcmp(text, "0") || cli_set_milliseconds(grace, text, problem);
 }
 
+static bool set_jail(void *target, char *value, struct problem *problem)
+{
+	static const char *const names[] = {"auto", "strict", "off"};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(value, names[i])) {
+			((struct jail_options *)target)->mode = i;
+			return true;
+		}
+	return problem_set(problem, "'%s' is no kind of jail (--jail takes auto, strict or off)",
+			   value);
+}
+
+static bool set_id(uint32_t *id, const char *text, const char *what, struct problem *problem)
+{
+	uint64_t value;
+	char *end;
+
+	/* -1 is none, for the kernel. */
+	if (!cli_number(text, &end, &value) || *end || value < 1 || value >= UINT32_MAX)
+		return problem_set(problem, "mayfly cannot be %s '%s' (give a number from 1 on)",
+				   what, text);
+	*id = (uint32_t)value;
+	return true;
+}
+
+static bool set_uid(void *target, char *value, struct problem *problem)
+{
+	struct jail_options *jail = target;
+
+	jail->other_user = true;
+	return set_id(&jail->uid, value, "user", problem);
+}
+
+static bool set_gid(void *target, char *value, struct problem *problem)
+{
+	struct jail_options *jail = target;
+
+	jail->other_user = true;
+	return set_id(&jail->gid, value, "group", problem);
+}
+
 static bool has_room(const struct options *options, const char *value, struct problem *problem)
 {
 	if (options->disks + options->nets < DEVICES_MAX)
@@ -144,7 +186,11 @@ static const struct cli_option table[] = {
 	{0, "console", "FILE", TEXT(console),
 	 "write the guest's console, the kernel's log, to FILE"},
 	{0, "stats", "FILE", TEXT(stats), "write counters to FILE (or fd:N), as JSON, at the end"},
-	{'v', "verbose", FLAG(verbose), "show the kernel's log on standard error"},
+	{0, "jail", "MODE", set_jail, MEMBER(jail),
+	 "auto: what the host offers; strict: all of it, or fail; off (auto)"},
+	{0, "uid", "UID", set_uid, MEMBER(jail), "started by root, mayfly becomes UID (65534) …"},
+	{0, "gid", "GID", set_gid, MEMBER(jail), "… and GID (65534)"},
+	{'v', "verbose", FLAG(verbose), "show the kernel's log, and the jail, on standard error"},
 	{'h', "help", FLAG(help), "show this help"},
 };
 
@@ -238,6 +284,7 @@ void options_begin(struct options *options)
 		.cpus = 1,
 		.memory = MEMORY_DEFAULT,
 		.limits.grace = GRACE_DEFAULT,
+		.jail = {.uid = JAIL_NOBODY, .gid = JAIL_NOBODY},
 		.job.out_limit = OUT_LIMIT_DEFAULT,
 	};
 }

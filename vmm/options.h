@@ -9,6 +9,7 @@
 #include "device_options.h"
 #include "job_options.h"
 #include "deadlines.h"
+#include "jail.h"
 #include "report.h"
 
 struct payload;
@@ -30,6 +31,7 @@ struct options {
 	struct ip_options ip[ADDRESSES_MAX];
 	struct job_options job;
 	struct limits limits;
+	struct jail_options jail;
 	char **words; /* the options as they were given, for a report; NULL-terminated, or NULL */
 	const struct payload *payload; /* of a packed program; NULL: it is none */
 	char **command;                /* NULL-terminated; NULL: a plain boot */

@@ -3,16 +3,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "facts.h"
 #include "fdplan.h"
 #include "file.h"
 #include "json.h"
 
 /* The descriptor is the user's, with what is in it. */
 static bool taken;
+
+/* With the peak of memory, of which getrusage would be one more system call. */
+static bool place(int fd, const char *what, struct problem *problem)
+{
+	return fd_place(open("/proc/self/status", O_RDONLY | O_CLOEXEC), FD_PEAK,
+			"/proc/self/status", problem) &&
+	       fd_place(fd, FD_STATS, what, problem);
+}
 
 bool stats_open(const char *path, struct problem *problem)
 {
@@ -27,13 +35,21 @@ bool stats_open(const char *path, struct problem *problem)
 		close(fd);
 		return false;
 	}
-	return fd_place(fd, FD_STATS, path, problem);
+	return place(fd, path, problem);
 }
 
 bool stats_take(int fd, struct problem *problem)
 {
 	taken = true;
-	return fd_place(fd, FD_STATS, "the descriptor for --stats", problem);
+	return place(fd, "the descriptor for --stats", problem);
+}
+
+bool stats_begin(const char *path, struct problem *problem)
+{
+	/* What is no regular file cannot be emptied, and need not be. */
+	return taken || ftruncate(FD_STATS, 0) == 0 || errno == EINVAL ||
+	       problem_set(problem, "cannot empty %s: %s (give --stats another file)", path,
+			   strerror(errno));
 }
 
 static void put_first(struct writer *text, const char *name, unsigned long long value)
@@ -120,27 +136,43 @@ static void put_options(struct writer *text, char *const *options)
 
 static void put_end(struct writer *text, const struct stats *stats)
 {
-	struct rusage usage = {0};
+	char status[4096];
+	ssize_t size = read(FD_PEAK, status, sizeof(status) - 1);
+	uint64_t peak = 0;
 
-	syscall(SYS_getrusage, RUSAGE_SELF, &usage);
+	status[size > 0 ? size : 0] = '\0';
+	facts_number(status, "VmHWM", &peak);
 	writer_put(text, ",\n \"end\": ");
 	json_put_string(text, stats->ending);
-	put_number(text, "peak_rss_kib", (unsigned long long)usage.ru_maxrss);
+	put_number(text, "peak_rss_kib", peak);
+}
+
+static void put_jail(struct writer *text, const struct jail *jail)
+{
+	bool first = true;
+
+	writer_put(text, ",\n \"jail\": [");
+	for (unsigned i = 0; i < JAIL_LAYERS; i++) {
+		if (!jail_has(jail, i))
+			continue;
+		writer_put(text, first ? "" : ", ");
+		json_put_string(text, jail_layer_name(i));
+		first = false;
+	}
+	writer_put(text, "]");
 }
 
 bool stats_write(const struct stats *stats)
 {
 	static struct writer text;
 
-	/* What is no regular file cannot be emptied, and need not be. */
-	if (!taken && ftruncate(FD_STATS, 0) < 0 && errno != EINVAL)
-		return false;
 	text.fd = FD_STATS;
 	writer_put(&text, "{\"schema\": 1, \"version\": \"" MAYFLY_VERSION "\"");
 	put_number(&text, "exit_code", (unsigned long long)stats->code);
 	put_end(&text, stats);
 	put_phases(&text, stats->at);
 	put_exits(&text, stats->exits);
+	put_jail(&text, stats->jail);
 	put_options(&text, stats->options);
 	put_devices(&text, stats->devices);
 	writer_put(&text, "}\n");
@@ -149,7 +181,6 @@ bool stats_write(const struct stats *stats)
 
 void stats_allow(struct sysfilter *filter)
 {
-	sysfilter_allow_fd(filter, SYS_ftruncate, FD_STATS);    /* what was there before goes … */
-	sysfilter_allow_fd(filter, SYS_write, FD_STATS);        /* … when the new is written */
-	sysfilter_allow_fd(filter, SYS_getrusage, RUSAGE_SELF); /* the peak of memory */
+	sysfilter_allow_fd(filter, SYS_write, FD_STATS); /* all of it … */
+	sysfilter_allow_fd(filter, SYS_read, FD_PEAK);   /* … and the peak of memory */
 }

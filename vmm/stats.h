@@ -3,6 +3,7 @@
 #define MAYFLY_STATS_H
 
 #include "devices.h"
+#include "jail.h"
 #include "report.h"
 #include "sysfilter.h"
 #include "vcpu.h"
@@ -24,16 +25,20 @@ struct stats {
 	uint64_t at[PHASES]; /* as of moment(); 0: was not reached */
 	uint64_t exits[EXIT_KINDS];
 	const struct devices *devices;
+	const struct jail *jail;
 	char *const *options; /* as given; NULL: none */
 	const char *ending;   /* ending_name() */
 	int code;             /* the exit code */
 };
 
-/* Opens PATH, so that an error is told before the guest runs; it is emptied when it is written. */
+/* Opens PATH, so that an error is told before the guest runs. */
 bool stats_open(const char *path, struct problem *problem);
 
 /* Takes the user's descriptor FD, which is not emptied. */
 bool stats_take(int fd, struct problem *problem);
+
+/* Empties PATH, which is open: nothing else can fail any more, and if we are killed, what is there is no other run's. */
+bool stats_begin(const char *path, struct problem *problem);
 
 /* Writes STATS. False (errno) if the file did not take them all. */
 bool stats_write(const struct stats *stats);

@@ -1,46 +1,47 @@
 #include "sysfilter.h"
 
-#include <errno.h>
 #include <linux/filter.h>
+#include <linux/futex.h>
 #include <linux/seccomp.h>
-#include <seccomp.h>
+#include <stddef.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
-#define FILTER_MAX 2048 /* instructions; 50 without devices, 720 with eight NICs of eight queues */
+#include "arch_layout.h"
 
-bool sysfilter_open(struct sysfilter *filter, struct problem *problem)
+/* --- the list --- */
+
+static void add(struct sysfilter *filter, const struct sysfilter_rule *rule)
 {
-	*filter = (struct sysfilter){.context = seccomp_init(SCMP_ACT_KILL_PROCESS)};
-	if (!filter->context)
-		return problem_set(problem,
-				   "cannot make a seccomp filter (Linux 4.14 or newer with "
-				   "CONFIG_SECCOMP_FILTER=y is needed)");
-	/* Wrong-architecture calls (x32, i386) die like every other call. */
-	filter->error =
-		seccomp_attr_set(filter->context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	return true;
-}
-
-static void add(struct sysfilter *filter, int nr, unsigned count, const struct scmp_arg_cmp *args)
-{
-	if (!filter->error)
-		filter->error = seccomp_rule_add_exact_array(filter->context, SCMP_ACT_ALLOW, nr,
-							     count, args);
+	for (unsigned i = 0; i < filter->count; i++)
+		if (!memcmp(&filter->rule[i], rule, sizeof(*rule)))
+			return;
+	if (filter->count == SYSFILTER_RULES)
+		filter->full = true;
+	else
+		filter->rule[filter->count++] = *rule;
 }
 
 /* Descriptors are ints: the upper half of the register is not looked at. */
-static struct scmp_arg_cmp fd_is(int first, unsigned count)
+static struct sysfilter_condition fd_is(int first, unsigned count)
 {
-	return SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX & ~(uint64_t)(count - 1), (uint32_t)first);
+	return (struct sysfilter_condition){0, UINT32_MAX & ~(uint64_t)(count - 1),
+					    (uint32_t)first};
+}
+
+static struct sysfilter_condition argument_is(unsigned argument, uint32_t value)
+{
+	return (struct sysfilter_condition){argument, UINT32_MAX, value};
+}
+
+static struct sysfilter_condition is_null(unsigned argument)
+{
+	return (struct sysfilter_condition){argument, UINT64_MAX, 0};
 }
 
 void sysfilter_allow(struct sysfilter *filter, int nr)
 {
-	add(filter, nr, 0, NULL);
+	add(filter, &(struct sysfilter_rule){.nr = nr});
 }
 
 void sysfilter_allow_fd(struct sysfilter *filter, int nr, int fd)
@@ -48,70 +49,172 @@ void sysfilter_allow_fd(struct sysfilter *filter, int nr, int fd)
 	sysfilter_allow_fds(filter, nr, fd, 1);
 }
 
-void sysfilter_allow_pathless(struct sysfilter *filter, int nr)
-{
-	struct scmp_arg_cmp args[] = {SCMP_A1(SCMP_CMP_EQ, 0)};
-
-	add(filter, nr, 1, args);
-}
-
 void sysfilter_allow_fds(struct sysfilter *filter, int nr, int first, unsigned count)
 {
-	struct scmp_arg_cmp args[] = {fd_is(first, count)};
+	add(filter, &(struct sysfilter_rule){nr, 1, {fd_is(first, count)}});
+}
 
-	add(filter, nr, 1, args);
+void sysfilter_allow_fd_with(struct sysfilter *filter, int nr, int fd, uint32_t value)
+{
+	add(filter, &(struct sysfilter_rule){nr, 2, {fd_is(fd, 1), argument_is(1, value)}});
+}
+
+void sysfilter_allow_pathless(struct sysfilter *filter, int nr)
+{
+	add(filter, &(struct sysfilter_rule){nr, 1, {is_null(1)}});
 }
 
 void sysfilter_allow_ioctl(struct sysfilter *filter, int first, unsigned count, uint32_t request)
 {
-	struct scmp_arg_cmp args[] = {
-		fd_is(first, count),
-		SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, request),
-	};
-
-	add(filter, SYS_ioctl, 2, args);
+	add(filter,
+	    &(struct sysfilter_rule){SYS_ioctl, 2, {fd_is(first, count), argument_is(1, request)}});
 }
 
-/* libseccomp gives its program to a file only. Freed before the filter is in force: free() may call
- * munmap, which is forbidden then; that is also why seccomp_load() is of no use here. */
-static int compile(struct sysfilter *filter, struct sock_filter *code, size_t size)
+void sysfilter_allow_wait(struct sysfilter *filter, unsigned count)
 {
-	int fd = memfd_create("filter", MFD_CLOEXEC);
-	int error = fd < 0 ? -errno : seccomp_export_bpf(filter->context, fd);
-	ssize_t length = error ? 0 : pread(fd, code, size, 0);
-
-	if (fd >= 0)
-		close(fd);
-	seccomp_release(filter->context);
-	filter->context = NULL;
-	if (error)
-		return error;
-	if (length <= 0 || (size_t)length == size)
-		return -EMSGSIZE;
-	return (int)((size_t)length / sizeof(*code));
+	add(filter, &(struct sysfilter_rule){SYS_ppoll, 2, {argument_is(1, count), is_null(3)}});
 }
 
-bool sysfilter_install(struct sysfilter *filter, struct problem *problem)
+void sysfilter_allow_locks(struct sysfilter *filter)
 {
-	static struct sock_filter code[FILTER_MAX];
-	int length = filter->error ? filter->error : compile(filter, code, sizeof(code));
-	struct sock_fprog program = {.len = (unsigned short)length, .filter = code};
+	/* The last hands those who wait for a condition on to its lock. */
+	static const uint32_t operations[] = {FUTEX_WAIT, FUTEX_WAKE, FUTEX_REQUEUE};
 
-	if (length < 0)
-		return problem_set(problem,
-				   "cannot make the seccomp filter: %s (this is a bug of mayfly's: "
-				   "please report it)",
-				   strerror(-length));
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return problem_set(problem, "cannot set no_new_privs: %s (allow prctl(2))",
-				   strerror(errno));
-	long refused =
-		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
-	if (refused == 0)
-		return true;
-	/* Positive: the thread that could not be brought under the filter. */
-	return problem_set(problem,
-			   "cannot install the seccomp filter: %s (a container's own filter may "
-			   "forbid it: allow seccomp(2) there)",
-			   refused < 0 ? strerror(errno) : "a thread refused it");
+	for (unsigned i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
+		add(filter,
+		    &(struct sysfilter_rule){
+			    SYS_futex, 1, {argument_is(1, operations[i] | FUTEX_PRIVATE_FLAG)}});
+}
+
+void sysfilter_allow_narrowing(struct sysfilter *filter)
+{
+	add(filter,
+	    &(struct sysfilter_rule){
+		    SYS_seccomp, 2, {argument_is(0, SECCOMP_SET_MODE_FILTER), argument_is(1, 0)}});
+}
+
+void sysfilter_join(struct sysfilter *filter, const struct sysfilter *other)
+{
+	for (unsigned i = 0; i < other->count; i++)
+		add(filter, &other->rule[i]);
+	filter->full |= other->full;
+}
+
+static bool is_true(const struct sysfilter_rule *rule, const uint64_t *argument)
+{
+	for (unsigned i = 0; i < rule->conditions; i++) {
+		const struct sysfilter_condition *is = &rule->condition[i];
+
+		if ((argument[is->argument] & is->mask) != is->value)
+			return false;
+	}
+	return true;
+}
+
+bool sysfilter_allows(const struct sysfilter *filter, int nr, const uint64_t *argument)
+{
+	for (unsigned i = 0; i < filter->count; i++)
+		if (filter->rule[i].nr == nr && is_true(&filter->rule[i], argument))
+			return true;
+	return false;
+}
+
+/* --- the translation --- */
+
+struct output {
+	struct sock_filter *code;
+	unsigned size, length; /* LENGTH counts on when there is no more room */
+};
+
+static unsigned emit(struct output *out, struct sock_filter instruction)
+{
+	if (out->length < out->size)
+		out->code[out->length] = instruction;
+	return out->length++;
+}
+
+static void load(struct output *out, size_t offset)
+{
+	emit(out, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
+}
+
+static void answer(struct output *out, uint32_t action)
+{
+	emit(out, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
+}
+
+/* Compares half a register, and if it is something else leaps over the rest of the rule, of LEFT halves. */
+static void compare(struct output *out, size_t offset, uint32_t mask, uint32_t value, unsigned left)
+{
+	enum { HALF = 3, RETURN = 1 };
+
+	load(out, offset);
+	emit(out, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, mask));
+	emit(out, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0,
+					       (uint8_t)(HALF * left + RETURN)));
+}
+
+static unsigned halves(const struct sysfilter_rule *rule)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < rule->conditions; i++)
+		count += rule->condition[i].mask > UINT32_MAX ? 2 : 1;
+	return count;
+}
+
+/* Little-endian: the lower half of a register comes first. */
+static void translate_rule(struct output *out, const struct sysfilter_rule *rule)
+{
+	unsigned left = halves(rule);
+
+	for (unsigned i = 0; i < rule->conditions; i++) {
+		const struct sysfilter_condition *is = &rule->condition[i];
+		size_t offset = offsetof(struct seccomp_data, args) + is->argument * 8;
+
+		compare(out, offset, (uint32_t)is->mask, (uint32_t)is->value, --left);
+		if (is->mask > UINT32_MAX)
+			compare(out, offset + 4, (uint32_t)(is->mask >> 32),
+				(uint32_t)(is->value >> 32), --left);
+	}
+	answer(out, SECCOMP_RET_ALLOW);
+}
+
+static bool is_first_of_call(const struct sysfilter *filter, unsigned index)
+{
+	for (unsigned i = 0; i < index; i++)
+		if (filter->rule[i].nr == filter->rule[index].nr)
+			return false;
+	return true;
+}
+
+/* All the rules of one system call. */
+static void translate_call(struct output *out, const struct sysfilter *filter, unsigned first)
+{
+	int nr = filter->rule[first].nr;
+
+	emit(out, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)nr, 1, 0));
+	unsigned leap = emit(out, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0));
+	for (unsigned i = first; i < filter->count; i++)
+		if (filter->rule[i].nr == nr)
+			translate_rule(out, &filter->rule[i]);
+	answer(out, SECCOMP_RET_KILL_PROCESS);
+	if (leap < out->size)
+		out->code[leap].k = out->length - leap - 1;
+}
+
+bool sysfilter_translate(const struct sysfilter *filter, struct sock_fprog *program)
+{
+	struct output out = {.code = program->filter, .size = program->len};
+
+	load(&out, offsetof(struct seccomp_data, arch));
+	emit(&out, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH_AUDIT, 1, 0));
+	answer(&out, SECCOMP_RET_KILL_PROCESS);
+	load(&out, offsetof(struct seccomp_data, nr));
+	for (unsigned i = 0; i < filter->count; i++)
+		if (is_first_of_call(filter, i))
+			translate_call(&out, filter, i);
+	answer(&out, SECCOMP_RET_KILL_PROCESS);
+	program->len = (unsigned short)out.length;
+	return !filter->full && out.length <= out.size;
 }

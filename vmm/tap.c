@@ -248,12 +248,17 @@ static void adopt(struct virtio_net *net, const struct net_options *options, con
 	close(fd);
 }
 
+void tap_number(struct virtio_net *net, unsigned pairs, unsigned index)
+{
+	net->pairs = pairs;
+	for (unsigned i = 0; i < pairs; i++)
+		net->pair[i].tap_fd = FD_TAP + (int)(index * DEVICE_QUEUES_MAX + i);
+}
+
 bool tap_open(struct virtio_net *net, const struct net_options *options, const int *inherited,
 	      unsigned index, char name[TAP_NAME_SIZE], struct problem *problem)
 {
-	net->pairs = options->queues;
-	for (unsigned i = 0; i < net->pairs; i++)
-		net->pair[i].tap_fd = FD_TAP + (int)(index * DEVICE_QUEUES_MAX + i);
+	tap_number(net, options->queues, index);
 	if (!open_interface(net, options, inherited, name, problem) ||
 	    !prepare_queues(net, name, problem))
 		return false;

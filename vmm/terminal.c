@@ -20,7 +20,7 @@ static void set_modes(int fd, const struct termios *modes)
  * its own keeps it out of reach of the terminal's signals. */
 _Noreturn static void guard(int pipe_end, const struct termios *saved)
 {
-	struct sysfilter filter;
+	static struct sysfilter filter;
 	struct problem problem;
 	char byte;
 
@@ -29,12 +29,10 @@ _Noreturn static void guard(int pipe_end, const struct termios *saved)
 	dup2(pipe_end, STDIN_FILENO);
 	syscall(SYS_close_range, STDIN_FILENO + 1, FD_TERMINAL - 1, 0);
 	syscall(SYS_close_range, FD_TERMINAL + 1, ~0u, 0);
-	if (!sysfilter_open(&filter, &problem))
-		_exit(1);
 	sysfilter_allow_fd(&filter, SYS_read, STDIN_FILENO);
 	sysfilter_allow_ioctl(&filter, FD_TERMINAL, 1, TCSETS);
 	sysfilter_allow(&filter, SYS_exit_group);
-	if (!sysfilter_install(&filter, &problem))
+	if (!sysfilter_seal(&filter, &problem))
 		_exit(1);
 	if (read(STDIN_FILENO, &byte, 1) == 0)
 		set_modes(FD_TERMINAL, saved);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fdplan.h"
+#include "landlock.h"
 #include "sysfilter.h"
 
 /* What unpack() does below a target's directory. It renames only inside of one, which needs no right to REFER. */
@@ -27,16 +28,6 @@ static bool refused(const char *what, struct problem *problem)
 			   what, strerror(errno));
 }
 
-/* Every right of files that version ABI of Landlock knows (Documentation/userspace-api/landlock.rst). */
-static uint64_t all_rights(long abi)
-{
-	/* 1: up to MAKE_SYM; 2: REFER; 3: TRUNCATE; 5: IOCTL_DEV. */
-	static const unsigned counts[] = {13, 14, 15, 15, 16};
-	unsigned count = counts[(abi < 5 ? abi : 5) - 1];
-
-	return (1ull << count) - 1;
-}
-
 static bool add_rules(int ruleset, const struct unpack_target *targets, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
@@ -50,20 +41,16 @@ static bool add_rules(int ruleset, const struct unpack_target *targets, unsigned
 	return true;
 }
 
-/* Not there: Linux 5.12 and older, or left out of the kernel, or forbidden by a container. */
 static bool enter_landlock(const struct unpack_target *targets, unsigned count,
 			   struct problem *problem)
 {
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	/* Only the oldest member: the size says so, and the network is seccomp's. */
-	uint64_t handled = abi > 0 ? all_rights(abi) : 0;
+	unsigned version = landlock_version();
 
-	if (!handled)
+	if (!version)
 		return true;
-	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof(handled), 0);
+	int ruleset = landlock_deny_all(version);
 	bool done = ruleset >= 0 && add_rules(ruleset, targets, count) &&
-		    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-		    syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
+		    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && landlock_enter(ruleset);
 	if (!done)
 		refused("Landlock", problem);
 	if (ruleset >= 0)
@@ -117,10 +104,8 @@ static bool enter_filter(int archive, int go, struct problem *problem)
 		SYS_mkdirat,    SYS_symlinkat, SYS_unlinkat, /* what did not become complete */
 		SYS_exit_group,
 	};
-	struct sysfilter filter;
+	static struct sysfilter filter;
 
-	if (!sysfilter_open(&filter, problem))
-		return false;
 	sysfilter_allow_fd(&filter, SYS_read, go);
 	sysfilter_allow_fd(&filter, SYS_recvfrom, go);    /* is anybody there? */
 	sysfilter_allow_pathless(&filter, SYS_utimensat); /* Landlock has no right for times */
@@ -128,7 +113,7 @@ static bool enter_filter(int archive, int go, struct problem *problem)
 	sysfilter_allow_fd(&filter, SYS_lseek, archive); /* its size */
 	for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
 		sysfilter_allow(&filter, calls[i]);
-	return sysfilter_install(&filter, problem);
+	return sysfilter_seal(&filter, problem);
 }
 
 bool unpack_seal(struct unpack_target *targets, unsigned count, int *archive, int *go,

@@ -79,26 +79,37 @@ static bool serve_exit(struct vcpu *vcpu)
 	}
 }
 
+/* KVM_RUN failed (errno). A vCPU that waits to be started is told to try again; but the first one does not wait: it is
+ * KVM that could not make a thread of its own (Linux 6.14 and newer). */
+static bool is_failure(struct vcpu *vcpu, bool begun)
+{
+	bool no_thread = errno == EAGAIN && vcpu->index == 0 && !begun;
+	struct problem text;
+
+	if (errno == EINTR || (errno == EAGAIN && !no_thread))
+		return false;
+	problem_set(&text, "KVM_RUN failed: %s (%s)", strerror(errno),
+		    no_thread ? "raise the limit on processes: ulimit -u"
+			      : "see the host's kernel log: dmesg");
+	ending_set(vcpu->ending, END_HOST_FAILURE, 0, &text);
+	return true;
+}
+
 /* The only place where guest code runs. It takes the proof that the process is sealed. */
 static void vcpu_run(struct vcpu *vcpu, lockdown_t lockdown)
 {
+	bool begun = false;
+
 	if (!lockdown.in_force)
 		return;
-	for (;;) {
+	for (;; begun = true) {
 		if (ioctl(vcpu->fd, KVM_RUN, 0) < 0) {
-			struct problem text;
-
-			if (errno == EINTR || errno == EAGAIN) {
-				count(vcpu, EXIT_INTERRUPTED);
-				continue;
-			}
-			problem_set(&text, "KVM_RUN failed: %s (see the host's kernel log: dmesg)",
-				    strerror(errno));
-			ending_set(vcpu->ending, END_HOST_FAILURE, 0, &text);
+			if (is_failure(vcpu, begun))
+				return;
+			count(vcpu, EXIT_INTERRUPTED);
+		} else if (!serve_exit(vcpu)) {
 			return;
 		}
-		if (!serve_exit(vcpu))
-			return;
 	}
 }
 
@@ -106,7 +117,7 @@ static void *vcpu_main(void *argument)
 {
 	struct vcpu *vcpu = argument;
 
-	vcpu_run(vcpu, gate_wait(vcpu->gate));
+	vcpu_run(vcpu, gate_wait(vcpu->gate, vcpu->program));
 	gate_park(vcpu->gate);
 }
 

@@ -24,6 +24,7 @@ struct vcpu {
 	const struct bus *bus;
 	struct ending *ending;
 	struct gate *gate;
+	const struct sock_fprog *program;   /* its filter */
 	_Atomic uint64_t exits[EXIT_KINDS]; /* its thread counts, others read */
 };
 

@@ -190,6 +190,7 @@ static bool make_vcpus(struct vm *vm, struct problem *problem)
 		vcpu->bus = &vm->bus;
 		vcpu->ending = &vm->ending;
 		vcpu->gate = &vm->gate;
+		vcpu->program = &vm->roles.program[ROLE_VCPU];
 		if (!vcpu_create(vcpu, &vm->kvm, i, problem) ||
 		    !arch_init_vcpu(&vm->kvm, vcpu, cpus, &vm->entry, problem))
 			return false;
@@ -226,35 +227,15 @@ static bool make_machine(struct vm *vm, const int *inherited, struct problem *pr
 
 static bool make_threads(struct vm *vm, struct problem *problem)
 {
-	gate_init(&vm->gate);
+	gate_init(&vm->gate, &vm->jail);
 	for (unsigned i = 0; i < vm->options->cpus; i++)
 		if (!vcpu_start(&vm->vcpu[i], problem))
 			return false;
-	if (!devices_start(&vm->devices, &vm->gate, problem))
+	if (!devices_start(&vm->devices, &vm->gate, &vm->roles.program[ROLE_DEVICE], problem) ||
+	    !gate_await(&vm->gate, problem))
 		return false;
-	gate_await(&vm->gate);
 	kvm_close_system(&vm->kvm);
 	return true;
-}
-
-static bool lock_down(struct vm *vm, lockdown_t *lockdown, struct problem *problem)
-{
-	struct sysfilter filter;
-
-	if (!sysfilter_open(&filter, problem))
-		return false;
-	gate_allow(&filter);
-	vcpu_allow(&filter);
-	devices_allow(&vm->devices, &filter);
-	if (vm->options->stats)
-		stats_allow(&filter);
-	if (vm->options->job.outs)
-		outbox_allow(&filter);
-	uart_allow(&vm->console, &filter);
-	uart_allow(&vm->channel_uart, &filter);
-	ioloop_allow(&filter);
-	terminal_allow(&vm->terminal, &filter);
-	return lockdown_install(&filter, vm->gate.started + 1, lockdown, problem);
 }
 
 /* A descriptor of the user's is the last of those that were inherited. */
@@ -273,6 +254,7 @@ static bool open_stats(const struct options *options, const int *inherited, stru
  * guardian must be forked while there is one thread. */
 static bool start(struct vm *vm, lockdown_t *lockdown, struct problem *problem)
 {
+	static struct sysfilter all;
 	int inherited[DEVICES_MAX * DEVICE_QUEUES_MAX + 1];
 
 	if (!shed(vm->options, inherited, problem) || !open_events(problem) ||
@@ -285,15 +267,22 @@ static bool start(struct vm *vm, lockdown_t *lockdown, struct problem *problem)
 		return false;
 	if (vm->options->stats && !open_stats(vm->options, inherited, problem))
 		return false;
+	if (!lockdown_begin(problem) || !jail_enter(&vm->jail, &vm->options->jail, problem))
+		return false;
 	if ((!vm->options->command || vm->options->tty) && !terminal_open(&vm->terminal, problem))
 		return false;
+	vm->jail.companions = vm->terminal.raw; /* the guardian */
 	if (!make_threads(vm, problem))
 		return false;
 	/* A log that is no regular file cannot be truncated, and need not be. */
 	if (vm->options->console && ftruncate(FD_LOG, 0) < 0 && errno != EINVAL)
 		return problem_set(problem, "cannot empty %s: %s (give --console another file)",
 				   vm->options->console, strerror(errno));
-	return lock_down(vm, lockdown, problem);
+	if (vm->options->stats && !stats_begin(vm->options->stats, problem))
+		return false;
+	return roles_prepare(vm, &vm->roles, &all, problem) &&
+	       lockdown_install(&vm->gate, &vm->jail, &vm->roles.program[ROLE_MAIN], &all, lockdown,
+				problem);
 }
 
 int vm_run(const struct options *options)
@@ -315,6 +304,8 @@ int vm_run(const struct options *options)
 		return CODE_MAYFLY_FAILED;
 	}
 	reached(&vm, PHASE_LOCKED);
+	if (options->verbose)
+		jail_report(&vm.jail);
 	gate_open(&vm.gate, lockdown);
 	ioloop_run(&vm.loop);
 	return vm_finish(&vm);

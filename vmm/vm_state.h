@@ -6,7 +6,9 @@
 #include "channel.h"
 #include "devices.h"
 #include "ioloop.h"
+#include "jail.h"
 #include "options.h"
+#include "roles.h"
 #include "stats.h"
 #include "terminal.h"
 
@@ -24,7 +26,9 @@ struct vm {
 	struct devices devices;
 	struct ending ending;
 	struct terminal terminal;
+	struct jail jail;
 	struct gate gate;
+	struct roles roles;
 	struct ioloop loop;
 	struct stats stats;
 	struct vcpu vcpu[VCPUS_MAX];

@@ -20,6 +20,7 @@
 #ifndef MAYFLY_AARCH64_LAYOUT_H
 #define MAYFLY_AARCH64_LAYOUT_H
 
+#include <linux/audit.h>
 #include <stdint.h>
 
 #include "layout.h"
@@ -74,5 +75,8 @@ enum {
 /* What to do when KVM is not there, or the CPU has nothing for it. */
 #define ARCH_LOAD_KVM "use a kernel with CONFIG_KVM that was started at EL2 (dmesg | grep -i kvm)"
 #define ARCH_ENABLE_KVM "this CPU or its firmware offers no virtualisation: EL2 is needed"
+
+/* What a filter calls this architecture (seccomp(2)). */
+#define ARCH_AUDIT AUDIT_ARCH_AARCH64
 
 #endif

@@ -29,6 +29,7 @@
 #ifndef MAYFLY_X86_64_LAYOUT_H
 #define MAYFLY_X86_64_LAYOUT_H
 
+#include <linux/audit.h>
 #include <stdint.h>
 
 #include "layout.h"
@@ -112,5 +113,8 @@ enum { POWER_RESET = 0, POWER_SLEEP_CONTROL = 1, POWER_SLEEP_STATUS = 2, POWER_R
 
 /* The memory map of a guest with RAM_SIZE bytes, as its firmware would tell it. */
 void layout_memmap(uint64_t ram_size, struct memmap *map);
+
+/* What a filter calls this architecture (seccomp(2)). */
+#define ARCH_AUDIT AUDIT_ARCH_X86_64
 
 #endif

@@ -1,0 +1,6 @@
+/* A process of 64 bits cannot enter as one of 32. */
+#include "selftest.h"
+
+const struct exemption arch_exemptions[] = {{0}};
+
+const struct entry arch_entries[] = {{0}};

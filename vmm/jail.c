@@ -1,0 +1,247 @@
+#include "jail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fdplan.h"
+#include "landlock.h"
+
+#define USE_AUTO " here, or use --jail=auto"
+
+static const struct layer {
+	const char *name, *mend;
+	int flag; /* of unshare(2), or 0 */
+} layers[JAIL_LAYERS] = {
+	[JAIL_USER] = {"user-ns", "allow user namespaces" USE_AUTO, CLONE_NEWUSER},
+	[JAIL_MOUNT] = {"mount-ns", "allow user namespaces and mounts in them" USE_AUTO,
+			CLONE_NEWNS},
+	[JAIL_IPC] = {"ipc-ns", "allow it" USE_AUTO, CLONE_NEWIPC},
+	[JAIL_NET] = {"net-ns", "allow it" USE_AUTO, CLONE_NEWNET},
+	[JAIL_UTS] = {"uts-ns", "allow it" USE_AUTO, CLONE_NEWUTS},
+	[JAIL_UID] = {"nobody", "choose another with --uid and --gid, or use --jail=auto", 0},
+	[JAIL_CAPABILITIES] = {"no-capabilities", "allow capset(2)" USE_AUTO, 0},
+	[JAIL_LANDLOCK] = {"landlock", "enable it with lsm=landlock,…" USE_AUTO, 0},
+	[JAIL_LIMITS] = {"limits", "allow setrlimit(2)" USE_AUTO, 0},
+};
+
+const char *jail_layer_name(enum jail_layer layer)
+{
+	return layers[layer].name;
+}
+
+bool jail_has(const struct jail *jail, enum jail_layer layer)
+{
+	return jail->missing[layer] == 0;
+}
+
+/* DONE: as of a system call. False if the layer is missing and must not. */
+static bool note(struct jail *jail, enum jail_layer layer, bool done, struct problem *problem)
+{
+	jail->missing[layer] = done ? 0 : errno;
+	if (done || jail->options.mode != JAIL_STRICT)
+		return true;
+	return problem_set(problem, "--jail=strict: %s cannot be had: %s (%s)", layers[layer].name,
+			   strerror(errno), layers[layer].mend);
+}
+
+/* --- namespaces --- */
+
+/* An empty root. Where the old one cannot be put away, it stays below, out of reach (an initramfs: pivot_root(2)). */
+static bool empty_root(void)
+{
+	const unsigned long flags = MS_NODEV | MS_NOEXEC | MS_NOSUID | MS_RDONLY;
+
+	/* What is mounted later on the host is nothing to us. Any directory will do; /proc must be there anyway. */
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("none", "/proc", "tmpfs", flags, "nr_inodes=2,nr_blocks=1") < 0 ||
+	    chdir("/proc") < 0)
+		return false;
+	if (syscall(SYS_pivot_root, ".", ".") == 0)
+		return umount2(".", MNT_DETACH) == 0 && chdir("/") == 0;
+	return mount(".", "/", NULL, MS_MOVE, NULL) == 0 && chroot(".") == 0;
+}
+
+static bool unshare_one(struct jail *jail, enum jail_layer layer, struct problem *problem)
+{
+	bool done = unshare(layers[layer].flag) == 0 && (layer != JAIL_MOUNT || empty_root());
+
+	return note(jail, layer, done, problem);
+}
+
+/* --- user and capabilities --- */
+
+static bool set_capabilities(const struct __user_cap_data_struct *data)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+
+	return syscall(SYS_capset, &header, data) == 0;
+}
+
+/* Root's capabilities stay at hand: where there are no user namespaces, the others are made with them. */
+static bool become_nobody(const struct jail *jail)
+{
+	gid_t gid = jail->options.gid;
+	uid_t uid = jail->options.uid;
+
+	return prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 && setgroups(0, NULL) == 0 &&
+	       setresgid(gid, gid, gid) == 0 && setresuid(uid, uid, uid) == 0;
+}
+
+static void raise_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return;
+	for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		data[i].effective = data[i].permitted;
+	set_capabilities(data); /* if not, what needs them will say so */
+}
+
+static bool drop_capabilities(void)
+{
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	/* Who may not drop them from the bounding set cannot gain them either: no_new_privs. */
+	for (int capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; capability++)
+		;
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	return set_capabilities(none);
+}
+
+/* Only root can, and must. */
+static bool enter_user(struct jail *jail, struct problem *problem)
+{
+	if (geteuid() != 0)
+		return !jail->options.other_user ||
+		       problem_set(problem,
+				   "only root can become another user (leave out --uid and --gid)");
+	if (!note(jail, JAIL_UID, become_nobody(jail), problem))
+		return false;
+	if (!jail->missing[JAIL_UID] || !jail->options.other_user)
+		return true;
+	return problem_set(problem, "cannot become user %u of group %u: %s (%s)", jail->options.uid,
+			   jail->options.gid, strerror(jail->missing[JAIL_UID]),
+			   layers[JAIL_UID].mend);
+}
+
+/* --- Landlock --- */
+
+static bool make_ruleset(struct jail *jail, struct problem *problem)
+{
+	int ruleset;
+
+	jail->landlock = landlock_version();
+	if (jail->landlock) {
+		ruleset = landlock_deny_all(jail->landlock);
+		if (ruleset >= 0 && !fd_place(ruleset, FD_RULESET, "a Landlock ruleset", problem))
+			return false;
+		if (ruleset < 0)
+			jail->landlock = 0;
+	}
+	return note(jail, JAIL_LANDLOCK, jail->landlock != 0, problem);
+}
+
+bool jail_enter_thread(const struct jail *jail)
+{
+	return !jail->landlock || landlock_enter(FD_RULESET);
+}
+
+/* --- all of it --- */
+
+bool jail_enter(struct jail *jail, const struct jail_options *options, struct problem *problem)
+{
+	*jail = (struct jail){.options = *options};
+	for (unsigned layer = 0; layer < JAIL_LAYERS; layer++)
+		jail->missing[layer] = -1;
+	if (jail->options.mode == JAIL_OFF)
+		return true;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return problem_set(problem, "cannot set no_new_privs: %s (allow prctl(2))",
+				   strerror(errno));
+	if (!make_ruleset(jail, problem) || !enter_user(jail, problem) ||
+	    !unshare_one(jail, JAIL_USER, problem))
+		return false;
+	raise_capabilities();
+	for (unsigned layer = JAIL_MOUNT; layer <= JAIL_UTS; layer++)
+		if (!unshare_one(jail, layer, problem))
+			return false;
+	/* Dumpable again by some of that. */
+	return note(jail, JAIL_CAPABILITIES, drop_capabilities() && prctl(PR_SET_DUMPABLE, 0) == 0,
+		    problem);
+}
+
+/* --- limits --- */
+
+/* No file that is open gets longer than the longest disk is, unless it is one that our output is appended to. */
+static rlim_t longest_file(void)
+{
+	static const int outputs[] = {STDERR_FILENO, FD_OUT, FD_ERR, FD_LOG, FD_STATS};
+	struct stat stat;
+	rlim_t longest = 0;
+
+	for (unsigned i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++)
+		if (fstat(outputs[i], &stat) == 0 && S_ISREG(stat.st_mode))
+			return RLIM_INFINITY;
+	for (int fd = FD_DISK; fd < FD_VIRTIO_IRQ; fd++)
+		if (fstat(fd, &stat) == 0 && (rlim_t)stat.st_size > longest)
+			longest = (rlim_t)stat.st_size;
+	return longest;
+}
+
+static bool lower(int resource, rlim_t value)
+{
+	const struct rlimit limit = {value, value};
+	struct rlimit now;
+
+	if (getrlimit(resource, &now) == 0 && now.rlim_max <= value)
+		return true;
+	return setrlimit(resource, &limit) == 0;
+}
+
+bool jail_limit(struct jail *jail, unsigned threads, struct problem *problem)
+{
+	if (jail->landlock)
+		close(FD_RULESET);
+	if (jail->options.mode == JAIL_OFF)
+		return true;
+	/* Outside of a user namespace of one's own, all that the user runs counts. KVM makes a thread when the guest begins
+	 * (Linux 6.14). */
+	bool limited =
+		!jail_has(jail, JAIL_USER) || lower(RLIMIT_NPROC, threads + jail->companions + 1);
+
+	return note(jail, JAIL_LIMITS,
+		    limited && lower(RLIMIT_FSIZE, longest_file()) &&
+			    lower(RLIMIT_NOFILE, WAIT_MAX),
+		    problem);
+}
+
+void jail_report(const struct jail *jail)
+{
+	struct problem has = {""}, lacks = {""};
+
+	for (unsigned i = 0; i < JAIL_LAYERS; i++) {
+		bool there = jail_has(jail, i);
+		struct problem *list = there ? &has : &lacks;
+		struct problem before = *list;
+
+		if (jail->missing[i] < 0)
+			continue;
+		problem_set(list, "%s%s%s%s%s%s", before.text, before.text[0] ? ", " : "",
+			    layers[i].name, there ? "" : " (",
+			    there ? "" : strerror(jail->missing[i]), there ? "" : ")");
+	}
+	report("jail: %s%s%s", has.text[0] ? has.text : "none", lacks.text[0] ? "; missing: " : "",
+	       lacks.text);
+}

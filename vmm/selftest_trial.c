@@ -1,0 +1,109 @@
+/* What is tried under a filter: everything, near what passes and far from it. */
+#include <linux/if_tun.h>
+#include <linux/kvm.h>
+#include <sys/syscall.h>
+
+#include "device_options.h"
+#include "fdplan.h"
+#include "selftest.h"
+
+#define NUMBERS 1024 /* of system calls; Linux has 470 */
+
+/* All requests of KVM and TUN. */
+static const uint32_t requests[] = {
+#include "ioctls.inc"
+};
+
+static void try(const struct trial *trial, const struct attempt *attempt)
+{
+	selftest_try(trial->test, trial->own, trial->role, attempt,
+		     sysfilter_allows(trial->list, attempt->nr, attempt->argument));
+}
+
+void trial_numbers(const struct trial *trial, int from)
+{
+	for (int nr = 0; nr < NUMBERS; nr++)
+		try(trial, &(struct attempt){.nr = from + nr});
+}
+
+/* Around the numbers that descriptors of ours have, and far from them. */
+static const int foreign[] = {
+	-1,
+	0,
+	1,
+	2,
+	3,
+	FD_SIGNALS,
+	FD_PARENT,
+	FD_ENDING,
+	FD_IN,
+	FD_LOG,
+	FD_TERMINAL,
+	FD_GUARDIAN,
+	FD_VM,
+	FD_STATS,
+	FD_OUTBOX,
+	FD_PEAK,
+	FD_TASKS,
+	FD_VCPU - 1,
+	FD_VCPU,
+	FD_DISK - 1,
+	FD_DISK,
+	FD_DISK + 1,
+	FD_SCRATCH,
+	FD_SCRATCH + 1,
+	FD_VIRTIO_IRQ,
+	FD_STATUS,
+	FD_KICK,
+	FD_TAP,
+	FD_TAP + 16,
+	FD_END,
+};
+
+/* What RULE allows, with each of its conditions broken in turn. */
+static void try_rule(const struct trial *trial, const struct sysfilter_rule *rule)
+{
+	struct attempt base = {.nr = rule->nr};
+
+	for (unsigned i = 0; i < rule->conditions; i++)
+		base.argument[rule->condition[i].argument] = rule->condition[i].value;
+	try(trial, &base);
+	for (unsigned i = 0; i < rule->conditions; i++) {
+		unsigned argument = rule->condition[i].argument;
+		struct attempt other = base;
+
+		for (unsigned bit = 0; bit < 64; bit += 3) {
+			other.argument[argument] = base.argument[argument] ^ 1ull << bit;
+			try(trial, &other);
+		}
+		for (unsigned j = 0; argument == 0 && j < sizeof(foreign) / sizeof(foreign[0]);
+		     j++) {
+			other.argument[argument] = (uint64_t)foreign[j];
+			try(trial, &other);
+		}
+	}
+}
+
+static void try_requests(const struct trial *trial)
+{
+	static const int fds[] = {FD_VM, FD_VCPU, FD_TAP + 2 * DEVICE_QUEUES_MAX, FD_TERMINAL};
+
+	for (unsigned i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		for (unsigned j = 0; j < sizeof(requests) / sizeof(requests[0]); j++)
+			try(trial, &(struct attempt){SYS_ioctl, {(uint64_t)fds[i], requests[j]}});
+}
+
+static void try_attacks(const struct trial *trial)
+{
+	for (const struct attack *attack = attacks; attack->what; attack++)
+		selftest_try(trial->test, trial->own, attack->what, &attack->attempt, false);
+}
+
+void trial_everything(const struct trial *trial)
+{
+	trial_numbers(trial, 0);
+	for (unsigned i = 0; i < trial->list->count; i++)
+		try_rule(trial, &trial->list->rule[i]);
+	try_requests(trial);
+	try_attacks(trial);
+}
