@@ -5,15 +5,19 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* Around each range, so that a span that is too long or begins too early hits nothing of ours: pages of arm64 hosts. */
+#define GUARD 65536
+
 static bool map_range(struct ram_range *range, uint64_t base, uint64_t size,
 		      struct problem *problem)
 {
 	/* NORESERVE: a guest is given more memory than it touches, and 64 GiB must not need 64 GiB
 	 * of commit charge. */
-	void *host = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *whole = mmap(NULL, size + 2 * GUARD, PROT_NONE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *host = whole == MAP_FAILED ? NULL : whole + GUARD;
 
-	if (host == MAP_FAILED)
+	if (!host || mprotect(host, size, PROT_READ | PROT_WRITE) < 0)
 		return problem_set(
 			problem,
 			"cannot reserve %llu MiB of guest memory: %s (give the guest less "
@@ -45,7 +49,8 @@ void ram_release(struct ram *ram)
 {
 	for (unsigned i = 0; i < RAM_RANGES_MAX; i++)
 		if (ram->range[i].size)
-			munmap(ram->range[i].host, ram->range[i].size);
+			munmap((uint8_t *)ram->range[i].host - GUARD,
+			       ram->range[i].size + 2 * GUARD);
 	*ram = (struct ram){0};
 }
 

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "ram.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -146,8 +147,12 @@ static void accesses_end_at_the_end(void **state)
 static void lengths_near_the_limit_are_refused(void **state)
 {
 	struct ram ram = reserve(HOLE_START + PAGE);
-	const size_t lengths[] = {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - PAGE, (size_t)1 << 63,
-				  (size_t)HOLE_START + 1, (size_t)(HOLE_START + PAGE),
+	const size_t lengths[] = {SIZE_MAX,
+				  SIZE_MAX - 1,
+				  SIZE_MAX - PAGE,
+				  (size_t)1 << 63,
+				  (size_t)HOLE_START + 1,
+				  (size_t)(HOLE_START + PAGE),
 				  (size_t)(HOLE_END + PAGE)};
 	const uint64_t addresses[] = {0, 1, PAGE, HOLE_START, HOLE_END, UINT64_MAX};
 	uint8_t byte = 0;
@@ -227,7 +232,8 @@ static void the_host_may_refuse(void **state)
 	struct ram ram;
 
 	(void)state;
-	assert_false(ram_reserve(&ram, (uint64_t)1 << 62, 0, (uint64_t)1 << 62, UINT64_MAX, &problem));
+	assert_false(
+		ram_reserve(&ram, (uint64_t)1 << 62, 0, (uint64_t)1 << 62, UINT64_MAX, &problem));
 	assert_mends(problem.text, "4398046511104 MiB of guest memory");
 	assert_says(problem.text, "-m");
 	/* The second range is refused: the first is given back. */
@@ -267,6 +273,36 @@ static void children_do_not_see_it(void **state)
 	ram_release(&ram);
 }
 
+/* The signal that a read of the byte at ADDRESS of ours ends a child with, or 0. */
+static int touch(uint64_t address)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		signal(SIGSEGV, SIG_DFL); /* and not the sanitizer's report */
+		*(volatile uint8_t *)(uintptr_t)address;
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static void pages_around_it_are_nobodys(void **state)
+{
+	struct ram ram = reserve(HOLE_START + PAGE);
+
+	(void)state;
+	for (unsigned i = 0; i < RAM_RANGES_MAX; i++) {
+		uint64_t begin = ram_host(&ram, i), end = begin + ram.range[i].size;
+		const uint64_t forbidden[] = {begin - 65536, begin - 1, end, end + 65535};
+
+		for (unsigned j = 0; j < sizeof(forbidden) / sizeof(forbidden[0]); j++)
+			assert_each(touch(forbidden[j]) == SIGSEGV, "can be read", forbidden[j]);
+	}
+	ram_release(&ram);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +320,7 @@ int main(void)
 		cmocka_unit_test(the_host_may_refuse),
 		cmocka_unit_test(releasing_twice_is_harmless),
 		cmocka_unit_test(children_do_not_see_it),
+		cmocka_unit_test(pages_around_it_are_nobodys),
 		cmocka_unit_test(no_bytes_need_no_buffer),
 	};
 
