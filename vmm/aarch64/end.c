@@ -1,5 +1,6 @@
 /* How a guest ends: by calls to PSCI (Arm DEN 0022), which KVM answers, or because it cannot go on. */
 #include "arch.h"
+#include "crash.h"
 #include "pl031.h"
 #include "registers.h"
 
@@ -74,34 +75,14 @@ static void describe_crash(const struct vcpu *vcpu, struct problem *text)
 	struct problem where;
 
 	describe_registers(vcpu, &where);
-	switch (run->exit_reason) {
-	case KVM_EXIT_ARM_NISV:
-		problem_set(
-			text,
-			"the guest stopped: it accessed 0x%llx, which is no memory, in a way that "
-			"devices do not take, at %s (-v shows its log)",
-			(unsigned long long)run->arm_nisv.fault_ipa, where.text);
-		break;
-	case KVM_EXIT_FAIL_ENTRY:
-		problem_set(
-			text,
-			"the guest stopped: the CPU refuses to enter it, reason 0x%llx, at %s (see "
-			"the host's kernel log: dmesg)",
-			(unsigned long long)run->fail_entry.hardware_entry_failure_reason,
-			where.text);
-		break;
-	case KVM_EXIT_INTERNAL_ERROR:
-		problem_set(
-			text,
-			"the guest stopped: KVM reports internal error %u at %s (see the host's "
-			"kernel log: dmesg)",
-			run->internal.suberror, where.text);
-		break;
-	default:
-		problem_set(text,
-			    "the guest stopped: KVM exit %u, which mayfly does not know, at %s",
-			    run->exit_reason, where.text);
+	if (run->exit_reason != KVM_EXIT_ARM_NISV) {
+		crash_describe(run, where.text, text);
+		return;
 	}
+	problem_set(text,
+		    "the guest stopped: it accessed 0x%llx, which is no memory, in a way that "
+		    "devices do not take, at %s (-v shows its log)",
+		    (unsigned long long)run->arm_nisv.fault_ipa, where.text);
 }
 
 void arch_end(const struct vcpu *vcpu)

@@ -1,5 +1,6 @@
 /* Why a guest cannot go on, in one line. */
 #include "arch.h"
+#include "crash.h"
 
 #include <cpuid.h>
 #include <linux/kvm.h>
@@ -45,19 +46,10 @@ static const char *emulation_mend(void)
 		       : "the guest jumped into nowhere, or this host's KVM is too old for it";
 }
 
-static void describe_internal_error(const struct kvm_run *seen, const char *where,
-				    struct problem *text)
+static void describe_emulation(const struct kvm_run *seen, const char *where, struct problem *text)
 {
 	char bytes[48];
 
-	if (seen->internal.suberror != KVM_INTERNAL_ERROR_EMULATION) {
-		problem_set(
-			text,
-			"the guest stopped: KVM reports internal error %u at %s (see the host's "
-			"kernel log: dmesg)",
-			seen->internal.suberror, where);
-		return;
-	}
 	instruction_bytes(seen, bytes);
 	problem_set(text, "the guest stopped: KVM cannot emulate the instruction %sat %s (%s)",
 		    bytes, where, emulation_mend());
@@ -84,26 +76,14 @@ static void describe(const struct kvm_run *seen, const struct kvm_run *registers
 		    "rip=0x%llx rsp=0x%llx cr0=0x%llx cr2=0x%llx cr3=0x%llx cr4=0x%llx efer=0x%llx",
 		    regs->rip, regs->rsp, sregs->cr0, sregs->cr2, sregs->cr3, sregs->cr4,
 		    sregs->efer);
-	switch (seen->exit_reason) {
-	case KVM_EXIT_INTERNAL_ERROR:
-		describe_internal_error(seen, where.text, text);
-		break;
-	case KVM_EXIT_SHUTDOWN:
+	if (seen->exit_reason == KVM_EXIT_INTERNAL_ERROR &&
+	    seen->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
+		describe_emulation(seen, where.text, text);
+	else if (seen->exit_reason == KVM_EXIT_SHUTDOWN)
 		problem_set(text, "the guest crashed: triple fault at %s (-v shows its log)",
 			    where.text);
-		break;
-	case KVM_EXIT_FAIL_ENTRY:
-		problem_set(
-			text,
-			"the guest stopped: the CPU refuses to enter it, reason 0x%llx, at %s (see "
-			"the host's kernel log: dmesg)",
-			seen->fail_entry.hardware_entry_failure_reason, where.text);
-		break;
-	default:
-		problem_set(text,
-			    "the guest stopped: KVM exit %u, which mayfly does not know, at %s",
-			    seen->exit_reason, where.text);
-	}
+	else
+		crash_describe(seen, where.text, text);
 }
 
 void arch_end(const struct vcpu *vcpu)
