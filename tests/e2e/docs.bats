@@ -19,7 +19,7 @@ synopsis() {
 }
 
 @test "every option of every command's --help is in the manual, and the other way round" {
-	for command in run pack doctor check-kernel; do
+	for command in run pack doctor check-kernel selftest; do
 		help=$(helped "$command")
 		[ -n "$help" ]
 		is "$help" "$(manual "$command")"
@@ -27,12 +27,12 @@ synopsis() {
 		is "$(printf '%s\n' "$help" | sed 's/^- //; s/ .*//' | sort)" "$(synopsis "$command" | grep -v '^version$')"
 		grep -q "^  mayfly $command" <("$mayfly" --help)
 	done
-	is "run pack doctor check-kernel" "$("$mayfly" --help | sed -nE 's/^  mayfly ([a-z-]+).*/\1/p' | grep -v '^--' | xargs)"
+	is "run pack doctor check-kernel selftest" "$("$mayfly" --help | sed -nE 's/^  mayfly ([a-z-]+).*/\1/p' | grep -v '^--' | xargs)"
 	grep -q '^\.It Cm @ Ns Ar file' "$root/docs/mayfly.1"
 }
 
 @test "every option that the papers name exists" {
-	options=$(for command in run pack doctor check-kernel; do "$mayfly" "$command" --help; done | grep -oE -- '--[a-z-]+' | sort -u)
+	options=$(for command in run pack doctor check-kernel selftest; do "$mayfly" "$command" --help; done | grep -oE -- '--[a-z-]+' | sort -u)
 	for option in $(grep -ohE '`--[a-z-]+' "$root/README.md" "$root"/docs/*.md | tr -d '`' | sort -u); do
 		grep -qx -e "$option" <<<"$options" || { echo "no option $option" >&2; false; }
 	done
@@ -110,13 +110,27 @@ completed() {
 	printf '%s\n' "${COMPREPLY[@]}" | sort | xargs
 }
 
+@test "the threat model's figures, and each thread's calls, are those of the code" {
+	is "$("$root/tests/surface.sh")" "$(tail -n "$("$root/tests/surface.sh" | wc -l)" "$root/docs/threat-model.md")"
+	"$mayfly" selftest --list >"$BATS_TEST_TMPDIR/list"
+	for role in $(cut -d ' ' -f 1 "$BATS_TEST_TMPDIR/list" | sort -u); do
+		row=$(grep "^| $role | " "$root/docs/threat-model.md")
+		# What is arm64's alone is said so.
+		[ "$(uname -m)" = aarch64 ] || row=${row//on arm64 \`/}
+		is "$(awk -v role="$role" '$1 == role { print $2 }' "$BATS_TEST_TMPDIR/list" | sort -u)" \
+			"$(grep -oE '`[a-z0-9_]+`' <<<"$row" | tr -d '`' | sort -u)"
+	done
+	is 13 "$(cut -d ' ' -f 2 "$BATS_TEST_TMPDIR/list" | sort -u | wc -l)"
+}
+
 @test "bash completes commands, options, their files, and the command's" {
 	. "$root/docs/mayfly.bash"
 	cd "$BATS_TEST_TMPDIR"
 	mkdir images
 	touch input 'in two' job
-	is "--help --version check-kernel doctor pack run" "$(completed '' '')"
+	is "--help --version check-kernel doctor pack run selftest" "$(completed '' '')"
 	is "run" "$(completed r r)"
+	is "selftest" "$(completed s s)"
 	is "--out --out-limit" "$(completed --ou run --ou)"
 	is "$(helped run | awk '{ print "--" $2 } $1 != "-" { print "-" $1 } END { print "--help"; print "-h" }' | sort | xargs)" \
 		"$(completed - run -)"
