@@ -194,9 +194,12 @@ static rlim_t longest_file(void)
 	for (unsigned i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++)
 		if (fstat(outputs[i], &stat) == 0 && S_ISREG(stat.st_mode))
 			return RLIM_INFINITY;
-	for (int fd = FD_DISK; fd < FD_VIRTIO_IRQ; fd++)
-		if (fstat(fd, &stat) == 0 && (rlim_t)stat.st_size > longest)
-			longest = (rlim_t)stat.st_size;
+	for (int fd = FD_DISK; fd < FD_VIRTIO_IRQ; fd++) {
+		off_t size = lseek(fd, 0, SEEK_END); /* of a block device, too */
+
+		if (size > 0 && (rlim_t)size > longest)
+			longest = (rlim_t)size;
+	}
 	return longest;
 }
 
