@@ -163,6 +163,7 @@ if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
 	host "bare guests, $arch" "$arch/bare"
 	host "limits and signals" limits
 	host "virtio, bare" virtio
+	host "the machine, fuzzed" machine_fuzz
 	host "seccomp" seccomp
 	host "terminal" tty
 else
@@ -184,7 +185,7 @@ lab)
 	[ ! -w /dev/kvm ] || suite "Linux on this KVM" on_host "$here/e2e/pvm.bats"
 	echo "Linux guests: in the lab (this machine's KVM, if it has one, cannot run Linux)"
 	# shellcheck disable=SC2086 # a list
-	lab "$arch" "bare guests" bare virtio "$arch/bare" $unseen
+	lab "$arch" "bare guests" bare virtio machine_fuzz "$arch/bare" $unseen
 	lab "$arch" "Linux guests" linux "$arch/linux"
 	lab "$arch" "function runner" runner
 	lab "$arch" "disks" disk
@@ -196,7 +197,7 @@ esac
 if [ -n "$other" ]; then
 	for machine in "$other" "$other-gicv2"; do
 		lab "$machine" "command line" cli "$other/cli" doctor check_kernel pack
-		lab "$machine" "bare guests" bare limits virtio "$other/bare" seccomp tty
+		lab "$machine" "bare guests" bare limits virtio machine_fuzz "$other/bare" seccomp tty
 		lab "$machine" "Linux guests" linux
 		lab "$machine" "function runner" runner
 		lab "$machine" "disks" disk

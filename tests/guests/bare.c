@@ -6,7 +6,7 @@
 #include "bare.h"
 
 /* Registers of a 16550. */
-enum { DATA = 0, MODEM_CONTROL = 4, LINE_STATUS = 5 };
+enum { DATA = 0, LINE_CONTROL = 3, MODEM_CONTROL = 4, LINE_STATUS = 5 };
 
 #define LISTENING 0x03 /* DTR, RTS */
 #define LSR_READY 0x01
@@ -43,6 +43,12 @@ void ready(void)
 {
 	uart_out(CHANNEL, MODEM_CONTROL, LISTENING);
 	frame(1, "\3", 1); /* CHANNEL_VERSION */
+}
+
+void listen_again(void)
+{
+	uart_out(CHANNEL, LINE_CONTROL, 0);
+	uart_out(CHANNEL, MODEM_CONTROL, LISTENING);
 }
 
 /* DATA has room for the largest frame. Returns its type. */
@@ -345,6 +351,7 @@ static const struct test tests[] = {
 	{"blkidle", test_blkidle},
 	{"blkstorm", test_blkstorm},
 	{"evil", test_evil},
+	{"machinefuzz", test_machinefuzz},
 	{"nettalk", test_nettalk},
 	{"netevil", test_netevil},
 	{"netstorm", test_netstorm},

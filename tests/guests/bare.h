@@ -9,6 +9,7 @@ void say(const char *text);
 
 /* Opens the channel; end() says through it how the workload ended (0: VALUE is its exit code). */
 void ready(void);
+void listen_again(void); /* when the channel's UART was left in any state */
 _Noreturn void end(uint8_t kind, uint8_t value);
 
 /* Ends the VM with NUMBER if CONDITION is false. */
@@ -33,6 +34,7 @@ void test_blkevents(void); /* EVENT_IDX: one interrupt in 100 */
 void test_blkidle(void);   /* breaks the ring and sleeps */
 void test_blkstorm(void);  /* 100000 kicks, then sleeps */
 void test_evil(void);      /* evil=NAME, see the table in virtio_evil.c */
+void test_machinefuzz(void); /* seed=N, count=N, others=N: accesses at random, see machine_fuzz.c */
 void test_nettalk(void);   /* one frame out; an ARP request in, its reply out, and what follows */
 void test_netevil(void);   /* headers that make no sense, broken rings */
 void test_netstorm(void);  /* 1000 resets while packets come */

@@ -42,26 +42,24 @@ DEFINE_ACCESS(32, "l", "r")
 DEFINE_ACCESS(64, "q", "r")
 #undef DEFINE_ACCESS
 
-static inline void out8(uint16_t port, uint8_t value)
-{
-	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
+#define DEFINE_PORT(bits, suffix)                                                    \
+	static inline void out##bits(uint16_t port, uint##bits##_t value)            \
+	{                                                                            \
+		__asm__ volatile("out" suffix " %0, %1" : : "a"(value), "Nd"(port)); \
+	}                                                                            \
+                                                                                     \
+	static inline uint##bits##_t in##bits(uint16_t port)                         \
+	{                                                                            \
+		uint##bits##_t value;                                                \
+                                                                                     \
+		__asm__ volatile("in" suffix " %1, %0" : "=a"(value) : "Nd"(port));  \
+		return value;                                                        \
+	}
 
-static inline uint8_t in8(uint16_t port)
-{
-	uint8_t value;
-
-	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
-static inline uint32_t in32(uint16_t port)
-{
-	uint32_t value;
-
-	__asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
+DEFINE_PORT(8, "b")
+DEFINE_PORT(16, "w")
+DEFINE_PORT(32, "l")
+#undef DEFINE_PORT
 
 static inline uint8_t uart_in(uint64_t uart, unsigned reg)
 {
