@@ -187,7 +187,7 @@ ARCH_TESTS := $(filter-out $(if $(filter x86_64,$(ARCH)),,x86_64/test_guest_cpui
 	$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/x86_64/test_*.c tests/unit/aarch64/test_*.c)))
 UNIT_TESTS := $(basename $(notdir $(wildcard tests/unit/test_*.c))) $(ARCH_TESTS)
 FUZZERS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
-UNIT_CFLAGS = -std=c11 -O1 -g $(WARNINGS) -Itests/unit $(INCLUDES)
+UNIT_CFLAGS = -std=c11 -O1 -g $(WARNINGS) -Itests/unit $(INCLUDES) -DMAYFLY_VERSION='"1.2.3"'
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 
 # One object directory a flavour: sanitizers with glibc, musl as mayfly itself, libFuzzer with clang.
@@ -240,6 +240,10 @@ $(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(call UNIT_OBJECTS,fuzz)
 TAKEN := x86_64/test_guest_cpuid:guest_cpuid x86_64/test_layout:layout x86_64/test_load:layout
 $(foreach flavour,unit-san unit-musl,$(foreach pair,$(TAKEN),$(eval \
 	$(B)/$(flavour)/$(firstword $(subst :, ,$(pair))): $(B)/$(flavour)/vmm/x86_64/$(lastword $(subst :, ,$(pair))).o)))
+
+# Whoever has rules for a role.
+ROLES_CODE := $(addprefix vmm/,roles.c gate.c devices.c ioloop.c console.c signals.c stats.c terminal.c vcpu.c outbox.c $(ARCH)/end.c)
+$(foreach flavour,unit-san unit-musl,$(eval $(B)/$(flavour)/test_roles: $(ROLES_CODE:%.c=$(B)/$(flavour)/%.o)))
 
 # Those of the filter itself: there are no sanitizers then, which make calls of their own.
 SEALED_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/sealed/test_*.c))

@@ -23,8 +23,6 @@
 #include "child.h"
 #include "rules.h"
 
-#define MAYFLY_VERSION "1.2.3"
-
 /* Not in the set of code that every test links. */
 #include "gate.c"
 #include "stats.c"

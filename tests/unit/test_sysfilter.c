@@ -39,6 +39,29 @@ static void a_rule_is_there_once(void **state)
 	assert_int_equal(listed.count, 23);
 }
 
+/* What is between a rule's members, by chance, does not make another one of it. */
+static void a_rule_is_what_it_says(void **state)
+{
+	(void)state;
+	list_anew();
+	other = (struct sysfilter){0};
+	bpf_list_of_all_kinds(&listed);
+	memset(other.rule, 0xa5, sizeof(other.rule));
+	for (unsigned i = 0; i < listed.count; i++) {
+		struct sysfilter_rule *copy = &other.rule[other.count++];
+
+		copy->nr = listed.rule[i].nr;
+		copy->conditions = listed.rule[i].conditions;
+		for (unsigned j = 0; j < copy->conditions; j++) {
+			copy->condition[j].argument = listed.rule[i].condition[j].argument;
+			copy->condition[j].mask = listed.rule[i].condition[j].mask;
+			copy->condition[j].value = listed.rule[i].condition[j].value;
+		}
+	}
+	sysfilter_join(&listed, &other);
+	assert_int_equal(listed.count, other.count);
+}
+
 static void what_a_rule_says(void **state)
 {
 	static const struct rule rules[] = {
@@ -276,6 +299,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_rule_is_there_once),
+		cmocka_unit_test(a_rule_is_what_it_says),
 		cmocka_unit_test(what_a_rule_says),
 		cmocka_unit_test(a_list_has_an_end),
 		cmocka_unit_test(two_lists_are_one),
