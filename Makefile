@@ -186,13 +186,13 @@ install: $(B)/mayfly ## install the launcher, its manual and bash completion (PR
 
 # What unit tests and fuzzers link: everything that needs neither KVM nor a running VM.
 UNIT_CODE := $(PURE_SOURCES) $(addprefix vmm/,ram.c report.c options.c device_options.c cli.c cli_values.c words.c optionfile.c job_options.c files.c tarball.c deadlines.c bus.c ending.c fdplan.c file.c stream.c pages.c storage.c tap.c unpack.c unpack_open.c tree.c) \
-	vmm/serial.c vmm/format.c vmm/json.c vmm/facts.c tests/unit/sysfilter_stub.c
+	vmm/serial.c vmm/format.c vmm/json.c vmm/facts.c vmm/sysfilter.c vmm/jail.c vmm/landlock.c
 # Those of each architecture, on any machine, but for what only the machine itself can compile.
 ARCH_TESTS := $(filter-out $(if $(filter x86_64,$(ARCH)),,x86_64/test_guest_cpuid), \
 	$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/x86_64/test_*.c tests/unit/aarch64/test_*.c)))
 UNIT_TESTS := $(basename $(notdir $(wildcard tests/unit/test_*.c))) $(ARCH_TESTS)
 FUZZERS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
-UNIT_CFLAGS = -std=c11 -O1 -g $(WARNINGS) -Itests/unit $(INCLUDES)
+UNIT_CFLAGS = -std=c11 -O1 -g $(WARNINGS) -Itests/unit $(INCLUDES) -DMAYFLY_VERSION='"1.2.3"'
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 
 # One object directory a flavour: sanitizers with glibc, musl as mayfly itself, libFuzzer with clang.
@@ -228,7 +228,7 @@ $(B)/unit-san/%: $(B)/unit-san/tests/unit/%.o $(call UNIT_OBJECTS,unit-san)
 	$(Q)mkdir -p $(@D)
 	$(Q)gcc $(SANITIZE) -o $@ $^ -lcmocka -pthread
 
-THREAD_CODE := $(wildcard devices/*.c) vmm/ram.c vmm/report.c vmm/format.c tests/unit/sysfilter_stub.c
+THREAD_CODE := $(wildcard devices/*.c) vmm/ram.c vmm/report.c vmm/format.c vmm/sysfilter.c
 THREAD_TESTS := $(basename $(notdir $(wildcard tests/unit/test_virt*.c)))
 
 $(B)/unit-tsan/test_%: $(B)/unit-tsan/tests/unit/test_%.o $(THREAD_CODE:%.c=$(B)/unit-tsan/%.o)
@@ -246,9 +246,13 @@ TAKEN := x86_64/test_guest_cpuid:guest_cpuid x86_64/test_layout:layout x86_64/te
 $(foreach flavour,unit-san unit-musl,$(foreach pair,$(TAKEN),$(eval \
 	$(B)/$(flavour)/$(firstword $(subst :, ,$(pair))): $(B)/$(flavour)/vmm/x86_64/$(lastword $(subst :, ,$(pair))).o)))
 
+# Whoever has rules for a role.
+ROLES_CODE := $(addprefix vmm/,roles.c gate.c devices.c ioloop.c console.c signals.c stats.c terminal.c vcpu.c outbox.c $(ARCH)/end.c)
+$(foreach flavour,unit-san unit-musl,$(eval $(B)/$(flavour)/test_roles: $(ROLES_CODE:%.c=$(B)/$(flavour)/%.o)))
+
 # Those of the filter itself: there are no sanitizers then, which make calls of their own.
 SEALED_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/sealed/test_*.c))
-SEALED_CODE := $(filter-out %_stub.c,$(UNIT_CODE)) vmm/sysfilter.c vmm/unpack_seal.c
+SEALED_CODE := $(UNIT_CODE) vmm/sysfilter_install.c vmm/unpack_seal.c
 
 $(B)/unit-musl/sealed/%: $(B)/unit-musl/tests/unit/sealed/%.o $(SEALED_CODE:%.c=$(B)/unit-musl/%.o)
 	$(Q)mkdir -p $(@D)

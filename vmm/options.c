@@ -261,6 +261,9 @@ static bool check(const struct options *options, struct problem *problem)
 	if (options->verbose && options->console)
 		return problem_set(problem,
 				   "--console and -v both say where the log goes (give one)");
+	if (options->jail.mode == JAIL_OFF && options->jail.other_user)
+		return problem_set(problem,
+				   "--uid and --gid are part of the jail (leave out --jail=off)");
 	return check_command(options, problem);
 }
 

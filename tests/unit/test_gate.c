@@ -12,14 +12,38 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "sysfilter_stub.h"
 #include "child.h"
+#include "rules.h"
+
+/* Each thread's own walls, which fail when a test says so. */
+static atomic_uint jailed, narrowed;
+static unsigned fails; /* the thread whose number this is cannot; from 1 on */
+static int jail_error, narrow_error;
+static _Thread_local unsigned self;
+
+static bool enter(const struct jail *jail)
+{
+	errno = fails && self == fails ? jail_error : 0;
+	atomic_fetch_add(&jailed, 1);
+	return jail && !errno;
+}
+
+bool sysfilter_narrow(const struct sock_fprog *program)
+{
+	errno = fails && self == fails ? narrow_error : 0;
+	atomic_fetch_add(&narrowed, 1);
+	return program && !errno;
+}
 
 /* Not in the set of code that every test links. */
+#define jail_enter_thread enter
 #include "gate.c"
+#undef jail_enter_thread
 
 enum { THREADS = 96 }; /* 32 CPUs and the queues of eight disks */
 
+static const struct jail jail;
+static const struct sock_fprog program;
 static struct gate gate;
 static struct problem problem;
 static atomic_uint arrived, passed, proven;
@@ -30,10 +54,11 @@ static void *walk(void *argument)
 {
 	unsigned number = *(unsigned *)argument;
 
+	self = number + 1;
 	if (number % 8 == 0)
 		usleep(1000 * (number % 5));
 	atomic_fetch_add(&arrived, 1);
-	if (gate_wait(&gate).in_force)
+	if (gate_wait(&gate, &program).in_force)
 		atomic_fetch_add(&proven, 1);
 	atomic_fetch_add(&passed, 1);
 	return NULL;
@@ -41,15 +66,15 @@ static void *walk(void *argument)
 
 static void start(unsigned count)
 {
-	arrived = passed = proven = 0;
-	gate_init(&gate);
+	arrived = passed = proven = jailed = narrowed = 0;
+	gate_init(&gate, &jail);
 	for (unsigned i = 0; i < count; i++) {
 		numbers[i] = i;
 		assert_true(gate_start_thread(&gate, walk, &numbers[i], "a thread", &problem));
 	}
 }
 
-static void await(const atomic_uint *counter, unsigned value)
+static void until(const atomic_uint *counter, unsigned value)
 {
 	while (atomic_load(counter) < value)
 		sched_yield();
@@ -68,13 +93,18 @@ static void all_are_at_the_gate(void **state)
 	for (unsigned round = 0; round < 10; round++) {
 		start(THREADS);
 		assert_int_equal(gate.started, THREADS);
-		gate_await(&gate);
+		assert_true(gate_await(&gate, &problem));
 		assert_int_equal(arrived, THREADS);
 		assert_int_equal(gate.waiting, THREADS);
+		assert_int_equal(jailed, THREADS);
+		assert_int_equal(narrowed, 0);
 		assert_int_equal(passed, 0);
-		gate_await(&gate); /* they still are */
+		assert_true(gate_await(&gate, &problem)); /* they still are */
+		assert_true(gate_seal(&gate, &problem));
+		assert_int_equal(narrowed, THREADS);
+		assert_int_equal(passed, 0);
 		gate_open(&gate, (lockdown_t){true});
-		await(&passed, THREADS);
+		until(&passed, THREADS);
 		assert_int_equal(proven, THREADS);
 	}
 }
@@ -83,15 +113,24 @@ static void nobody_passes_a_closed_gate(void **state)
 {
 	(void)state;
 	start(8);
-	gate_await(&gate);
-	/* Nor is anybody fooled by being woken. */
+	assert_true(gate_await(&gate, &problem));
+	/* Nor is anybody fooled by being woken, before the sealing … */
 	for (unsigned i = 0; i < 20; i++) {
 		pthread_cond_broadcast(&gate.opened);
 		usleep(500);
 	}
+	assert_int_equal(narrowed, 0);
+	assert_int_equal(passed, 0);
+	assert_true(gate_seal(&gate, &problem));
+	/* … or after it. */
+	for (unsigned i = 0; i < 20; i++) {
+		pthread_cond_broadcast(&gate.opened);
+		usleep(500);
+	}
+	assert_int_equal(narrowed, 8);
 	assert_int_equal(passed, 0);
 	gate_open(&gate, (lockdown_t){false});
-	await(&passed, 8);
+	until(&passed, 8);
 	assert_int_equal(proven, 0); /* the proof is what it was opened with */
 }
 
@@ -99,16 +138,55 @@ static void nobody_is_waited_for(void **state)
 {
 	(void)state;
 	start(0);
-	gate_await(&gate);
+	assert_true(gate_await(&gate, &problem));
+	assert_true(gate_seal(&gate, &problem));
 	gate_open(&gate, (lockdown_t){true});
 	/* Whoever comes later finds it open. */
-	assert_true(gate_wait(&gate).in_force);
+	assert_true(gate_wait(&gate, &program).in_force);
+}
+
+/* Whoever is the one, first, last or between, and however long ago the others came. */
+static void a_thread_that_cannot_be_sealed(void **state)
+{
+	static const struct {
+		int jail, narrow;
+		const char *says;
+	} cases[] = {
+		{EPERM, 0, "a thread cannot enter Landlock: Operation not permitted ("},
+		{EBADF, 0, "a thread cannot enter Landlock: Bad file descriptor ("},
+		{0, EINVAL, "a thread cannot narrow the seccomp filter: Invalid argument ("},
+		{0, ENOMEM, "a thread cannot narrow the seccomp filter: Cannot allocate memory ("},
+		{0, EACCES, "a thread cannot narrow the seccomp filter: Permission denied ("},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(cases) * 12; i++) {
+		jail_error = cases[i / 12].jail;
+		narrow_error = cases[i / 12].narrow;
+		fails = i % 12 + 1;
+		start(12);
+		bool entered = gate_await(&gate, &problem);
+		assert_each(entered == (jail_error == 0), "entered, in round", i);
+		/* Who lost one wall is not let through by the next. */
+		if (!entered)
+			assert_says(problem.text, cases[i / 12].says);
+		assert_each(!gate_seal(&gate, &problem), "sealed, in round", i);
+		assert_says(problem.text, strerror(jail_error ? jail_error : narrow_error));
+		if (entered)
+			assert_says(problem.text, cases[i / 12].says);
+		assert_mends(problem.text, "allow that call there");
+		assert_int_equal(passed, 0);
+		fails = 0;
+		gate_open(&gate, (lockdown_t){false}); /* so that they end */
+		until(&passed, 12);
+		assert_int_equal(proven, 0);
+	}
 }
 
 static void *look_at_signals(void *argument)
 {
 	pthread_sigmask(SIG_BLOCK, NULL, argument);
-	gate_wait(&gate);
+	gate_wait(&gate, &program);
 	atomic_fetch_add(&passed, 1);
 	return NULL;
 }
@@ -124,17 +202,17 @@ static void threads_have_the_callers_signals(void **state)
 	pthread_sigmask(SIG_BLOCK, &set, &old);
 	assert_true(gate_start_thread(&gate, look_at_signals, &seen, "a thread", &problem));
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	gate_await(&gate);
+	assert_true(gate_await(&gate, &problem));
 	assert_true(sigismember(&seen, SIGUSR1));
 	assert_false(sigismember(&seen, SIGUSR2));
 	gate_open(&gate, (lockdown_t){true});
-	await(&passed, 1);
+	until(&passed, 1);
 }
 
 static void *park(void *argument)
 {
 	(void)argument;
-	gate_wait(&gate);
+	gate_wait(&gate, &program);
 	atomic_fetch_add(&arrived, 1);
 	gate_park(&gate);
 }
@@ -146,14 +224,15 @@ static int parked(void)
 	for (unsigned i = 0; i < 4; i++)
 		if (!gate_start_thread(&gate, park, NULL, "a thread", &problem))
 			return 1;
-	gate_await(&gate);
+	if (!gate_await(&gate, &problem) || !gate_seal(&gate, &problem))
+		return 3;
 	gate_open(&gate, (lockdown_t){true});
-	await(&arrived, 4);
+	until(&arrived, 4);
 	for (unsigned i = 0; i < 20; i++) {
 		gate_open(&gate, (lockdown_t){true});
 		usleep(500);
 	}
-	return gate_wait(&gate).in_force ? 0 : 2;
+	return gate_wait(&gate, &program).in_force ? 0 : 2;
 }
 
 /* clone(2) fails as it does at the limit, which root does not have. */
@@ -166,19 +245,19 @@ static int without_threads(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	struct sock_fprog program = {COUNT(code), code};
+	struct sock_fprog filter = {COUNT(code), code};
 
 	start(0);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0)
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) < 0)
 		return 3;
 	if (gate_start_thread(&gate, walk, &numbers[0], "vCPU 7", &problem))
 		return 1;
 	if (strncmp(problem.text, "cannot start vCPU 7: Resource temporarily unavailable (", 55) ||
 	    !strstr(problem.text, "(raise the limit on processes: ulimit -u)"))
 		return 2;
-	gate_await(&gate); /* it is not waited for */
-	return 0;
+	/* It is not waited for. */
+	return gate_await(&gate, &problem) && gate_seal(&gate, &problem) ? 0 : 4;
 }
 
 static void who_is_parked_stays(void **state)
@@ -195,12 +274,11 @@ static void a_thread_that_cannot_be_started(void **state)
 
 static void the_gate_needs_futexes(void **state)
 {
+	static const struct rule rules[] = {LOCKS};
+
 	(void)state;
-	allowed.count = 0;
-	gate_allow(NULL);
-	assert_int_equal(allowed.count, 1);
-	assert_int_equal(allowed.rule[0].nr, SYS_futex);
-	assert_int_equal(allowed.rule[0].first, ANY_FD);
+	gate_allow(list_anew());
+	assert_rules(&listed, rules, COUNT(rules));
 }
 
 int main(void)
@@ -209,6 +287,7 @@ int main(void)
 		cmocka_unit_test(all_are_at_the_gate),
 		cmocka_unit_test(nobody_passes_a_closed_gate),
 		cmocka_unit_test(nobody_is_waited_for),
+		cmocka_unit_test(a_thread_that_cannot_be_sealed),
 		cmocka_unit_test(threads_have_the_callers_signals),
 		cmocka_unit_test(who_is_parked_stays),
 		cmocka_unit_test(a_thread_that_cannot_be_started),

@@ -13,8 +13,7 @@
 #include <sys/wait.h>
 
 #include "fdplan.h"
-#include "sysfilter_stub.h"
-#include "unit.h"
+#include "rules.h"
 
 /* A guest that wants its word and the input to arrive together asks for the loop to be HELD; when it is, the
  * guest speaks, and lets it go on. */
@@ -1097,30 +1096,27 @@ static void awaiting(void **state)
 
 /* --- the filter --- */
 
-static bool is_allowed(int nr, int fd)
-{
-	for (unsigned i = 0; i < allowed.count; i++)
-		if (allowed.rule[i].nr == nr && allowed.rule[i].first == fd)
-			return true;
-	return false;
-}
-
 static void what_the_loop_needs(void **state)
 {
-	static const int in[] = {FD_SIGNALS, FD_ENDING, FD_CONSOLE_KICK, FD_CHANNEL_KICK, FD_IN};
-	static const int out[] = {FD_OUT, FD_ERR, FD_LOG};
+	/* All of its descriptors at once, and two at the end; nothing else. */
+	static const struct rule rules[] = {
+		{SYS_ppoll, ANY, WAIT_MAX},
+		{SYS_ppoll, ANY, 2},
+		{SYS_clock_gettime, CLOCK_MONOTONIC, ANY},
+		{SYS_read, FD_SIGNALS, ANY},
+		{SYS_read, FD_ENDING, ANY},
+		{SYS_read, FD_CONSOLE_KICK, ANY},
+		{SYS_read, FD_CHANNEL_KICK, ANY},
+		{SYS_read, FD_IN, ANY},
+		{SYS_write, FD_OUT, ANY},
+		{SYS_write, FD_ERR, ANY},
+		{SYS_write, FD_LOG, ANY},
+		{SYS_write, FD_ENDING, ANY},
+	};
 
 	(void)state;
-	allowed.count = 0;
-	ioloop_allow(NULL);
-	assert_true(is_allowed(SYS_ppoll, ANY_FD));
-	assert_true(is_allowed(SYS_clock_gettime, CLOCK_MONOTONIC));
-	for (unsigned i = 0; i < COUNT(in); i++)
-		assert_true(is_allowed(SYS_read, in[i]));
-	for (unsigned i = 0; i < COUNT(out); i++)
-		assert_true(is_allowed(SYS_write, out[i]));
-	/* And nothing else. */
-	assert_int_equal(allowed.count, 2 + COUNT(in) + COUNT(out));
+	ioloop_allow(list_anew());
+	assert_rules(&listed, rules, COUNT(rules));
 }
 
 int main(void)

@@ -57,6 +57,10 @@ static void defaults(void **state)
 	assert_false(options.help);
 	assert_null(options.command);
 	assert_false(options.tty || options.root);
+	assert_int_equal(options.jail.mode, JAIL_AUTO);
+	assert_false(options.jail.other_user);
+	assert_int_equal(options.jail.uid, 65534);
+	assert_int_equal(options.jail.gid, 65534);
 	assert_true(options.limits.wall == 0 && options.limits.cpu == 0 && options.limits.idle == 0);
 	assert_int_equal(options.limits.grace, 10000);
 	assert_true(options.job.out_limit == GIB);
@@ -507,6 +511,8 @@ static void values_of_the_workloads_are_required(void **state)
 		{"--out-limit", "(SIZE)"},    {"--root", "(FILE[,KEY...])"},
 		{"--timeout", "(TIME)"},      {"--cpu-time", "(TIME)"},
 		{"--idle-timeout", "(TIME)"}, {"--grace", "(TIME)"},
+		{"--jail", "(MODE)"},         {"--uid", "(UID)"},
+		{"--gid", "(GID)"},
 	};
 	char object[32];
 
@@ -550,6 +556,66 @@ static void what_needs_a_command(void **state)
 	/* What makes sense without one. */
 	assert_parses("-kx", "--timeout=1", "--cpu-time=1", "--idle-timeout=1", "--grace=1",
 		      "--out-limit=4K");
+}
+
+/* --- the jail --- */
+
+static void the_jail_in_every_spelling(void **state)
+{
+	static const struct {
+		const char *word;
+		enum jail_mode mode;
+	} modes[] = {{"auto", JAIL_AUTO}, {"strict", JAIL_STRICT}, {"off", JAIL_OFF}};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(modes); i++) {
+		assert_parses("-kx", "--jail", modes[i].word);
+		assert_int_equal(options.jail.mode, modes[i].mode);
+		assert_false(options.jail.other_user);
+	}
+	assert_parses("-kx", "--jail=off", "--jail=strict"); /* the last one counts */
+	assert_int_equal(options.jail.mode, JAIL_STRICT);
+	assert_parses("-kx", "--uid", "1", "--gid=4294967294");
+	assert_true(options.jail.other_user);
+	assert_int_equal(options.jail.uid, 1);
+	assert_true(options.jail.gid == 4294967294);
+	/* One of them is enough to ask for another user; the other number stays. */
+	assert_parses("-kx", "--uid=1000", "--jail=strict");
+	assert_true(options.jail.other_user);
+	assert_int_equal(options.jail.uid, 1000);
+	assert_int_equal(options.jail.gid, 65534);
+	assert_parses("-kx", "--gid=1000");
+	assert_true(options.jail.other_user);
+	assert_int_equal(options.jail.uid, 65534);
+	assert_int_equal(options.jail.gid, 1000);
+}
+
+static void no_such_jail(void **state)
+{
+	static const char *const modes[] = {"no", "none", "on", "Auto", "auto ", "strict,auto", "0"};
+	static const char *const numbers[] = {"0", "-1", "4294967295", "4294967296", "1 ", " 1",
+					      "0x10", "1K", "root", "1:1",
+					      "18446744073709551616"};
+	char word[64], object[64];
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(modes); i++) {
+		snprintf(word, sizeof(word), "--jail=%s", modes[i]);
+		snprintf(object, sizeof(object), "'%s' is no kind of jail", modes[i]);
+		assert_refused(object, "takes auto, strict or off", "-kx", word);
+	}
+	for (unsigned i = 0; i < COUNT(numbers); i++) {
+		snprintf(word, sizeof(word), "--uid=%s", numbers[i]);
+		snprintf(object, sizeof(object), "user '%s'", numbers[i]);
+		assert_refused(object, "give a number from 1 on", "-kx", word);
+		snprintf(word, sizeof(word), "--gid=%s", numbers[i]);
+		snprintf(object, sizeof(object), "group '%s'", numbers[i]);
+		assert_refused(object, "give a number from 1 on", "-kx", word);
+	}
+	/* Who asks for a user must get that one. */
+	assert_refused("--uid and --gid", "leave out --jail=off", "-kx", "--jail=off", "--uid=1");
+	assert_refused("--uid and --gid", "leave out --jail=off", "-kx", "--gid=1", "--jail=off");
+	assert_parses("-h", "--gid=1", "--jail=off");
 }
 
 /* --- time --- */
@@ -736,6 +802,8 @@ int main(void)
 		cmocka_unit_test(the_workloads_that_are_wrong),
 		cmocka_unit_test(values_of_the_workloads_are_required),
 		cmocka_unit_test(what_needs_a_command),
+		cmocka_unit_test(the_jail_in_every_spelling),
+		cmocka_unit_test(no_such_jail),
 		cmocka_unit_test(times_in_every_spelling),
 		cmocka_unit_test(no_grace),
 		cmocka_unit_test(the_root_is_the_first_disk),

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -19,10 +20,8 @@
 #include "bytes.h"
 #include "event.h"
 #include "fdplan.h"
-#include "sysfilter_stub.h"
 #include "child.h"
-
-#define MAYFLY_VERSION "1.2.3"
+#include "rules.h"
 
 /* Not in the set of code that every test links. */
 #include "gate.c"
@@ -35,6 +34,19 @@ static struct problem problem;
 static struct ram ram;
 static struct bus bus;
 static char disk_name[32], output[65536];
+
+/* --- what is not of this house --- */
+
+/* The threads that narrowed their filter to each device's program. */
+static const struct jail jail;
+static const struct sock_fprog programs[DEVICES_MAX];
+static atomic_uint narrowed[DEVICES_MAX];
+
+bool sysfilter_narrow(const struct sock_fprog *program)
+{
+	atomic_fetch_add(&narrowed[program - programs], 1);
+	return true;
+}
 
 /* --- KVM --- */
 
@@ -67,6 +79,15 @@ bool kvm_add_ioeventfd(const struct kvm *kvm, int fd, uint64_t address, uint32_t
 
 /* --- --- */
 
+/* Of no layer, unless a test says so. */
+static struct jail walls;
+
+static void without_walls(void)
+{
+	for (unsigned i = 0; i < JAIL_LAYERS; i++)
+		walls.missing[i] = -1;
+}
+
 static int set_up(void **state)
 {
 	int memory = memfd_create("disk", 0);
@@ -78,6 +99,7 @@ static int set_up(void **state)
 	interrupt_count = kick_count = 0;
 	failing = -1;
 	problem.text[0] = '\0';
+	without_walls();
 	snprintf(disk_name, sizeof(disk_name), "/proc/self/fd/%d", memory);
 	if (memory < 0 || ftruncate(memory, 65536) < 0)
 		return -1;
@@ -211,17 +233,19 @@ static int work_begins(void)
 {
 	static struct gate gate;
 
-	gate_init(&gate);
+	gate_init(&gate, &jail);
 	add_option(8);
 	add_option(3);
 	CHECK(devices_open(&devices, &options, NULL, &ram, &problem));
-	CHECK(devices_start(&devices, &gate, &problem));
+	CHECK(devices_start(&devices, &gate, programs, &problem));
 	CHECK(devices.workers == 11 && gate.started == 11);
-	gate_await(&gate);
+	CHECK(gate_await(&gate, &problem));
 	for (unsigned i = 0; i < devices.workers; i++) {
 		CHECK(devices.worker[i].slot == &devices.slot[i / 8]);
 		CHECK(devices.worker[i].index == i % 8 && devices.worker[i].gate == &gate);
 	}
+	CHECK(gate_seal(&gate, &problem));
+	CHECK(narrowed[0] == 8 && narrowed[1] == 3);
 	gate_open(&gate, (lockdown_t){true});
 	/* Each takes the kicks of its own queue; alarm(2) tells if it does not. */
 	for (unsigned i = 0; i < 11; i++) {
@@ -300,10 +324,11 @@ static int disks_and_nics(void)
 		}
 		CHECK(read_register(i, VIRTIO_MMIO_DEVICE_ID) == 1);
 	}
-	gate_init(&gate);
-	CHECK(devices_start(&devices, &gate, &problem));
+	gate_init(&gate, &jail);
+	CHECK(devices_start(&devices, &gate, programs, &problem));
 	CHECK(gate.started == 2 + 3 + 1 + 2);
-	gate_await(&gate);
+	CHECK(gate_await(&gate, &problem) && gate_seal(&gate, &problem));
+	CHECK(narrowed[0] == 2 && narrowed[1] == 3 && narrowed[2] == 1 && narrowed[3] == 2);
 	return CHILD_PASSED;
 }
 
@@ -319,6 +344,7 @@ static struct stats stats;
 
 static bool write_stats(int code)
 {
+	stats.jail = &walls;
 	stats.devices = &devices;
 	stats.ending = "workload";
 	stats.code = code;
@@ -343,6 +369,8 @@ static const char *written(const char *path, int code)
 	if (!stats_open(path, &problem))
 		fail_msg("%s", problem.text);
 	assert_int_equal(fcntl(FD_STATS, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(fcntl(FD_PEAK, F_GETFD), FD_CLOEXEC);
+	assert_true(stats_begin(path, &problem));
 	assert_true(write_stats(code));
 	close(FD_STATS);
 	fd = open(path, O_RDONLY);
@@ -411,7 +439,8 @@ static void no_devices(void **state)
 	(void)state;
 	assert_string_equal(from_phases(written(stats_name, 0)),
 			    " \"phases_us\": {\"begin\": 0},\n \"exits\": {\"all\": 0, \"io\": 0, "
-			    "\"mmio\": 0, \"interrupted\": 0, \"last\": 0},\n \"options\": [],\n "
+			    "\"mmio\": 0, \"interrupted\": 0, \"last\": 0},\n \"jail\": [],\n "
+			    "\"options\": [],\n "
 			    "\"devices\": []}\n");
 	assert_json(output);
 	assert_says(output, "{\"schema\": 1, \"version\": \"1.2.3\", \"exit_code\": 0,\n \"end\": "
@@ -430,11 +459,16 @@ static void a_whole_life(void **state)
 	for (unsigned i = 0; i < EXIT_KINDS; i++)
 		stats.exits[i] = i + 1;
 	stats.options = options_given;
+	/* One that was not asked for, and others that the host lacks, are not there. */
+	walls.missing[JAIL_MOUNT] = EPERM;
+	walls.missing[JAIL_LIMITS] = EINVAL;
+	walls.missing[JAIL_USER] = walls.missing[JAIL_LANDLOCK] = 0;
 	assert_string_equal(from_phases(written(stats_name, 0)),
 			    " \"phases_us\": {\"begin\": 0, \"kvm_ready\": 10, \"loaded\": 20, "
 			    "\"locked_down\": 30, \"init_reached\": 40, \"workload_ended\": 60, "
 			    "\"exit\": 70},\n \"exits\": {\"all\": 10, \"io\": 1, \"mmio\": 2, "
-			    "\"interrupted\": 3, \"last\": 4},\n \"options\": "
+			    "\"interrupted\": 3, \"last\": 4},\n "
+			    "\"jail\": [\"user-ns\", \"landlock\"],\n \"options\": "
 			    "[\"--kernel=a\\u0022b\", \"--verbose\"],\n \"devices\": []}\n");
 	assert_json(output);
 	stats = (struct stats){0};
@@ -448,6 +482,7 @@ static void a_descriptor_of_the_users(void **state)
 	(void)state;
 	assert_int_equal(write(fd, "before\n", 7), 7);
 	assert_true(stats_take(dup(fd), &problem));
+	assert_true(stats_begin("fd:9", &problem));
 	assert_true(write_stats(0));
 	close(FD_STATS);
 	taken = false;
@@ -538,9 +573,12 @@ static void old_content_is_replaced(void **state)
 	for (unsigned i = 0; i < 1000; i++)
 		fputs("old content\n", file);
 	fclose(file);
-	/* Until the end it stays. */
+	/* Until the guest is about to run it stays, … */
 	assert_true(stats_open(stats_name, &problem));
 	assert_int_equal(lseek(FD_STATS, 0, SEEK_END), 12000);
+	/* … and no longer. */
+	assert_true(stats_begin(stats_name, &problem));
+	assert_int_equal(lseek(FD_STATS, 0, SEEK_END), 0);
 	close(FD_STATS);
 	assert_json(written(stats_name, 0));
 	/* Twice, in one process, is once. */
@@ -551,7 +589,7 @@ static void old_content_is_replaced(void **state)
 /* A full disk is no regular end: the caller says it (errno). In a child: it is final. */
 static int on_a_full_disk(void)
 {
-	CHECK(stats_open("/dev/full", &problem));
+	CHECK(stats_open("/dev/full", &problem) && stats_begin("/dev/full", &problem));
 	CHECK(!write_stats(0));
 	return errno == ENOSPC ? CHILD_PASSED : CHILD_FAILED;
 }
@@ -565,7 +603,7 @@ static int on_a_full_disk_late(void)
 	add_option(1);
 	CHECK(devices_open(&devices, &options, NULL, &ram, &problem));
 	devices.slot[0].virtio->label = devices.slot[1].virtio->label = name;
-	CHECK(stats_open("/dev/full", &problem));
+	CHECK(stats_open("/dev/full", &problem) && stats_begin("/dev/full", &problem));
 	CHECK(!write_stats(0));
 	return errno == ENOSPC ? CHILD_PASSED : CHILD_FAILED;
 }
@@ -577,6 +615,12 @@ static void a_full_disk(void **state)
 	in_child(on_a_full_disk_late);
 }
 
+static int on_no_descriptor(void)
+{
+	CHECK(!write_stats(0));
+	return errno == EBADF ? CHILD_PASSED : CHILD_FAILED;
+}
+
 /* What cannot be emptied: nothing to empty, or a descriptor that was lost. */
 static void what_is_no_file(void **state)
 {
@@ -584,19 +628,23 @@ static void what_is_no_file(void **state)
 
 	(void)state;
 	assert_true(stats_open("/dev/null", &problem));
+	assert_true(stats_begin("/dev/null", &problem));
 	assert_true(write_stats(0));
 	close(FD_STATS);
 	assert_int_equal(pipe(ends), 0);
 	assert_int_equal(dup2(ends[1], FD_STATS), FD_STATS);
 	close(ends[1]);
+	assert_true(stats_begin("a pipe", &problem));
 	assert_true(write_stats(0));
 	close(FD_STATS);
 	ssize_t size = read(ends[0], output, sizeof(output) - 1);
 	output[size > 0 ? size : 0] = '\0';
 	assert_json(output);
 	close(ends[0]);
-	assert_false(write_stats(0)); /* FD_STATS is closed */
-	assert_int_equal(errno, EBADF);
+	/* FD_STATS is closed. */
+	in_child(on_no_descriptor);
+	assert_false(stats_begin("a.json", &problem));
+	assert_mends(problem.text, "cannot empty a.json: Bad file descriptor");
 }
 
 static void what_cannot_be_opened(void **state)
@@ -645,7 +693,7 @@ static void a_fifo(void **state)
 	assert_mends(problem.text, name);
 	assert_says(problem.text, strerror(ENXIO));
 	int reader = open(name, O_RDONLY | O_NONBLOCK);
-	bool opened = stats_open(name, &problem);
+	bool opened = stats_open(name, &problem) && stats_begin(name, &problem);
 	unlink(name);
 	assert_true(opened);
 	assert_true(write_stats(0));
@@ -656,20 +704,61 @@ static void a_fifo(void **state)
 	close(reader);
 }
 
+/* Nothing is emptied, or asked of the kernel by another call, when the VM has ended. */
 static void what_is_allowed(void **state)
 {
+	static const struct rule rules[] = {{SYS_write, FD_STATS, ANY}, {SYS_read, FD_PEAK, ANY}};
+
 	(void)state;
-	allowed.count = 0;
-	stats_allow(NULL);
-	assert_int_equal(allowed.count, 3);
-	for (unsigned i = 0; i < 2; i++) {
-		assert_int_equal(allowed.rule[i].first, FD_STATS);
-		assert_int_equal(allowed.rule[i].count, 1);
-		assert_true(allowed.rule[i].nr == SYS_write || allowed.rule[i].nr == SYS_ftruncate);
+	stats_allow(list_anew());
+	assert_rules(&listed, rules, COUNT(rules));
+}
+
+static unsigned long long peak_written(void)
+{
+	const char *peak = strstr(output, "\"peak_rss_kib\": ");
+
+	assert_non_null(peak);
+	return strtoull(peak + 16, NULL, 10);
+}
+
+/* What FD_PEAK says when all is over, and nothing else. */
+static void the_peak(void **state)
+{
+	static const struct {
+		const char *status;
+		unsigned long long peak;
+	} cases[] = {
+		{"Name:\tx\nVmPeak:\t    9 kB\nVmHWM:\t  123456 kB\nVmRSS:\t 7 kB\n", 123456},
+		{"VmHWM:\t       0 kB\n", 0},
+		{"Name:\tx\n", 0},
+		{"", 0},
+	};
+	struct rusage usage;
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		int fd = memfd_create("status", MFD_CLOEXEC);
+
+		assert_true(stats_open(stats_name, &problem) && stats_begin(stats_name, &problem));
+		assert_true(write(fd, cases[i].status, strlen(cases[i].status)) >= 0);
+		assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+		assert_int_equal(dup2(fd, FD_PEAK), FD_PEAK);
+		close(fd);
+		assert_true(write_stats(0));
+		close(FD_STATS);
+		fd = open(stats_name, O_RDONLY);
+		ssize_t size = read(fd, output, sizeof(output) - 1);
+		output[size > 0 ? size : 0] = '\0';
+		close(fd);
+		assert_json(output);
+		assert_each(peak_written() == cases[i].peak, "case", i);
 	}
-	assert_int_not_equal(allowed.rule[0].nr, allowed.rule[1].nr);
-	assert_int_equal(allowed.rule[2].nr, SYS_getrusage);
-	assert_int_equal(allowed.rule[2].first, RUSAGE_SELF);
+	/* Our own, which can only have grown since (a page or two of it may be counted late). */
+	written(stats_name, 0);
+	assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+	assert_in_range(peak_written(), (unsigned)usage.ru_maxrss / 2,
+			(unsigned)usage.ru_maxrss + 1024);
 }
 
 /* An independent reader's opinion, where there is one. */
@@ -773,6 +862,7 @@ int main(void)
 		DEVICES_TEST(a_file_that_is_a_disk),
 		DEVICES_TEST(a_fifo),
 		DEVICES_TEST(what_is_allowed),
+		DEVICES_TEST(the_peak),
 		DEVICES_TEST(python_reads_it),
 	};
 

@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 
 #include "driver.h"
-#include "sysfilter_stub.h"
+#include "rules.h"
 
 #define ALL_FEATURES UINT64_MAX
 
@@ -1367,46 +1367,34 @@ static void a_driver_that_changes_everything_all_the_time(void **state)
 
 /* --- the filter --- */
 
-static bool is_allowed(int nr, int fd)
-{
-	for (unsigned i = 0; i < allowed.count; i++)
-		if (allowed.rule[i].nr == nr && allowed.rule[i].first == fd)
-			return true;
-	return false;
-}
-
-static void list_rules(void)
-{
-	struct sysfilter filter;
-
-	allowed.count = 0;
-	virtio_blk_allow(&blk, &filter);
-}
-
 static void what_it_may_do(void **state)
 {
 	(void)state;
-	list_rules();
-	assert_true(is_allowed(SYS_preadv, disk.fd) && is_allowed(SYS_pwritev, disk.fd));
-	assert_true(is_allowed(SYS_fdatasync, disk.fd) && is_allowed(SYS_fallocate, disk.fd));
-	assert_true(is_allowed(SYS_read, blk.virtio.queue[0].kick_fd) &&
-		    is_allowed(SYS_write, blk.virtio.queue[0].kick_fd) &&
-		    is_allowed(SYS_write, blk.virtio.irq_fd) && is_allowed(SYS_futex, ANY_FD));
-	assert_int_equal(allowed.count, 8);
-	disk.read_only = true;
-	list_rules();
-	assert_int_equal(allowed.count, 5);
-	assert_true(is_allowed(SYS_preadv, disk.fd));
-	assert_false(is_allowed(SYS_pwritev, disk.fd) || is_allowed(SYS_fdatasync, disk.fd) ||
-		     is_allowed(SYS_fallocate, disk.fd));
-	disk.read_only = false;
-	make_ephemeral(DISK_SIZE);
-	list_rules();
-	assert_true(is_allowed(SYS_preadv, disk.fd) && is_allowed(SYS_preadv, disk.scratch_fd));
-	assert_false(is_allowed(SYS_pwritev, disk.fd) || is_allowed(SYS_fallocate, disk.fd));
-	assert_true(is_allowed(SYS_pwritev, disk.scratch_fd) &&
-		    is_allowed(SYS_fallocate, disk.scratch_fd));
-	assert_int_equal(allowed.count, 8);
+	/* What a disk needs is test_disk's to know. */
+	for (unsigned kind = 0; kind < 3; kind++) {
+		if (kind == 2)
+			make_ephemeral(DISK_SIZE);
+		disk.read_only = kind == 1;
+		const struct rule work[] = {{SYS_read, blk.virtio.queue[0].kick_fd, ANY},
+					    {SYS_write, blk.virtio.irq_fd, ANY},
+					    {SYS_write, STDERR_FILENO, ANY},
+					    LOCKS};
+		disk_allow(&disk, list_anew());
+		unsigned count = listed.count;
+		virtio_allow_work(&blk.virtio, list_anew());
+		assert_rules(&listed, work, COUNT(work));
+		virtio_blk_allow_work(&blk, list_anew());
+		assert_int_equal(listed.count, COUNT(work) + count);
+		assert_true(has_rule(&listed, SYS_preadv, disk.fd));
+		assert_int_equal(has_rule(&listed, SYS_pwritev, disk.fd), kind == 0);
+		assert_int_equal(has_rule(&listed, SYS_fallocate, disk.fd), kind == 0);
+		assert_int_equal(has_rule(&listed, SYS_fdatasync, disk.fd), kind == 0);
+		assert_int_equal(rules_of(&listed, SYS_preadv), kind == 2 ? 2 : 1);
+		assert_int_equal(rules_of(&listed, SYS_ioctl), 0);
+	}
+	assert_true(has_rule(&listed, SYS_preadv, disk.scratch_fd) &&
+		    has_rule(&listed, SYS_pwritev, disk.scratch_fd) &&
+		    has_rule(&listed, SYS_fallocate, disk.scratch_fd));
 }
 
 int main(void)

@@ -5,7 +5,7 @@
 #include <sys/syscall.h>
 
 #include "driver.h"
-#include "sysfilter_stub.h"
+#include "rules.h"
 
 #define VERSION_1 VIRTIO_FEATURE(VIRTIO_F_VERSION_1)
 #define EVENT_IDX VIRTIO_FEATURE(VIRTIO_RING_F_EVENT_IDX)
@@ -497,19 +497,21 @@ static void a_reset_waits_for_the_worker(void **state)
 
 static void what_it_may_do(void **state)
 {
-	struct sysfilter filter;
-	unsigned reads = 0, writes = 0;
+	static const struct rule locks[] = {LOCKS};
 
 	(void)state;
-	allowed.count = 0;
-	virtio_allow(&virtio, &filter);
-	for (unsigned i = 0; i < allowed.count; i++) {
-		reads += allowed.rule[i].nr == SYS_read;
-		writes += allowed.rule[i].nr == SYS_write;
-	}
-	assert_int_equal(reads, QUEUES);
-	assert_int_equal(writes, QUEUES + 1);
-	assert_int_equal(allowed.count, 2 * QUEUES + 2); /* … and futex */
+	virtio_allow_registers(&virtio, list_anew());
+	for (unsigned i = 0; i < QUEUES; i++)
+		assert_each(has_rule(&listed, SYS_write, virtio.queue[i].kick_fd), "queue", i);
+	assert_int_equal(listed.count, QUEUES + COUNT(locks));
+	assert_int_equal(rules_of(&listed, SYS_futex), COUNT(locks));
+	virtio_allow_work(&virtio, list_anew());
+	for (unsigned i = 0; i < QUEUES; i++)
+		assert_each(has_rule(&listed, SYS_read, virtio.queue[i].kick_fd), "queue", i);
+	assert_true(has_rule(&listed, SYS_write, virtio.irq_fd));
+	assert_true(has_rule(&listed, SYS_write, STDERR_FILENO));
+	assert_int_equal(listed.count, QUEUES + 2 + COUNT(locks));
+	assert_int_equal(rules_of(&listed, SYS_futex), COUNT(locks));
 }
 
 int main(void)

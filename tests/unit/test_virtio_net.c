@@ -20,7 +20,7 @@
 #include <time.h>
 
 #include "driver.h"
-#include "sysfilter_stub.h"
+#include "rules.h"
 #include "virtio_net_rx.h"
 
 /* Feature bits, once more and from the specification (§5.1.3, §6). */
@@ -1388,20 +1388,6 @@ static void pairs_keep_apart(void **state)
 
 /* --- the filter --- */
 
-static void assert_allows(const struct allowed *rules, unsigned count)
-{
-	allowed.count = 0;
-	virtio_net_allow(&net, NULL);
-	assert_int_equal(allowed.count, count);
-	for (unsigned i = 0; i < count; i++) {
-		unsigned found = 0;
-
-		for (unsigned n = 0; n < count; n++)
-			found += memcmp(&allowed.rule[n], &rules[i], sizeof(rules[i])) == 0;
-		assert_each(found == 1, "rule", i);
-	}
-}
-
 static void what_a_nic_needs(void **state)
 {
 	(void)state;
@@ -1409,27 +1395,43 @@ static void what_a_nic_needs(void **state)
 	const int irq = net.virtio.irq_fd;
 	const int tap0 = pairs[0].tap_fd, tap1 = pairs[1].tap_fd;
 	const int kick0 = pairs[0].kick_fd, kick1 = pairs[1].kick_fd;
-	const struct allowed rules[] = {
-		{SYS_read, kick0, 1, 0},
-		{SYS_write, kick0, 1, 0},
-		{SYS_read, kick1, 1, 0},
-		{SYS_write, kick1, 1, 0},
-		{SYS_write, irq, 1, 0},
-		{SYS_futex, ANY_FD, 0, 0},
-		{SYS_ppoll, ANY_FD, 0, 0},
-		{SYS_readv, tap0, 1, 0},
-		{SYS_writev, tap0, 1, 0},
-		{SYS_readv, tap1, 1, 0},
-		{SYS_writev, tap1, 1, 0},
-		{SYS_ioctl, tap0, 1, TUNSETOFFLOAD},
-		{SYS_ioctl, tap0, 1, TUNSETQUEUE},
-		{SYS_ioctl, tap1, 1, TUNSETQUEUE},
+	/* The last two: if queues can be attached. */
+	const struct rule work[] = {
+		{SYS_read, kick0, ANY},
+		{SYS_write, kick0, ANY},
+		{SYS_read, kick1, ANY},
+		{SYS_write, kick1, ANY},
+		{SYS_write, irq, ANY},
+		{SYS_write, STDERR_FILENO, ANY},
+		LOCKS,
+		{SYS_ppoll, ANY, 2},
+		{SYS_readv, tap0, ANY},
+		{SYS_writev, tap0, ANY},
+		{SYS_readv, tap1, ANY},
+		{SYS_writev, tap1, ANY},
+		{SYS_ioctl, tap0, TUNSETQUEUE},
+		{SYS_ioctl, tap1, TUNSETQUEUE},
+	};
+	const struct rule registers[] = {
+		{SYS_write, kick0, ANY},
+		{SYS_write, kick1, ANY},
+		LOCKS,
+		{SYS_readv, tap0, ANY},
+		{SYS_readv, tap1, ANY},
+		{SYS_ioctl, tap0, TUNSETOFFLOAD},
+		{SYS_ioctl, tap0, TUNSETQUEUE},
+		{SYS_ioctl, tap1, TUNSETQUEUE},
 	};
 
-	net.attach = true;
-	assert_allows(rules, COUNT(rules));
-	net.attach = false;
-	assert_allows(rules, COUNT(rules) - 2);
+	for (unsigned attach = 0; attach < 2; attach++) {
+		unsigned less = attach ? 0 : 2;
+
+		net.attach = attach;
+		virtio_net_allow_work(&net, list_anew());
+		assert_rules(&listed, work, COUNT(work) - less);
+		virtio_net_allow_registers(&net, list_anew());
+		assert_rules(&listed, registers, COUNT(registers) - less);
+	}
 }
 
 /* --- a worker --- */

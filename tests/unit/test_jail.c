@@ -1,0 +1,699 @@
+/* The jail, in children that enter it. What the host does not offer is skipped, and named. */
+#define _GNU_SOURCE
+#include "jail.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "child.h"
+#include "fdplan.h"
+#include "forbid.h"
+#include "landlock.h"
+
+static struct jail jail;
+static struct problem problem;
+
+/* What a child says to its parent. */
+static struct {
+	char what[1024];
+	int missing[JAIL_LAYERS]; /* of probe() */
+} *said;
+
+#define CHECK(condition)                                                                        \
+	do {                                                                                    \
+		if (!(condition)) {                                                             \
+			snprintf(said->what, sizeof(said->what), "line %d: %s (%s; \"%s\")",    \
+				 __LINE__, #condition, strerror(errno), problem.text);          \
+			return CHILD_FAILED;                                                    \
+		}                                                                               \
+	} while (0)
+
+#define CHECK_SAYS(text, words) CHECK(!strcmp(text, words))
+
+/* As in_child does, and with CHECK's words. */
+static void run(int (*checks)(void))
+{
+	int status = -1;
+
+	said->what[0] = '\0';
+	pid_t child = fork();
+	if (child == 0) {
+		alarm(30);
+		_exit(checks());
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (status)
+		print_error("%s, status %#x\n", said->what, (unsigned)status);
+	assert_int_equal(status, 0);
+}
+
+static void skip_without(const char *what)
+{
+	print_message("skipped: %s\n", what);
+	skip();
+}
+
+static const struct jail_options automatic = {JAIL_AUTO, false, JAIL_NOBODY, JAIL_NOBODY};
+static const struct jail_options strict = {JAIL_STRICT, false, JAIL_NOBODY, JAIL_NOBODY};
+
+/* --- what the host offers --- */
+
+static int probe(void)
+{
+	CHECK(jail_enter(&jail, &automatic, &problem));
+	memcpy(said->missing, jail.missing, sizeof(jail.missing));
+	return CHILD_PASSED;
+}
+
+/* Skips, unless the host has the layers from the first to LAYER, as they are entered (Landlock is the first of all). */
+static void need_up_to(enum jail_layer layer)
+{
+	char text[128];
+
+	run(probe);
+	for (unsigned i = 0; i <= layer; i++)
+		if (said->missing[i] > 0) {
+			snprintf(text, sizeof(text), "this host has no %s: %s",
+				 jail_layer_name(i), strerror(said->missing[i]));
+			skip_without(text);
+		}
+}
+
+/* --- names and the report --- */
+
+static void names(void **state)
+{
+	static const char *const all[JAIL_LAYERS] = {"user-ns", "mount-ns",        "ipc-ns",
+						     "net-ns",  "uts-ns",          "nobody",
+						     "no-capabilities", "landlock", "limits"};
+
+	(void)state;
+	for (unsigned i = 0; i < JAIL_LAYERS; i++)
+		assert_string_equal(jail_layer_name(i), all[i]);
+}
+
+static void one_line(void **state)
+{
+	static const struct {
+		int missing[JAIL_LAYERS];
+		const char *line;
+	} cases[] = {
+		{{-1, -1, -1, -1, -1, -1, -1, -1, -1}, "mayfly: jail: none\n"},
+		{{0, 0, 0, 0, 0, 0, 0, 0, 0},
+		 "mayfly: jail: user-ns, mount-ns, ipc-ns, net-ns, uts-ns, nobody, "
+		 "no-capabilities, landlock, limits\n"},
+		{{-1, -1, -1, 0, -1, -1, -1, -1, -1}, "mayfly: jail: net-ns\n"},
+		{{EPERM, -1, -1, 0, -1, -1, -1, ENOSYS, 0},
+		 "mayfly: jail: net-ns, limits; missing: user-ns (Operation not permitted), "
+		 "landlock (Function not implemented)\n"},
+		{{-1, -1, ENOSPC, -1, -1, -1, -1, -1, -1},
+		 "mayfly: jail: none; missing: ipc-ns (No space left on device)\n"},
+	};
+	struct capture capture;
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		memcpy(jail.missing, cases[i].missing, sizeof(jail.missing));
+		capture_begin(&capture, STDERR_FILENO);
+		jail_report(&jail);
+		capture_end(&capture);
+		assert_string_equal(capture.text, cases[i].line);
+		assert_int_equal(capture.writes, 1);
+		for (unsigned j = 0; j < JAIL_LAYERS; j++)
+			assert_int_equal(jail_has(&jail, j), cases[i].missing[j] == 0);
+	}
+}
+
+/* The worst that can be: all of them, with the longest word of each. */
+static void a_long_line(void **state)
+{
+	struct capture capture;
+
+	(void)state;
+	for (unsigned i = 0; i < JAIL_LAYERS; i++)
+		jail.missing[i] = EOVERFLOW;
+	capture_begin(&capture, STDERR_FILENO);
+	jail_report(&jail);
+	capture_end(&capture);
+	assert_says(capture.text, "missing: user-ns (");
+	assert_says(capture.text, "no-capabilities (Value too large");
+	assert_int_equal(capture.text[strlen(capture.text) - 1], '\n');
+}
+
+/* --- off --- */
+
+static int off_child(void)
+{
+	static const int resources[] = {RLIMIT_NPROC, RLIMIT_FSIZE, RLIMIT_NOFILE};
+	const struct jail_options off = {JAIL_OFF, false, JAIL_NOBODY, JAIL_NOBODY};
+	struct rlimit before[COUNT(resources)], now;
+	uid_t uid = geteuid();
+
+	for (unsigned i = 0; i < COUNT(resources); i++)
+		CHECK(getrlimit(resources[i], &before[i]) == 0);
+	CHECK(jail_enter(&jail, &off, &problem) && jail_enter_thread(&jail));
+	CHECK(jail_limit(&jail, 1, &problem));
+	for (unsigned i = 0; i < JAIL_LAYERS; i++)
+		CHECK(jail.missing[i] == -1 && !jail_has(&jail, i));
+	for (unsigned i = 0; i < COUNT(resources); i++)
+		CHECK(getrlimit(resources[i], &now) == 0 &&
+		      !memcmp(&now, &before[i], sizeof(now)));
+	CHECK(geteuid() == uid && access("/proc/self", F_OK) == 0);
+	CHECK(fcntl(FD_RULESET, F_GETFD) < 0);
+	CHECK(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0);
+	return CHILD_PASSED;
+}
+
+static void off_is_nothing(void **state)
+{
+	(void)state;
+	run(off_child);
+}
+
+/* --- entered --- */
+
+static bool get_capabilities(struct __user_cap_data_struct *data)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+
+	return syscall(SYS_capget, &header, data) == 0;
+}
+
+static bool has_no_capabilities(void)
+{
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	return get_capabilities(data) && !memcmp(data, none, sizeof(none));
+}
+
+/* What the layers that are there change, as the kernel tells it. */
+static int entered_child(void)
+{
+	static const struct {
+		enum jail_layer layer;
+		const char *name;
+	} spaces[] = {{JAIL_USER, "user"}, {JAIL_MOUNT, "mnt"}, {JAIL_IPC, "ipc"},
+		      {JAIL_NET, "net"},   {JAIL_UTS, "uts"}};
+	char before[COUNT(spaces)][64] = {""}, now[64];
+	int directory = open("/proc/self/ns", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	for (unsigned i = 0; i < COUNT(spaces); i++)
+		CHECK(readlinkat(directory, spaces[i].name, before[i], 63) > 0);
+	CHECK(jail_enter(&jail, &automatic, &problem));
+	for (unsigned i = 0; i < COUNT(spaces); i++) {
+		memset(now, 0, sizeof(now));
+		CHECK(readlinkat(directory, spaces[i].name, now, 63) > 0);
+		/* One that was made and then could not be furnished is there all the same. */
+		CHECK(!jail_has(&jail, spaces[i].layer) || strcmp(now, before[i]) != 0);
+	}
+	if (jail_has(&jail, JAIL_MOUNT))
+		CHECK(access("/proc/self", F_OK) < 0 && open("/new", O_CREAT | O_RDWR, 0600) < 0 &&
+		      access("/..", F_OK) == 0 && access("/../etc", F_OK) < 0);
+	if (jail_has(&jail, JAIL_CAPABILITIES))
+		CHECK(has_no_capabilities() && prctl(PR_GET_DUMPABLE) == 0);
+	CHECK(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
+	CHECK(jail.missing[JAIL_LIMITS] == -1);
+	CHECK(jail_has(&jail, JAIL_LANDLOCK) == (jail.landlock != 0));
+	CHECK(jail_has(&jail, JAIL_LANDLOCK) == (fcntl(FD_RULESET, F_GETFD) == FD_CLOEXEC));
+	/* Landlock is each thread's own: until then, what is open still leads somewhere. */
+	int file = openat(root, "etc/passwd", O_RDONLY | O_CLOEXEC);
+	CHECK(file >= 0 && jail_enter_thread(&jail));
+	if (jail_has(&jail, JAIL_LANDLOCK))
+		CHECK(openat(root, "etc/passwd", O_RDONLY | O_CLOEXEC) < 0 && errno == EACCES);
+	CHECK(read(file, now, 1) == 1); /* open files stay */
+	return CHILD_PASSED;
+}
+
+static void what_is_there_works(void **state)
+{
+	(void)state;
+	if (access("/etc/passwd", R_OK) < 0)
+		skip_without("there is no /etc/passwd to read");
+	run(entered_child);
+}
+
+static int without_ruleset(void)
+{
+	/* Entered only where there is one. */
+	jail.landlock = 0;
+	CHECK(jail_enter_thread(&jail));
+	jail.landlock = 1;
+	close(FD_RULESET);
+	errno = 0;
+	CHECK(!jail_enter_thread(&jail) && errno != 0);
+	return CHILD_PASSED;
+}
+
+static void a_thread_that_cannot_enter(void **state)
+{
+	(void)state;
+	run(without_ruleset);
+}
+
+/* Waits, in the jail, to be looked at: from in there every user is nobody. */
+static void look_at_user(uint32_t uid, uint32_t gid)
+{
+	const struct jail_options other = {JAIL_AUTO, true, uid, gid};
+	char path[64], text[8192] = "", line[64];
+	int up[2], down[2];
+
+	assert_true(pipe(up) == 0 && pipe(down) == 0);
+	pid_t child = fork();
+	if (child == 0) {
+		alarm(30);
+		char result = jail_enter(&jail, &other, &problem) && jail_has(&jail, JAIL_UID);
+		close(down[1]);
+		_exit(write(up[1], &result, 1) != 1 || read(down[0], &result, 1) != 0);
+	}
+	char result = 0;
+	assert_int_equal(read(up[0], &result, 1), 1);
+	snprintf(path, sizeof(path), "/proc/%d/status", child);
+	int fd = open(path, O_RDONLY);
+	ssize_t size = read(fd, text, sizeof(text) - 1);
+	for (unsigned i = 0; i < 2; i++)
+		close(up[i]), close(down[i]);
+	close(fd);
+	waitpid(child, NULL, 0);
+	assert_true(result && size > 0);
+	snprintf(line, sizeof(line), "\nUid:\t%u\t%u\t%u\t%u\n", uid, uid, uid, uid);
+	assert_says(text, line);
+	snprintf(line, sizeof(line), "\nGid:\t%u\t%u\t%u\t%u\n", gid, gid, gid, gid);
+	assert_says(text, line);
+	assert_says(text, "\nGroups:\t \n");
+}
+
+static void root_becomes_somebody_else(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip_without("only root becomes another user");
+	run(probe);
+	if (said->missing[JAIL_UID] > 0)
+		skip_without("this root may not become another user");
+	look_at_user(JAIL_NOBODY, JAIL_NOBODY);
+	look_at_user(12345, 6789);
+}
+
+static int user_who_is_no_root(void)
+{
+	const struct jail_options other = {JAIL_AUTO, true, 5, 6};
+
+	CHECK(geteuid() != 0 || setresuid(12345, 12345, 12345) == 0);
+	CHECK(!jail_enter(&jail, &other, &problem));
+	CHECK_SAYS(problem.text, "only root can become another user (leave out --uid and --gid)");
+	/* Without these options nobody asks. */
+	CHECK(jail_enter(&jail, &automatic, &problem) && jail.missing[JAIL_UID] == -1);
+	return CHILD_PASSED;
+}
+
+static void only_root_becomes_another(void **state)
+{
+	(void)state;
+	run(user_who_is_no_root);
+}
+
+static int user_that_cannot_be(void)
+{
+	const struct jail_options other = {JAIL_AUTO, true, 5, 6};
+
+	CHECK(forbid(SYS_setresuid, ANY_ARGUMENT, EINVAL));
+	CHECK(!jail_enter(&jail, &other, &problem));
+	CHECK_SAYS(problem.text, "cannot become user 5 of group 6: Invalid argument (choose another "
+				 "with --uid and --gid, or use --jail=auto)");
+	/* Any other will do, if none was named. */
+	CHECK(jail_enter(&jail, &automatic, &problem) && jail.missing[JAIL_UID] == EINVAL);
+	return CHILD_PASSED;
+}
+
+static int user_that_strict_needs(void)
+{
+	CHECK(forbid(SYS_setresuid, ANY_ARGUMENT, EINVAL));
+	CHECK(!jail_enter(&jail, &strict, &problem));
+	CHECK_SAYS(problem.text, "--jail=strict: nobody cannot be had: Invalid argument (choose "
+				 "another with --uid and --gid, or use --jail=auto)");
+	return CHILD_PASSED;
+}
+
+static void a_user_who_was_named(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip_without("only root becomes another user");
+	need_up_to(JAIL_LANDLOCK);
+	run(user_that_cannot_be);
+	run(user_that_strict_needs);
+}
+
+/* --- layers that a host lacks --- */
+
+static const struct lack {
+	enum jail_layer layer; /* which is missing then */
+	int nr;
+	uint32_t first;
+	int error;
+	const char *says;
+} lacks[] = {
+	{JAIL_LANDLOCK, SYS_landlock_create_ruleset, ANY_ARGUMENT, ENOSYS,
+	 "landlock cannot be had: Function not implemented (enable it with lsm=landlock,… here, "
+	 "or use --jail=auto)"},
+	{JAIL_USER, SYS_unshare, CLONE_NEWUSER, ENOSPC,
+	 "user-ns cannot be had: No space left on device (allow user namespaces here, or use "
+	 "--jail=auto)"},
+	{JAIL_MOUNT, SYS_unshare, CLONE_NEWNS, EPERM,
+	 "mount-ns cannot be had: Operation not permitted (allow user namespaces and mounts in "
+	 "them here, or use --jail=auto)"},
+	{JAIL_MOUNT, SYS_mount, ANY_ARGUMENT, EACCES,
+	 "mount-ns cannot be had: Permission denied (allow user namespaces and mounts in them "
+	 "here, or use --jail=auto)"},
+	{JAIL_IPC, SYS_unshare, CLONE_NEWIPC, EPERM,
+	 "ipc-ns cannot be had: Operation not permitted (allow it here, or use --jail=auto)"},
+	{JAIL_NET, SYS_unshare, CLONE_NEWNET, EPERM,
+	 "net-ns cannot be had: Operation not permitted (allow it here, or use --jail=auto)"},
+	{JAIL_UTS, SYS_unshare, CLONE_NEWUTS, EPERM,
+	 "uts-ns cannot be had: Operation not permitted (allow it here, or use --jail=auto)"},
+	{JAIL_CAPABILITIES, SYS_capset, ANY_ARGUMENT, EPERM,
+	 "no-capabilities cannot be had: Operation not permitted (allow capset(2) here, or use "
+	 "--jail=auto)"},
+};
+
+static const struct lack *lack;
+
+static int strict_child(void)
+{
+	char line[512];
+
+	CHECK(forbid(lack->nr, lack->first, (unsigned)lack->error));
+	CHECK(!jail_enter(&jail, &strict, &problem));
+	snprintf(line, sizeof(line), "--jail=strict: %s", lack->says);
+	CHECK_SAYS(problem.text, line);
+	return CHILD_PASSED;
+}
+
+/* Missing, and why; all that does not need it is there as it would be. Without a user namespace, the others take what root
+ * has. */
+static int automatic_child(void)
+{
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	CHECK(get_capabilities(data));
+	bool alike = lack->layer != JAIL_USER || data[0].effective >> CAP_SYS_ADMIN & 1;
+	CHECK(forbid(lack->nr, lack->first, (unsigned)lack->error));
+	CHECK(jail_enter(&jail, &automatic, &problem));
+	CHECK(jail.missing[lack->layer] == lack->error);
+	for (unsigned i = 0; i < JAIL_LAYERS; i++)
+		if (alike && i != (unsigned)lack->layer)
+			CHECK(jail.missing[i] == said->missing[i]);
+	CHECK((jail.landlock != 0) == (jail.missing[JAIL_LANDLOCK] == 0));
+	CHECK(jail_enter_thread(&jail));
+	return CHILD_PASSED;
+}
+
+static void strict_takes_all_or_nothing(void **state)
+{
+	(void)state;
+	need_up_to(JAIL_LANDLOCK);
+	for (lack = lacks; lack < lacks + COUNT(lacks); lack++)
+		run(strict_child);
+}
+
+static void auto_takes_what_there_is(void **state)
+{
+	(void)state;
+	need_up_to(JAIL_LANDLOCK);
+	for (lack = lacks; lack < lacks + COUNT(lacks); lack++)
+		run(automatic_child);
+}
+
+static int strict_has_all_child(void)
+{
+	CHECK(jail_enter(&jail, &strict, &problem) && jail_enter_thread(&jail));
+	CHECK(jail_limit(&jail, 3, &problem));
+	for (unsigned i = 0; i < JAIL_LAYERS; i++)
+		CHECK(jail_has(&jail, i) || (i == JAIL_UID && jail.missing[i] == -1));
+	return CHILD_PASSED;
+}
+
+static void strict_has_all(void **state)
+{
+	(void)state;
+	need_up_to(JAIL_LANDLOCK);
+	run(strict_has_all_child);
+}
+
+/* An initramfs cannot be pivoted from. */
+static int on_an_initramfs_child(void)
+{
+	CHECK(forbid(SYS_pivot_root, ANY_ARGUMENT, EINVAL));
+	CHECK(jail_enter(&jail, &strict, &problem));
+	CHECK(access("/proc", F_OK) < 0 && access("/../etc", F_OK) < 0 &&
+	      access("/../../proc", F_OK) < 0);
+	return CHILD_PASSED;
+}
+
+static void on_an_initramfs(void **state)
+{
+	(void)state;
+	need_up_to(JAIL_LANDLOCK);
+	run(on_an_initramfs_child);
+}
+
+static int without_prctl(void)
+{
+	CHECK(forbid(SYS_prctl, PR_SET_NO_NEW_PRIVS, EPERM));
+	CHECK(!jail_enter(&jail, &automatic, &problem));
+	CHECK_SAYS(problem.text,
+		   "cannot set no_new_privs: Operation not permitted (allow prctl(2))");
+	return CHILD_PASSED;
+}
+
+static void privileges_must_go(void **state)
+{
+	(void)state;
+	run(without_prctl);
+}
+
+/* --- limits --- */
+
+enum { LENGTH = 8192 };
+
+/* A jail that has a user namespace or not; files of LENGTH and less for a disk and its scratch; nothing else is a file. */
+static bool prepare(bool user)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	for (int fd = 0; fd < 3; fd++)
+		dup2(null, fd);
+	signal(SIGXFSZ, SIG_IGN);
+	jail = (struct jail){.options = automatic, .companions = 1};
+	for (unsigned i = 0; i < JAIL_LAYERS; i++)
+		jail.missing[i] = -1;
+	jail.missing[JAIL_USER] = user ? 0 : EPERM;
+	return null >= 0 && dup2(memfd_create("disk", 0), FD_DISK + 1) == FD_DISK + 1 &&
+	       ftruncate(FD_DISK + 1, LENGTH) == 0 &&
+	       dup2(memfd_create("scratch", 0), FD_SCRATCH + 2) == FD_SCRATCH + 2 &&
+	       ftruncate(FD_SCRATCH + 2, LENGTH / 2) == 0;
+}
+
+static rlim_t limit_of(int resource)
+{
+	struct rlimit limit;
+
+	return getrlimit(resource, &limit) == 0 && limit.rlim_cur == limit.rlim_max ? limit.rlim_cur
+										    : 12345;
+}
+
+static int limited_child(void)
+{
+	struct pollfd polls[WAIT_MAX + 1];
+	struct timespec now = {0, 0};
+
+	CHECK(prepare(true) && jail_limit(&jail, 5, &problem));
+	CHECK(jail_has(&jail, JAIL_LIMITS));
+	/* Our threads, who was forked, and one of KVM's. */
+	CHECK(limit_of(RLIMIT_NPROC) == 5 + 1 + 1);
+	CHECK(limit_of(RLIMIT_NOFILE) == WAIT_MAX);
+	CHECK(limit_of(RLIMIT_FSIZE) == LENGTH);
+	CHECK(pwrite(FD_DISK + 1, "xx", 2, LENGTH - 2) == 2);
+	CHECK(pwrite(FD_DISK + 1, "x", 1, LENGTH) < 0 && errno == EFBIG);
+	CHECK(ftruncate(FD_DISK + 1, LENGTH + 1) < 0 && errno == EFBIG);
+	CHECK(pwrite(FD_DISK + 1, "xx", 2, LENGTH - 1) == 1);
+	CHECK(pwrite(FD_SCRATCH + 2, "x", 1, LENGTH) < 0 && errno == EFBIG);
+	/* No descriptor; and just as many can be waited for as are. */
+	for (unsigned i = 0; i < COUNT(polls); i++)
+		polls[i] = (struct pollfd){-1, POLLIN, 0};
+	CHECK(ppoll(polls, WAIT_MAX, &now, NULL) == 0);
+	CHECK(ppoll(polls, WAIT_MAX + 1, &now, NULL) < 0 && errno == EINVAL);
+	for (int fd = 3; fd < WAIT_MAX; fd++)
+		close(fd), dup2(0, fd);
+	CHECK(dup(0) < 0 && errno == EMFILE);
+	return CHILD_PASSED;
+}
+
+static void three_limits(void **state)
+{
+	(void)state;
+	run(limited_child);
+}
+
+/* What else this user runs is not counted against us. */
+static int without_namespace_child(void)
+{
+	struct rlimit before, now;
+
+	CHECK(prepare(false) && getrlimit(RLIMIT_NPROC, &before) == 0);
+	CHECK(jail_limit(&jail, 5, &problem) && getrlimit(RLIMIT_NPROC, &now) == 0);
+	CHECK(!memcmp(&before, &now, sizeof(now)) && limit_of(RLIMIT_NOFILE) == WAIT_MAX);
+	CHECK(jail_has(&jail, JAIL_LIMITS));
+	return CHILD_PASSED;
+}
+
+static void processes_in_a_namespace_of_ones_own(void **state)
+{
+	(void)state;
+	run(without_namespace_child);
+}
+
+static int output;
+
+static int output_child(void)
+{
+	struct rlimit before, now;
+
+	CHECK(prepare(true) && getrlimit(RLIMIT_FSIZE, &before) == 0);
+	CHECK(dup2(memfd_create("output", 0), output) == output);
+	CHECK(jail_limit(&jail, 1, &problem) && jail_has(&jail, JAIL_LIMITS));
+	CHECK(getrlimit(RLIMIT_FSIZE, &now) == 0 && now.rlim_max == before.rlim_max);
+	CHECK(pwrite(output, "x", 1, 2 * LENGTH) == 1);
+	return CHILD_PASSED;
+}
+
+static void output_to_a_file_may_grow(void **state)
+{
+	static const int outputs[] = {STDERR_FILENO, FD_OUT, FD_ERR, FD_LOG, FD_STATS};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(outputs); i++) {
+		output = outputs[i];
+		run(output_child);
+	}
+}
+
+/* Nothing that was open is a file: no file at all can be written. */
+static int no_files_child(void)
+{
+	CHECK(prepare(true) && close(FD_DISK + 1) == 0 && close(FD_SCRATCH + 2) == 0);
+	int file = memfd_create("other", 0);
+	CHECK(jail_limit(&jail, 1, &problem) && limit_of(RLIMIT_FSIZE) == 0);
+	CHECK(write(file, "x", 1) < 0 && errno == EFBIG);
+	return CHILD_PASSED;
+}
+
+static void without_files(void **state)
+{
+	(void)state;
+	run(no_files_child);
+}
+
+/* Ours must not lift what the user has set. */
+static int lower_already_child(void)
+{
+	const struct rlimit few = {4, 4}, little = {100, 100};
+
+	CHECK(prepare(true));
+	CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0 && setrlimit(RLIMIT_FSIZE, &little) == 0);
+	CHECK(jail_limit(&jail, 1, &problem) && jail_has(&jail, JAIL_LIMITS));
+	CHECK(limit_of(RLIMIT_NOFILE) == 4 && limit_of(RLIMIT_FSIZE) == 100);
+	return CHILD_PASSED;
+}
+
+static void lower_limits_stay(void **state)
+{
+	(void)state;
+	run(lower_already_child);
+}
+
+static int no_limits_child(void)
+{
+	/* How either C library sets one. */
+	CHECK(prepare(true) && forbid(SYS_prlimit64, ANY_ARGUMENT, EPERM) &&
+	      forbid(SYS_setrlimit, ANY_ARGUMENT, EPERM));
+	CHECK(jail_limit(&jail, 1, &problem) && jail.missing[JAIL_LIMITS] == EPERM);
+	jail.options.mode = JAIL_STRICT;
+	CHECK(!jail_limit(&jail, 1, &problem));
+	CHECK_SAYS(problem.text, "--jail=strict: limits cannot be had: Operation not permitted "
+				 "(allow setrlimit(2) here, or use --jail=auto)");
+	return CHILD_PASSED;
+}
+
+static void limits_that_cannot_be_set(void **state)
+{
+	(void)state;
+	run(no_limits_child);
+}
+
+/* It is of no use any more, and names nothing. */
+static int ruleset_child(void)
+{
+	CHECK(prepare(true));
+	jail.landlock = landlock_version();
+	if (!jail.landlock)
+		return CHILD_PASSED;
+	CHECK(fd_place(landlock_deny_all(jail.landlock), FD_RULESET, "a ruleset", &problem));
+	CHECK(jail_limit(&jail, 1, &problem) && fcntl(FD_RULESET, F_GETFD) < 0);
+	return CHILD_PASSED;
+}
+
+static void the_ruleset_is_closed(void **state)
+{
+	(void)state;
+	if (!landlock_version())
+		skip_without("this host has no Landlock");
+	run(ruleset_child);
+}
+
+static int share(void **state)
+{
+	(void)state;
+	said = mmap(NULL, sizeof(*said), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return said == MAP_FAILED ? -1 : 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names),
+		cmocka_unit_test(one_line),
+		cmocka_unit_test(a_long_line),
+		cmocka_unit_test(off_is_nothing),
+		cmocka_unit_test(what_is_there_works),
+		cmocka_unit_test(a_thread_that_cannot_enter),
+		cmocka_unit_test(root_becomes_somebody_else),
+		cmocka_unit_test(only_root_becomes_another),
+		cmocka_unit_test(a_user_who_was_named),
+		cmocka_unit_test(strict_takes_all_or_nothing),
+		cmocka_unit_test(auto_takes_what_there_is),
+		cmocka_unit_test(strict_has_all),
+		cmocka_unit_test(on_an_initramfs),
+		cmocka_unit_test(privileges_must_go),
+		cmocka_unit_test(three_limits),
+		cmocka_unit_test(processes_in_a_namespace_of_ones_own),
+		cmocka_unit_test(output_to_a_file_may_grow),
+		cmocka_unit_test(without_files),
+		cmocka_unit_test(lower_limits_stay),
+		cmocka_unit_test(limits_that_cannot_be_set),
+		cmocka_unit_test(the_ruleset_is_closed),
+	};
+
+	return cmocka_run_group_tests(tests, share, NULL);
+}
