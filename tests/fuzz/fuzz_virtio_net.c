@@ -64,7 +64,7 @@ static struct model {
 	uint64_t lost;   /* what the device must have counted as dropped */
 	bool confused;   /* a descriptor was flipped: anything may happen, within the device */
 	unsigned offset; /* of the last packet in the pattern */
-	bool may_fail;	 /* the host's interfaces */
+	bool may_fail;	 /* the host's interfaces; and a flip finds any byte */
 } model;
 
 static uint8_t *at(uint64_t address)
@@ -604,8 +604,9 @@ static void flip(void)
 	if (where & 0xc0)
 		return;
 	model.confused = true;
-	*at(rings(where % net.virtio.queues) + (where >> 8) * 0x20 % 0x2000 + (where >> 3 & 7)) ^=
-		take8(&model.input);
+	uint64_t place = rings(where % net.virtio.queues) + (where >> 8) * 0x20 % 0x2000;
+	place += model.may_fail ? take8(&model.input) % 32 : where >> 3 & 7;
+	*at(place) ^= take8(&model.input);
 }
 
 /* The interface goes away, or does something odd; the driver is cut off and nothing else. */
