@@ -272,7 +272,7 @@ check-files: $(B)/mayfly $(KERNELS) $(B)/initramfs.cpio $(B)/tools.cpio $(B)/deb
 check-build: check-files $(TESTS)
 
 fuzz-coverage: ## build the fuzzers with counters; tell what their kept inputs reach of boot/ and devices/
-	$(Q)images/deps.sh coverage
+	$(Q)images/deps.sh build coverage
 	$(Q)$(MAKE) --no-print-directory $(JOBS) $(FUZZERS:%=$(B)/fuzz-coverage/%)
 	$(Q)tests/fuzz/coverage.sh $(ARCH)
 
