@@ -44,12 +44,12 @@ OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o) $(B)/obj/vmm/$(ARCH)/start.o
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all clean help kernel rootfs run check check-deps check-files check-build lint install
+.PHONY: all clean help kernel rootfs run check check-deps check-files check-build fuzz-coverage lint install
 
 all: $(B)/mayfly ## build the launcher
 
 help: ## show this list
-	$(Q)awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	$(Q)awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 # --- the launcher ---
 
@@ -217,6 +217,13 @@ $(B)/fuzz/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)clang $(UNIT_CFLAGS) -Wno-gnu-variable-sized-type-not-at-end $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
+# And once more with counters, instead of sanitizers.
+COVERAGE := -fprofile-instr-generate -fcoverage-mapping
+$(B)/fuzz-coverage/%.o: %.c Makefile
+	$(call say,CC-COV,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(UNIT_CFLAGS) -Wno-gnu-variable-sized-type-not-at-end $(COVERAGE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
 $(B)/cmocka: images/cmocka.sh images/cache.sh images/apt.sh
 	$(Q)images/deps.sh build check
 	$(Q)mkdir -p $(@D)
@@ -240,6 +247,9 @@ $(B)/unit-musl/%: $(B)/unit-musl/tests/unit/%.o $(call UNIT_OBJECTS,unit-musl)
 
 $(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(call UNIT_OBJECTS,fuzz)
 	$(Q)clang $(SANITIZE) -fsanitize=fuzzer -o $@ $^ -pthread
+
+$(B)/fuzz-coverage/fuzz_%: $(B)/fuzz-coverage/tests/fuzz/fuzz_%.o $(call UNIT_OBJECTS,fuzz-coverage)
+	$(Q)clang $(COVERAGE) -fsanitize=fuzzer -o $@ $^ -pthread
 
 # What an architecture's own tests take from its directory.
 TAKEN := x86_64/test_guest_cpuid:guest_cpuid x86_64/test_layout:layout x86_64/test_load:layout
@@ -281,11 +291,16 @@ check-files: $(B)/mayfly $(KERNELS) $(B)/initramfs.cpio $(B)/tools.cpio $(B)/deb
 
 check-build: check-files $(TESTS)
 
+fuzz-coverage: ## build the fuzzers with counters; tell what their kept inputs reach of boot/ and devices/
+	$(Q)images/deps.sh build coverage
+	$(Q)$(MAKE) --no-print-directory $(JOBS) $(FUZZERS:%=$(B)/fuzz-coverage/%)
+	$(Q)tests/fuzz/coverage.sh $(ARCH)
+
 lint: ## check style, layers, shell scripts and the manual
 	$(Q)images/deps.sh check
 	$(Q)tests/lint.sh
 
--include $(foreach flavour,unit-san unit-tsan unit-musl fuzz,$(wildcard $(B)/$(flavour)/*/*.d \
+-include $(foreach flavour,unit-san unit-tsan unit-musl fuzz fuzz-coverage,$(wildcard $(B)/$(flavour)/*/*.d \
 	$(B)/$(flavour)/*/*/*.d $(B)/$(flavour)/*/*/*/*.d))
 
 clean: ## remove what was built (the cache outside the tree stays)

@@ -72,13 +72,9 @@ unit() {
 # What earlier hunts found worth keeping: a line an input, in hexadecimal.
 replay() {
 	for inputs in "$here"/fuzz/corpus/*.hex; do
-		name=${inputs##*/} name=${name%.hex} n=0
-		mkdir "$work/$name"
-		while read -r line; do
-			n=$((n + 1))
-			printf '%s' "$line" | basenc --base16 -d >"$work/$name/$n"
-		done <"$inputs"
-		as_tap "$name, $n inputs" "$files/fuzz/$name" "$work/$name"/*
+		name=${inputs##*/} name=${name%.hex}
+		"$here/fuzz/corpus.sh" unpack "$inputs" "$work/$name"
+		as_tap "$name, $(wc -l <"$inputs") inputs" "$files/fuzz/$name" "$work/$name"/*
 	done
 }
 

@@ -34,6 +34,16 @@ char *keep_text(const char *text, size_t length)
 	return memcpy(keep(length + 1), text, length);
 }
 
+void keep_release(void)
+{
+	while (all) {
+		struct kept *first = all;
+
+		all = first->next;
+		free(first);
+	}
+}
+
 void words_add(struct words *words, char *word)
 {
 	if (words->count + 1 >= words->room) {

@@ -10,6 +10,9 @@ void *keep(size_t size);
 /* Copies of a text, of its first LENGTH bytes. */
 char *keep_text(const char *text, size_t length);
 
+/* Gives all of that back. Needed by tests only: what was kept ends with the process. */
+void keep_release(void);
+
 struct words {
 	char **word; /* NULL-terminated; NULL while there is none */
 	size_t count, room;

@@ -46,6 +46,20 @@ static inline uint16_t take16(struct input *input)
 	return (uint16_t)(low | (unsigned)take8(input) << 8);
 }
 
+static inline uint32_t take32(struct input *input)
+{
+	uint32_t low = take16(input);
+
+	return low | (uint32_t)take16(input) << 16;
+}
+
+static inline uint64_t take64(struct input *input)
+{
+	uint64_t low = take32(input);
+
+	return low | (uint64_t)take32(input) << 32;
+}
+
 /* A number at or near one of BASES, where the limits are. */
 static inline uint64_t take_near(struct input *input, const uint64_t *bases, size_t count)
 {

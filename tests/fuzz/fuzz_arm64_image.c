@@ -51,6 +51,18 @@ static void require_protocol(struct bytes file, const struct image *image)
 	REQUIRE(image->initrd_max - (SPACE_START & -(1u << 30)) < (uint64_t)32 << 30);
 }
 
+/* An EFI program with an Image in it (zboot-header.S), with any compressor's name: it is refused. */
+static void make_zboot(struct input *input, uint8_t *file)
+{
+	static const char *const names[] = {"gzip", "zstd",  "lz4", "xz",
+					    "lzma", "bzip2", "lzo", "?"};
+	const char *name = names[take8(input) % COUNT(names)];
+
+	memset(file + A64_MAGIC, 0, 4);
+	memcpy(file, "MZ\0\0zimg", 8);
+	memcpy(file + 24, name, strlen(name) + 1);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = {data, size};
@@ -59,6 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	sample_arm64(file);
 	uint16_t cut = take16(&input);
+	if ((cut & 0xff00) == 0xdf00)
+		make_zboot(&input, file);
 	patch(&input, file, sizeof(file), fields, COUNT(fields), bases, COUNT(bases));
 
 	size_t length = cut < 0xe000 ? A64_SIZE : cut % (A64_SIZE + 1u);

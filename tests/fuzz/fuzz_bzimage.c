@@ -7,16 +7,33 @@
 #include "bzimage.h"
 
 static const struct field fields[] = {
-	{BZ_SETUP_SECTS, 1},  {BZ_SYSSIZE, 4},	     {BZ_JUMP + 1, 1},	    {BZ_PREF_ADDRESS, 8},
-	{BZ_INIT_SIZE, 4},    {BZ_INITRD_ADDR_MAX, 4}, {BZ_CMDLINE_SIZE, 4},  {BZ_VERSION, 2},
-	{BZ_LOADFLAGS, 1},    {BZ_XLOADFLAGS, 2},      {BZ_RAMDISK_IMAGE, 4}, {BZ_RAMDISK_SIZE, 4},
-	{BZ_SETUP_DATA, 8},   {BZ_CMD_LINE_PTR, 4},
+	{BZ_SETUP_SECTS, 1}, {BZ_SYSSIZE, 4},         {BZ_JUMP + 1, 1},      {BZ_PREF_ADDRESS, 8},
+	{BZ_INIT_SIZE, 4},   {BZ_INITRD_ADDR_MAX, 4}, {BZ_CMDLINE_SIZE, 4},  {BZ_VERSION, 2},
+	{BZ_LOADFLAGS, 1},   {BZ_XLOADFLAGS, 2},      {BZ_RAMDISK_IMAGE, 4}, {BZ_RAMDISK_SIZE, 4},
+	{BZ_SETUP_DATA, 8},  {BZ_CMD_LINE_PTR, 4},
 };
 
 static const uint64_t bases[] = {
-	0, 1, 2, 4, BZ_CODE_SIZE / 16, BZ_HEADER_END - 0x202, 0x290 - 0x202, 0x20c, SPACE_START,
-	SPACE_SIZE, SPACE_END, SPACE_END - BZ_NEEDED, BZ_NEEDED, (uint64_t)1 << 32,
-	(uint64_t)1 << 63, 0x0fffffff, 0x10000000, UINT32_MAX, UINT64_MAX, UINT64_MAX - BZ_NEEDED,
+	0,
+	1,
+	2,
+	4,
+	BZ_CODE_SIZE / 16,
+	BZ_HEADER_END - 0x202,
+	0x290 - 0x202,
+	0x20c,
+	SPACE_START,
+	SPACE_SIZE,
+	SPACE_END,
+	SPACE_END - BZ_NEEDED,
+	BZ_NEEDED,
+	(uint64_t)1 << 32,
+	(uint64_t)1 << 63,
+	0x0fffffff,
+	0x10000000,
+	UINT32_MAX,
+	UINT64_MAX,
+	UINT64_MAX - BZ_NEEDED,
 };
 
 static const struct memmap map = {
@@ -52,6 +69,19 @@ static void require_zero_page(struct bytes file, const struct image *image)
 	free(page);
 }
 
+/* boot.rst, struct setup_data: next, type 9 (SETUP_RNG_SEED), length, data. */
+static void require_seed(const uint8_t *file)
+{
+	uint8_t *data = malloc(SETUP_DATA_SIZE);
+
+	REQUIRE(data);
+	setup_data_build(file, data);
+	REQUIRE(get_le64(data) == 0 && get_le32(data + 8) == 9);
+	REQUIRE(get_le32(data + 12) == SETUP_DATA_SIZE - 16);
+	REQUIRE(!memcmp(data + 16, file, BZIMAGE_SEED_SIZE));
+	free(data);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = {data, size};
@@ -70,6 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		/* All of the code is there, but for what fills up the last paragraph. */
 		REQUIRE(image.segment[0].file_size / 16 + 1 >= get_le32(copy + BZ_SYSSIZE));
 		require_zero_page(bytes, &image);
+		require_seed(copy);
 	}
 	free(copy);
 	return 0;

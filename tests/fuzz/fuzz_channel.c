@@ -13,8 +13,8 @@ struct session {
 	struct input input;
 	struct decoder decoder;
 	struct problem problem;
-	bool closed[2]; /* stdout, stderr */
 	size_t delivered; /* bytes of output that the host has written */
+	unsigned signals, sizes; /* that the host has for the workload */
 };
 
 static const struct ram *fuzz_ram(void)
@@ -98,7 +98,10 @@ static bool is_ready(struct session *session)
 {
 	uint8_t what = take8(&session->input);
 	static const uint8_t without_window[] = {CHANNEL_READY, 1, 0, CHANNEL_VERSION};
+	static const uint8_t too_long[] = {CHANNEL_READY, 2, 0, CHANNEL_VERSION, 0};
 
+	if (what == 0xee)
+		return receive(session, too_long, sizeof(too_long));
 	if (what >= 0xf0)
 		return true;
 	return what & 1 ? guest_is_ready(session, what)
@@ -111,7 +114,6 @@ static void host_writes(struct session *session)
 	enum channel_frame stream;
 	size_t size;
 	const uint8_t *bytes = channel_output(&channel, &size, &stream);
-	bool *closed = &session->closed[stream == CHANNEL_STDERR];
 	uint8_t amount = take8(&session->input);
 
 	if (!size)
@@ -121,8 +123,7 @@ static void host_writes(struct session *session)
 	/* Read every byte: they must be ours to read. */
 	for (size_t i = 0; i < size; i++)
 		session->delivered += bytes[i];
-	if (amount == 0xff && !*closed) {
-		*closed = true;
+	if (amount == 0xff) {
 		channel_output_closed(&channel, stream);
 	}
 	channel_written(&channel, amount >= 0x80 || amount >= size ? size : amount + 1u);
@@ -155,6 +156,20 @@ static void host_sends(struct session *session)
 	channel_sent(&channel, size);
 }
 
+/* A signal for the workload, or its terminal's new size. */
+static void host_tells(struct session *session)
+{
+	uint8_t what = take8(&session->input);
+
+	if (what < 0x40) {
+		channel_resize(&channel, take16(&session->input), take16(&session->input));
+		session->sizes++;
+		return;
+	}
+	channel_signal(&channel, 1 + what % CHANNEL_SIGNAL_MAX);
+	session->signals++;
+}
+
 static void require_bounds(const struct session *session)
 {
 	size_t room = channel_input_room(&channel);
@@ -179,14 +194,25 @@ static void require_rest(struct session *session)
 	channel_output(&channel, &size, &stream);
 	if (size)
 		channel_written(&channel, size);
-	const uint8_t *bytes = channel_pending(&channel, &size);
-	REQUIRE(decode(&session->decoder, bytes, size));
-	if (size)
+	/* What waits to be queued goes one by one. */
+	for (unsigned frames = 0;; frames++) {
+		const uint8_t *bytes = channel_pending(&channel, &size);
+
+		if (!size)
+			break;
+		REQUIRE(frames <= 1 + session->signals + session->sizes);
+		REQUIRE(decode(&session->decoder, bytes, size));
 		channel_sent(&channel, size);
-	channel_pending(&channel, &size);
-	REQUIRE(size == 0);
+	}
 	REQUIRE(session->decoder.size == 0);
 	REQUIRE(!channel.out_busy);
+	if (!channel.ready)
+		return;
+	/* The same word twice before it could be sent counts once. */
+	REQUIRE(session->decoder.count[CHANNEL_SIGNAL] <= session->signals);
+	REQUIRE(!session->decoder.count[CHANNEL_SIGNAL] == !session->signals);
+	REQUIRE(session->decoder.count[CHANNEL_WINSIZE] <= session->sizes);
+	REQUIRE(!session->decoder.count[CHANNEL_WINSIZE] == !session->sizes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -205,6 +231,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			host_feeds(&session);
 		else if (what == 5)
 			host_writes(&session);
+		else if (what == 6)
+			host_tells(&session);
 		else
 			host_sends(&session);
 		if (sound)
@@ -212,5 +240,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (sound)
 		require_rest(&session);
+	else
+		REQUIRE(!receive(&session, data, size)); /* and no other word of it is heard */
 	return 0;
 }

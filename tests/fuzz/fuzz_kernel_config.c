@@ -68,13 +68,30 @@ static void require_last_word(const uint8_t *text, size_t size)
 	}
 }
 
+/* A number, too; what is larger than any is the largest. */
+static void require_number(struct input *input, const uint8_t *text, size_t size)
+{
+	uint64_t number = take64(input) >> take8(input) % 64;
+	uint8_t whole[TEXT_MAX + 64];
+
+	memcpy(whole, text, size);
+	size += (size_t)sprintf((char *)whole + size, "\nCONFIG_FOO=%llu\n",
+				(unsigned long long)number);
+	uint8_t *copy = exact_copy(whole, size);
+	REQUIRE(config_number((struct bytes){copy, size}, "FOO") ==
+		(number > UINT32_MAX ? UINT32_MAX : number));
+	free(copy);
+}
+
 static void fuzz_config(struct input *input)
 {
 	uint8_t text[TEXT_MAX];
+	struct input rest = *input; /* the same bytes, in another sense */
 	size_t size = make_text(input, text);
 	uint8_t *copy = exact_copy(text, size);
 	struct bytes bytes = {copy, size};
 
+	require_number(&rest, text, size);
 	require_gaps(bytes, IMAGE_FOR_X86_64);
 	require_gaps(bytes, IMAGE_FOR_ARM64);
 	if (config_state(bytes, "FOO") != CONFIG_OFF)
@@ -105,7 +122,7 @@ static size_t make_kernel(struct input *input, uint8_t *out)
 static void spoil(struct input *input, uint8_t *file, size_t size)
 {
 	static const char *const words[] = {"Linux version ", "6.12.1 ", "IKCFG_ST\x1f\x8b\x08",
-					    "IKCFG_ED", "HdrS", "\177ELF", "ARM\x64", "%s "};
+					    "IKCFG_ED", "HdrS", "\177ELF", "ARM\x64", "%s ", "\xb7"};
 
 	while (input->size) {
 		unsigned which = take8(input);
@@ -129,6 +146,8 @@ static void require_facts(struct bytes file, const struct kernel_facts *facts)
 	for (const char *c = facts->version; *c; c++)
 		REQUIRE(*c > ' ' && *c < 0x7f);
 	REQUIRE(!facts->has_machine || facts->architecture);
+	REQUIRE(!strcmp(kernel_machine_name(facts->machine),
+			facts->machine == IMAGE_FOR_ARM64 ? "arm64" : "x86-64"));
 	REQUIRE(facts->format != KERNEL_STRANGE || (!facts->version[0] && !facts->has_config));
 	if (kernel_fits(file, IMAGE_FOR_X86_64, &image, &mib, &problem)) {
 		REQUIRE(facts->has_machine && facts->machine == IMAGE_FOR_X86_64);

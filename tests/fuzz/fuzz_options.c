@@ -2,6 +2,7 @@
 #include "fuzz.h"
 
 #include "options.h"
+#include "words.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -340,5 +341,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require_refusal(&problem);
 	while (count)
 		free(arguments[--count]);
+	keep_release();
 	return 0;
 }

@@ -1,8 +1,11 @@
 /* The transport's registers and the block device behind them, over memfds: a driver that is mostly right, with odd
  * accesses, flipped descriptors and resets in between. No base of an ephemeral disk and no read-only disk ever changes,
- * each chain comes back once, what a good request asked for is what it gets. */
+ * each chain comes back once, what a good request asked for is what it gets; where the host's files fail, it gets that or
+ * an I/O error. */
+#define _GNU_SOURCE
 #include "fuzz.h"
 
+#include <fcntl.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
@@ -47,6 +50,7 @@ static struct disk disk;
 static struct virtio_blk blk;
 static struct virtio_mmio mmio;
 static int files[2]; /* the disk, and the scratch file */
+static int sealed, deaf; /* files that take no writes, and no I/O at all */
 static uint8_t base[DISK_SIZE], dirty[4];
 static uint8_t bounce[DISK_BOUNCE_SIZE] __attribute__((aligned(4096)));
 
@@ -74,6 +78,7 @@ static struct {
 	uint8_t data[DISK_SIZE];
 	bool known[SECTORS];
 	bool read_only;
+	bool failing; /* the host does: nothing is known */
 } shadow;
 
 static void confuse(void)
@@ -101,17 +106,29 @@ static void once(void)
 		files[i] = memfd_create("disk", MFD_CLOEXEC);
 		REQUIRE(files[i] >= 0 && ftruncate(files[i], DISK_SIZE) == 0);
 	}
+	sealed = memfd_create("sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	REQUIRE(sealed >= 0 && ftruncate(sealed, DISK_SIZE) == 0);
+	REQUIRE(fcntl(sealed, F_ADD_SEALS, F_SEAL_WRITE) == 0);
+	deaf = open("/", O_PATH | O_CLOEXEC);
+	REQUIRE(deaf >= 0);
 	for (unsigned i = 0; i < DISK_SIZE; i++)
 		base[i] = (uint8_t)(i / DISK_SECTOR * 5 + i);
 	memcpy(blk.serial, "ABCDEFGHIJKLMNOPQRST", VIRTIO_BLK_ID_BYTES);
 	blk.virtio.ram = &ram;
 	blk.virtio.label = "disk";
-	blk.virtio.queues = 1;
+	/* Nobody reads it, so it is full from the start. */
 	blk.virtio.irq_fd = eventfd(0, EFD_NONBLOCK);
-	blk.virtio.queue[0].kick_fd = eventfd(0, EFD_NONBLOCK);
+	REQUIRE(write(blk.virtio.irq_fd, &(uint64_t){UINT64_MAX - 1}, 8) == 8);
+	for (unsigned i = 0; i < 2; i++)
+		blk.virtio.queue[i].kick_fd = eventfd(0, EFD_NONBLOCK);
 }
 
-static void make_disk(enum kind kind)
+/* What the user was told already; once is enough for the log. */
+static struct {
+	bool failing, broken;
+} said;
+
+static void make_disk(enum kind kind, unsigned queues)
 {
 	disk = (struct disk){
 		.name = "disk",
@@ -130,11 +147,17 @@ static void make_disk(enum kind kind)
 	memcpy(shadow.data, base, sizeof(base));
 	memset(shadow.known, true, sizeof(shadow.known));
 	shadow.read_only = kind == READ_ONLY;
+	shadow.failing = false;
 	model.confused = false;
 	REQUIRE(pwrite(files[0], base, DISK_SIZE, 0) == DISK_SIZE);
+	REQUIRE(ftruncate(files[0], DISK_SIZE) == 0 && ftruncate(files[1], DISK_SIZE) == 0);
 	disk_init(&disk);
+	blk.virtio.queues = queues;
 	virtio_blk_init(&blk, &disk);
-	atomic_flag_test_and_set(&blk.virtio.complained); /* silence */
+	if (said.failing)
+		atomic_flag_test_and_set(&disk.complained);
+	if (said.broken)
+		atomic_flag_test_and_set(&blk.virtio.complained);
 	virtio_mmio_init(&mmio, &blk.virtio);
 }
 
@@ -152,6 +175,44 @@ static void set_up_queue(void)
 	write32(VIRTIO_MMIO_QUEUE_READY, 1);
 }
 
+static uint32_t read32(unsigned offset)
+{
+	return virtio_mmio_read(&mmio, offset, 4);
+}
+
+/* §4.2.2 */
+static void require_identity(void)
+{
+	REQUIRE(read32(VIRTIO_MMIO_MAGIC_VALUE) == 0x74726976);
+	REQUIRE(read32(VIRTIO_MMIO_VERSION) == 2 && read32(VIRTIO_MMIO_DEVICE_ID) == 2);
+	REQUIRE(read32(VIRTIO_MMIO_VENDOR_ID) && !read32(VIRTIO_MMIO_INTERRUPT_STATUS));
+	REQUIRE(read32(VIRTIO_MMIO_QUEUE_NUM_MAX) == VIRTQ_SIZE_MAX);
+	REQUIRE(read32(VIRTIO_MMIO_CONFIG) == SECTORS);
+	write32(VIRTIO_MMIO_QUEUE_SEL, blk.virtio.queues);
+	REQUIRE(!read32(VIRTIO_MMIO_QUEUE_NUM_MAX) && !read32(VIRTIO_MMIO_QUEUE_READY));
+}
+
+/* §3.1.1: a driver that takes what is not offered is told so, by a bit that does not stay. */
+static void want_too_much(void)
+{
+	write32(VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
+	write32(VIRTIO_MMIO_DRIVER_FEATURES, UINT32_MAX);
+	write32(VIRTIO_MMIO_STATUS, 11);
+	REQUIRE(read32(VIRTIO_MMIO_STATUS) == 3);
+	write32(VIRTIO_MMIO_STATUS, 15);
+	REQUIRE(read32(VIRTIO_MMIO_STATUS) == 3);
+}
+
+/* Before DRIVER_OK a queue may be taken back, and is set up anew. */
+static void take_back_queue(void)
+{
+	REQUIRE(read32(VIRTIO_MMIO_QUEUE_READY) == 1);
+	write32(VIRTIO_MMIO_QUEUE_NUM, 3); /* without effect */
+	write32(VIRTIO_MMIO_QUEUE_READY, 0);
+	REQUIRE(read32(VIRTIO_MMIO_QUEUE_READY) == 0);
+	set_up_queue();
+}
+
 static void start_driver(struct input *input)
 {
 	unsigned what = take8(input);
@@ -166,6 +227,10 @@ static void start_driver(struct input *input)
 	write32(VIRTIO_MMIO_STATUS, 0);
 	write32(VIRTIO_MMIO_STATUS, 1);
 	write32(VIRTIO_MMIO_STATUS, 3);
+	if (what & 4)
+		require_identity();
+	if (what & 8)
+		want_too_much();
 	for (unsigned half = 0; half < 2; half++) {
 		write32(VIRTIO_MMIO_DEVICE_FEATURES_SEL, half);
 		write32(VIRTIO_MMIO_DRIVER_FEATURES_SEL, half);
@@ -177,8 +242,10 @@ static void start_driver(struct input *input)
 	}
 	write32(VIRTIO_MMIO_STATUS, 11);
 	set_up_queue();
+	if (what & 16)
+		take_back_queue();
 	write32(VIRTIO_MMIO_STATUS, 15);
-	REQUIRE(virtio_mmio_read(&mmio, VIRTIO_MMIO_STATUS, 4) == 15);
+	REQUIRE(read32(VIRTIO_MMIO_STATUS) == 15);
 }
 
 static void put_desc(unsigned number, uint64_t address, uint32_t length, unsigned flags)
@@ -296,12 +363,16 @@ static void require_answer(struct request *request, uint64_t status, uint32_t le
 		REQUIRE(length == 0);
 		return;
 	}
+	if (shadow.failing && *at(status) == VIRTIO_BLK_S_IOERR) {
+		REQUIRE(length == 1);
+		return;
+	}
 	REQUIRE(*at(status) == request->status);
 	REQUIRE(length == request->filled + 1);
 	for (uint32_t i = 0; i < request->filled; i += DISK_SECTOR) {
 		uint32_t left = request->filled - i;
 
-		REQUIRE(!request->known[i / DISK_SECTOR] ||
+		REQUIRE(!request->known[i / DISK_SECTOR] || shadow.failing ||
 			memcmp(at(request->in + i), request->data + i,
 			       left < DISK_SECTOR ? left : DISK_SECTOR) == 0);
 	}
@@ -344,6 +415,12 @@ static void add_request(struct input *input)
 	put_desc(first + 2, data + cut, length - cut,
 		 write | (what == 0xe7 ? 0 : VRING_DESC_F_NEXT));
 	put_desc(first + 3, place + 0x200, 1, VRING_DESC_F_WRITE);
+	if (what == 0xe6) { /* no data at all */
+		struct vring_desc desc = {place, 16, VRING_DESC_F_NEXT, (uint16_t)(first + 3)};
+
+		memcpy(at(RINGS + sizeof(desc) * first), &desc, sizeof(desc));
+		length = 0;
+	}
 	*at(place + 0x200) = 0xee;
 	note(number, what >= 0xe8 ? what & 15 : 16, length, write, what != 0xe7);
 	uint16_t head = (uint16_t)first;
@@ -382,6 +459,11 @@ static void request(struct input *input)
 
 	while (count--)
 		add_request(input);
+	/* As a worker hears of it. */
+	uint64_t kicks = atomic_load(&blk.virtio.stat[STAT_KICKS]);
+	write32(VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+	virtio_await(&blk.virtio, blk.virtio.queue[0].kick_fd);
+	REQUIRE(atomic_load(&blk.virtio.stat[STAT_KICKS]) > kicks);
 	serve();
 }
 
@@ -405,10 +487,25 @@ static void flip(struct input *input)
 	*at(RINGS + take16(input) % 0xc00) ^= take8(input);
 }
 
+/* A file becomes shorter, or takes no writes any more, or nothing. */
+static void fail_host(struct input *input)
+{
+	unsigned what = take8(input);
+	int *fd = what & 1 && disk.scratch_fd >= 0 ? &disk.scratch_fd : &disk.fd;
+
+	shadow.failing = true;
+	if (what & 2)
+		*fd = what & 4 ? sealed : deaf;
+	else
+		REQUIRE(ftruncate(files[fd == &disk.scratch_fd], (what >> 2) * DISK_SECTOR / 2) == 0);
+}
+
 static void require_untouched(enum kind kind)
 {
 	static uint8_t now[DISK_SIZE];
 
+	if (shadow.failing)
+		return;
 	if (kind != READ_ONLY && kind != EPHEMERAL)
 		return;
 	REQUIRE(pread(files[0], now, DISK_SIZE, 0) == DISK_SIZE);
@@ -418,11 +515,12 @@ static void require_untouched(enum kind kind)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = {data, size};
-	enum kind kind = take8(&input) % KINDS;
+	unsigned shape = take8(&input);
+	enum kind kind = shape % KINDS;
 
 	if (!ram.range[0].size)
 		once();
-	make_disk(kind);
+	make_disk(kind, shape & 0x40 ? 2 : 1);
 	start_driver(&input);
 	while (input.size) {
 		unsigned what = take8(&input);
@@ -433,11 +531,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			access_register(&input);
 		else if (what < 0xe8)
 			flip(&input);
-		else
+		else if (what < 0xf8 || shape < 0x80)
 			start_driver(&input);
+		else
+			fail_host(&input);
 		if (model.confused)
 			serve();
 	}
 	require_untouched(kind);
+	said.failing |= shadow.failing;
+	said.broken |= read32(VIRTIO_MMIO_STATUS) & VIRTIO_CONFIG_S_NEEDS_RESET;
 	return 0;
 }

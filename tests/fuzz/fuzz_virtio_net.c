@@ -1,8 +1,10 @@
 /* The network device between a model driver and a model of the other end of its TAPs: what enters comes
  * out once, in order and unchanged, or is counted as dropped; chains come back once; nobody sleeps
  * while there is work. */
+#define _GNU_SOURCE
 #include "fuzz.h"
 
+#include <fcntl.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
@@ -28,7 +30,8 @@ static struct ram ram;
 static struct virtio_net net;
 static struct virtio_net_pair pair[PAIRS];
 static struct virtio_mmio mmio;
-static int outside[PAIRS];
+static int outside[PAIRS], inside[PAIRS];
+static int deaf, directory; /* descriptors that are no TAP: what is asked of them fails */
 static uint8_t pattern[PATTERN];
 
 struct packet {
@@ -61,6 +64,7 @@ static struct model {
 	uint64_t lost;   /* what the device must have counted as dropped */
 	bool confused;   /* a descriptor was flipped: anything may happen, within the device */
 	unsigned offset; /* of the last packet in the pattern */
+	bool may_fail;	 /* the host's interfaces; and a flip finds any byte */
 } model;
 
 static uint8_t *at(uint64_t address)
@@ -135,15 +139,17 @@ static bool take_packet(struct way *way, struct packet *packet)
 }
 
 /* The packet that came out is the next that went in, but for some that must have been counted.
- * Bytes 10 and 11, num_buffers, are the device's. */
-static void match(struct way *way, const uint8_t *bytes, uint32_t length)
+ * Bytes 10 and 11, num_buffers, are the device's; and byte 0, FLAGS, when the driver is not to see them. */
+static void match(struct way *way, const uint8_t *bytes, uint32_t length, bool flags)
 {
 	struct packet packet;
+
+	REQUIRE(flags || bytes[0] == 0);
 
 	for (;; model.lost++) {
 		REQUIRE(take_packet(way, &packet));
 		const uint8_t *sent = pattern + packet.offset;
-		if (packet.length == length && memcmp(sent, bytes, 10) == 0 &&
+		if (packet.length == length && memcmp(sent + !flags, bytes + !flags, 10 - !flags) == 0 &&
 		    memcmp(sent + 12, bytes + 12, length - 12) == 0)
 			return;
 	}
@@ -297,7 +303,8 @@ static void collect_received(unsigned which)
 			to = gather(queue, used, to);
 			REQUIRE(to - bytes <= VIRTIO_NET_PACKET_MAX);
 		}
-		match(&model.in[which], bytes, (uint32_t)(to - bytes));
+		match(&model.in[which], bytes, (uint32_t)(to - bytes),
+		      accepted(VIRTIO_NET_F_GUEST_CSUM));
 	}
 }
 
@@ -346,7 +353,7 @@ static void receive_outside(unsigned which)
 		if (model.confused)
 			continue;
 		REQUIRE(length >= VIRTIO_NET_HEADER && length <= VIRTIO_NET_PACKET_MAX);
-		match(&model.out[which], bytes, (uint32_t)length);
+		match(&model.out[which], bytes, (uint32_t)length, true);
 	}
 }
 
@@ -533,9 +540,12 @@ static void start_session(void)
 	unsigned what = take8(&model.input);
 	uint64_t without = 0;
 
+	for (unsigned i = 0; i < net.pairs; i++)
+		pair[i].tap_fd = inside[i];
 	set(VIRTIO_MMIO_STATUS, 0);
 	without |= what & 1 ? VIRTIO_FEATURE(VIRTIO_NET_F_MRG_RXBUF) : 0;
 	without |= what & 2 ? VIRTIO_FEATURE(VIRTIO_RING_F_EVENT_IDX) : 0;
+	without |= what >= 0xd8 ? VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM) : 0;
 	without |= what & 4 ? VIRTIO_FEATURE(VIRTIO_NET_F_MQ) : 0;
 	model.accepted = net.virtio.offered & ~without;
 	set(VIRTIO_MMIO_STATUS, 3);
@@ -594,8 +604,24 @@ static void flip(void)
 	if (where & 0xc0)
 		return;
 	model.confused = true;
-	*at(rings(where % net.virtio.queues) + (where >> 8) * 0x20 % 0x2000 + (where >> 3 & 7)) ^=
-		take8(&model.input);
+	uint64_t place = rings(where % net.virtio.queues) + (where >> 8) * 0x20 % 0x2000;
+	place += model.may_fail ? take8(&model.input) % 32 : where >> 3 & 7;
+	*at(place) ^= take8(&model.input);
+}
+
+/* The interface goes away, or does something odd; the driver is cut off and nothing else. */
+static void spoil_tap(void)
+{
+	unsigned what = take8(&model.input), which = what % net.pairs;
+
+	bool was_gone = pair[which].tap_gone;
+
+	end_session();
+	model.confused = true;
+	pair[which].tap_fd = what & 2 ? deaf : directory;
+	for (unsigned i = what >> 4; i; i--)
+		virtio_net_serve(&net, which);
+	REQUIRE(!pair[which].tap_gone || was_gone || what & 2);
 }
 
 static void step(void)
@@ -623,7 +649,10 @@ static void step(void)
 		command();
 		break;
 	case 11:
-		flip();
+		if (model.may_fail && what >= 0xc0)
+			spoil_tap();
+		else
+			flip();
 		break;
 	case 12:
 		end_session();
@@ -658,11 +687,14 @@ static void prepare(void)
 		pattern[i] = (uint8_t)(seed >> 24);
 	}
 	net.virtio.irq_fd = event();
+	deaf = open("/", O_PATH | O_CLOEXEC);
+	directory = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	REQUIRE(deaf >= 0 && directory >= 0);
 	for (unsigned i = 0; i < PAIRS; i++) {
 		int ends[2];
 
 		REQUIRE(!socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends));
-		pair[i].tap_fd = ends[0];
+		pair[i].tap_fd = inside[i] = ends[0];
 		outside[i] = ends[1];
 		pair[i].kick_fd = event();
 	}
@@ -675,19 +707,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	model.input = (struct input){data, size};
 	unsigned what = take8(&model.input);
 	int irq_fd = net.virtio.irq_fd;
+	static bool said;
+
+	model.may_fail = what & 0x80;
 	net = (struct virtio_net){
 		.virtio = {.ram = &ram, .label = "tap0", .irq_fd = irq_fd},
 		.pairs = what & 1 ? PAIRS : 1,
 		.uso = what & 2,
+		.attach = what & 8, /* which a socket does not know; that is no harm */
 		.config = {.mtu = what & 4 ? 1500 : 0},
 		.pair = pair,
 	};
 	virtio_net_init(&net);
 	atomic_flag_test_and_set(&net.virtio.complained); /* quiet */
+	if (said)
+		atomic_flag_test_and_set(&net.gone_told); /* once is enough for the log */
 	virtio_mmio_init(&mmio, &net.virtio);
 	start_session();
 	while (model.input.size)
 		step();
 	end_session();
+	for (unsigned i = 0; i < net.pairs; i++)
+		said |= pair[i].tap_gone;
 	return 0;
 }

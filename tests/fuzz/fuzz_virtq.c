@@ -95,6 +95,8 @@ static void use_chain(struct input *input)
 	for (unsigned i = 0; i < count; i++)
 		sum += iov[i].iov_len;
 	REQUIRE(sum == 0 || sum == length);
+	/* It may have been the ring that was written to. */
+	REQUIRE(ram_read(&ram, GPA(AVAIL + 2), &avail_index, sizeof(avail_index)));
 }
 
 static void pop(struct input *input)
@@ -153,6 +155,54 @@ static void set_up(struct input *input)
 	REQUIRE(virtq_enable(&queue, &ram));
 }
 
+/* §2.7: a ring lies in memory as a whole, and where its kind may begin. */
+static bool may_lie(uint64_t start, uint64_t length, unsigned alignment)
+{
+	uint64_t end = start < HIGH ? LOW_END : HIGH_END;
+
+	return start % alignment == 0 && (start < LOW_END || start >= HIGH) && start < end &&
+	       length <= end - start;
+}
+
+/* Another queue, of any size and anywhere: it is taken if it makes sense, and is empty at first; if not, it is no queue. */
+static void enable_another(struct input *input)
+{
+	static const uint64_t shapes[] = {1, 2, 8, 256, 512, 0x80000000, 0};
+	uint32_t size = (uint32_t)take_near(input, shapes, COUNT(shapes));
+	struct virtq other = {
+		.size = take8(input) & 1 ? 16 : size,
+		.desc = GPA(take_near(input, addresses, COUNT(addresses)) &
+			    ~(uint64_t)(take8(input) & 15)),
+		.avail = GPA(take_near(input, addresses, COUNT(addresses)) &
+			     ~(uint64_t)(take8(input) & 1)),
+		.used = GPA(take_near(input, addresses, COUNT(addresses)) &
+			    ~(uint64_t)(take8(input) & 3)),
+	};
+	bool sound = other.size && other.size <= VIRTQ_SIZE_MAX &&
+		     !(other.size & (other.size - 1)) &&
+		     may_lie(other.desc.v, 16ull * other.size, 16) &&
+		     may_lie(other.avail.v, 6 + 2ull * other.size, 2) &&
+		     may_lie(other.used.v, 6 + 8ull * other.size, 4);
+
+	REQUIRE(virtq_enable(&other, &ram) == sound && other.ready == sound);
+	if (sound)
+		return;
+	REQUIRE(virtq_pop(&other, &ram, &chain) == VIRTQ_EMPTY);
+	REQUIRE(virtq_await_kick(&other, &ram));
+}
+
+static void put_back(struct input *input)
+{
+	unsigned what = take8(input);
+
+	if (what == 0xfc)
+		enable_another(input);
+	else if (what % 2)
+		give_back();
+	else
+		virtq_await_kick(&queue, &ram);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = {data, size};
@@ -179,10 +229,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			publish();
 			break;
 		default:
-			if (take8(&input) % 2)
-				give_back();
-			else
-				virtq_await_kick(&queue, &ram);
+			put_back(&input);
 		}
 	return 0;
 }
