@@ -208,9 +208,10 @@ static bool lower(int resource, rlim_t value)
 	const struct rlimit limit = {value, value};
 	struct rlimit now;
 
-	if (getrlimit(resource, &now) == 0 && now.rlim_max <= value)
+	/* The resource is an enum to some C libraries, and an int to others. */
+	if (syscall(SYS_prlimit64, 0, resource, NULL, &now) == 0 && now.rlim_max <= value)
 		return true;
-	return setrlimit(resource, &limit) == 0;
+	return syscall(SYS_prlimit64, 0, resource, &limit, NULL) == 0;
 }
 
 bool jail_limit(struct jail *jail, unsigned threads, struct problem *problem)

@@ -6,9 +6,10 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
-#include "../unit/sysfilter_stub.h"
 #include "pl031.h"
+#include "sysfilter.h"
 #include "uart16550.h"
 #include "virtio_blk.h"
 #include "virtio_net.h"
@@ -18,10 +19,20 @@ enum { IRQ = 100, DISK = 200, SCRATCH = 300, KICK = 400, TAP = 500 };
 
 static struct virtio_net_pair pairs[VIRTIO_NET_PAIRS_MAX];
 
+static struct sysfilter allowed;
+
+/* The descriptor, or other first argument, that RULE is about; -1: none. */
+static int64_t fd_of(const struct sysfilter_rule *rule)
+{
+	bool has = rule->conditions && rule->condition[0].argument == 0;
+
+	return has ? (int64_t)rule->condition[0].value : -1;
+}
+
 static bool has(int nr, int fd)
 {
 	for (unsigned i = 0; i < allowed.count; i++)
-		if (allowed.rule[i].nr == nr && allowed.rule[i].first == fd)
+		if (allowed.rule[i].nr == nr && fd_of(&allowed.rule[i]) == fd)
 			return true;
 	return false;
 }
@@ -30,19 +41,21 @@ static bool has(int nr, int fd)
 static void require_rules(unsigned kicks, unsigned taps, bool disk)
 {
 	for (unsigned i = 0; i < allowed.count; i++) {
-		const struct allowed *rule = &allowed.rule[i];
-		int fd = rule->first;
+		const struct sysfilter_rule *rule = &allowed.rule[i];
+		int64_t fd = fd_of(rule);
 		bool ours = fd == IRQ || (fd >= KICK && fd < KICK + (int)kicks) ||
 			    (fd >= TAP && fd < TAP + (int)taps) || (disk && fd == DISK) ||
-			    (disk && fd == SCRATCH);
+			    (disk && fd == SCRATCH) ||
+			    (fd == STDERR_FILENO && rule->nr == SYS_write);
 
-		if (fd == ANY_FD)
-			REQUIRE(rule->nr == SYS_futex || (taps && rule->nr == SYS_ppoll));
+		if (fd < 0)
+			REQUIRE((rule->nr == SYS_futex || (taps && rule->nr == SYS_ppoll)) &&
+				rule->condition[0].argument == 1);
 		else
-			REQUIRE(ours && rule->count == 1);
-		REQUIRE(!rule->request == (rule->nr != SYS_ioctl));
-		for (unsigned j = 0; j < i; j++)
-			REQUIRE(memcmp(rule, &allowed.rule[j], sizeof(*rule)));
+			REQUIRE(ours && rule->condition[0].mask == UINT32_MAX);
+		/* Which request or mode, too. */
+		REQUIRE((rule->nr == SYS_ioctl || rule->nr == SYS_fallocate) ==
+			(fd >= 0 && rule->conditions == 2));
 	}
 }
 
@@ -66,7 +79,7 @@ static void fuzz_disk(struct input *input)
 
 	blk.disk = &disk;
 	wire(input, &blk.virtio, 1 + take8(input) % VIRTIO_WORKERS_MAX);
-	virtio_blk_allow(&blk, NULL);
+	virtio_blk_allow_work(&blk, &allowed);
 	require_rules(blk.virtio.queues, 0, true);
 	REQUIRE(has(SYS_preadv, DISK) && has(SYS_preadv, SCRATCH) == ephemeral);
 	for (unsigned i = 0; i < 2; i++) {
@@ -92,16 +105,20 @@ static void fuzz_net(struct input *input)
 	net.attach = take8(input) & 1;
 	wire(input, &net.virtio, 2 * net.pairs + 1);
 	for (unsigned i = 0; i < net.pairs; i++)
-		pairs[i].tap_fd = TAP + (int)i;
-	virtio_net_allow(&net, NULL);
+		pairs[i] = (struct virtio_net_pair){.tap_fd = TAP + (int)i,
+						    .kick_fd = net.virtio.queue[2 * i].kick_fd};
+	virtio_net_allow_registers(&net, &allowed);
+	require_rules(net.virtio.queues, net.pairs, false);
+	virtio_net_allow_work(&net, &allowed);
 	require_rules(net.virtio.queues, net.pairs, false);
 	for (unsigned i = 0; i < allowed.count; i++) {
-		const struct allowed *rule = &allowed.rule[i];
+		const struct sysfilter_rule *rule = &allowed.rule[i];
+		uint64_t request = rule->condition[1].value;
 
 		if (rule->nr == SYS_ioctl)
-			REQUIRE(rule->request == TUNSETQUEUE
-					? net.attach
-					: rule->request == TUNSETOFFLOAD && rule->first == TAP);
+			REQUIRE(request == TUNSETQUEUE ? net.attach
+						       : request == TUNSETOFFLOAD &&
+								 fd_of(rule) == TAP);
 	}
 	for (unsigned i = 0; i < net.pairs; i++)
 		REQUIRE(has(SYS_readv, TAP + (int)i) && has(SYS_writev, TAP + (int)i));
@@ -111,7 +128,7 @@ static void fuzz_uart(void)
 {
 	struct uart uart = {.irq_fd = IRQ, .kick_fd = KICK};
 
-	uart_allow(&uart, NULL);
+	uart_allow(&uart, &allowed);
 	require_rules(1, 0, false);
 	REQUIRE(has(SYS_write, IRQ) && has(SYS_write, KICK));
 }
@@ -136,7 +153,7 @@ static void fuzz_clock(struct input *input)
 		REQUIRE(whole == identification[(offset - 0xfe0) / 4]);
 	else
 		REQUIRE(whole == (offset / 4 == 3)); /* it runs; all else is 0 */
-	pl031_allow(NULL);
+	pl031_allow(&allowed);
 	REQUIRE(allowed.count == 1 && has(SYS_clock_gettime, CLOCK_REALTIME));
 }
 
