@@ -26,15 +26,15 @@ static struct problem problem;
 static struct {
 	char what[1024];
 	int missing[JAIL_LAYERS]; /* of probe() */
-} *said;
+} * said;
 
-#define CHECK(condition)                                                                        \
-	do {                                                                                    \
-		if (!(condition)) {                                                             \
-			snprintf(said->what, sizeof(said->what), "line %d: %s (%s; \"%s\")",    \
-				 __LINE__, #condition, strerror(errno), problem.text);          \
-			return CHILD_FAILED;                                                    \
-		}                                                                               \
+#define CHECK(condition)                                                                     \
+	do {                                                                                 \
+		if (!(condition)) {                                                          \
+			snprintf(said->what, sizeof(said->what), "line %d: %s (%s; \"%s\")", \
+				 __LINE__, #condition, strerror(errno), problem.text);       \
+			return CHILD_FAILED;                                                 \
+		}                                                                            \
 	} while (0)
 
 #define CHECK_SAYS(text, words) CHECK(!strcmp(text, words))
@@ -84,8 +84,8 @@ static void need_up_to(enum jail_layer layer)
 	run(probe);
 	for (unsigned i = 0; i <= layer; i++)
 		if (said->missing[i] > 0) {
-			snprintf(text, sizeof(text), "this host has no %s: %s",
-				 jail_layer_name(i), strerror(said->missing[i]));
+			snprintf(text, sizeof(text), "this host has no %s: %s", jail_layer_name(i),
+				 strerror(said->missing[i]));
 			skip_without(text);
 		}
 }
@@ -94,8 +94,8 @@ static void need_up_to(enum jail_layer layer)
 
 static void names(void **state)
 {
-	static const char *const all[JAIL_LAYERS] = {"user-ns", "mount-ns",        "ipc-ns",
-						     "net-ns",  "uts-ns",          "nobody",
+	static const char *const all[JAIL_LAYERS] = {"user-ns",         "mount-ns", "ipc-ns",
+						     "net-ns",          "uts-ns",   "nobody",
 						     "no-capabilities", "landlock", "limits"};
 
 	(void)state;
@@ -167,8 +167,7 @@ static int off_child(void)
 	for (unsigned i = 0; i < JAIL_LAYERS; i++)
 		CHECK(jail.missing[i] == -1 && !jail_has(&jail, i));
 	for (unsigned i = 0; i < COUNT(resources); i++)
-		CHECK(getrlimit(resources[i], &now) == 0 &&
-		      !memcmp(&now, &before[i], sizeof(now)));
+		CHECK(getrlimit(resources[i], &now) == 0 && !memcmp(&now, &before[i], sizeof(now)));
 	CHECK(geteuid() == uid && access("/proc/self", F_OK) == 0);
 	CHECK(fcntl(FD_RULESET, F_GETFD) < 0);
 	CHECK(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0);
@@ -204,8 +203,11 @@ static int entered_child(void)
 	static const struct {
 		enum jail_layer layer;
 		const char *name;
-	} spaces[] = {{JAIL_USER, "user"}, {JAIL_MOUNT, "mnt"}, {JAIL_IPC, "ipc"},
-		      {JAIL_NET, "net"},   {JAIL_UTS, "uts"}};
+	} spaces[] = {{JAIL_USER, "user"},
+		      {JAIL_MOUNT, "mnt"},
+		      {JAIL_IPC, "ipc"},
+		      {JAIL_NET, "net"},
+		      {JAIL_UTS, "uts"}};
 	char before[COUNT(spaces)][64] = {""}, now[64];
 	int directory = open("/proc/self/ns", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -334,8 +336,9 @@ static int user_that_cannot_be(void)
 
 	CHECK(forbid(SYS_setresuid, ANY_ARGUMENT, EINVAL));
 	CHECK(!jail_enter(&jail, &other, &problem));
-	CHECK_SAYS(problem.text, "cannot become user 5 of group 6: Invalid argument (choose another "
-				 "with --uid and --gid, or use --jail=auto)");
+	CHECK_SAYS(problem.text,
+		   "cannot become user 5 of group 6: Invalid argument (choose another "
+		   "with --uid and --gid, or use --jail=auto)");
 	/* Any other will do, if none was named. */
 	CHECK(jail_enter(&jail, &automatic, &problem) && jail.missing[JAIL_UID] == EINVAL);
 	return CHILD_PASSED;
