@@ -244,7 +244,8 @@ $(foreach flavour,unit-san unit-musl,$(foreach pair,$(TAKEN),$(eval \
 	$(B)/$(flavour)/$(firstword $(subst :, ,$(pair))): $(B)/$(flavour)/vmm/x86_64/$(lastword $(subst :, ,$(pair))).o)))
 
 # Whoever has rules for a role.
-ROLES_CODE := $(addprefix vmm/,roles.c gate.c devices.c ioloop.c console.c signals.c stats.c terminal.c vcpu.c outbox.c $(ARCH)/end.c)
+ROLES_CODE := $(addprefix vmm/,roles.c gate.c devices.c ioloop.c console.c signals.c stats.c terminal.c vcpu.c outbox.c $(ARCH)/end.c) \
+	$(wildcard vmm/$(ARCH)/registers.c)
 $(foreach flavour,unit-san unit-musl,$(eval $(B)/$(flavour)/test_roles: $(ROLES_CODE:%.c=$(B)/$(flavour)/%.o)))
 
 # Those of the filter itself: there are no sanitizers then, which make calls of their own.
