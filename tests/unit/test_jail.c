@@ -3,6 +3,7 @@
 #include "jail.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
@@ -276,7 +277,9 @@ static void look_at_user(uint32_t uid, uint32_t gid)
 	pid_t child = fork();
 	if (child == 0) {
 		alarm(30);
-		char result = jail_enter(&jail, &other, &problem) && jail_has(&jail, JAIL_UID);
+		const gid_t groups[] = {3, 4}; /* which are to go, too */
+		char result = setgroups(COUNT(groups), groups) == 0 &&
+			      jail_enter(&jail, &other, &problem) && jail_has(&jail, JAIL_UID);
 		close(down[1]);
 		_exit(write(up[1], &result, 1) != 1 || read(down[0], &result, 1) != 0);
 	}
@@ -328,6 +331,28 @@ static void only_root_becomes_another(void **state)
 {
 	(void)state;
 	run(user_who_is_no_root);
+}
+
+/* Who has nothing, and gets no namespace either: capabilities are gone, and the memory is nobody else's to look at. */
+static int nothing_to_give_up(void)
+{
+	CHECK(setresuid(12345, 12345, 12345) == 0 || geteuid() != 0);
+	CHECK(prctl(PR_SET_DUMPABLE, 1) == 0 && forbid(SYS_unshare, ANY_ARGUMENT, EPERM));
+	CHECK(jail_enter(&jail, &automatic, &problem));
+	for (unsigned i = JAIL_USER; i <= JAIL_UTS; i++)
+		CHECK(jail.missing[i] == EPERM);
+	CHECK(jail.missing[JAIL_UID] == -1 && jail_has(&jail, JAIL_CAPABILITIES));
+	CHECK(has_no_capabilities() && prctl(PR_GET_DUMPABLE) == 0);
+	return CHILD_PASSED;
+}
+
+static void a_user_without_namespaces(void **state)
+{
+	(void)state;
+	run(probe);
+	if (geteuid() == 0 && said->missing[JAIL_UID] > 0)
+		skip_without("this root knows no other user");
+	run(nothing_to_give_up);
 }
 
 static int user_that_cannot_be(void)
@@ -688,6 +713,7 @@ int main(void)
 		cmocka_unit_test(a_thread_that_cannot_enter),
 		cmocka_unit_test(root_becomes_somebody_else),
 		cmocka_unit_test(only_root_becomes_another),
+		cmocka_unit_test(a_user_without_namespaces),
 		cmocka_unit_test(a_user_who_was_named),
 		cmocka_unit_test(strict_takes_all_or_nothing),
 		cmocka_unit_test(auto_takes_what_there_is),
