@@ -184,9 +184,11 @@ install: $(B)/mayfly ## install the launcher, its manual and bash completion (PR
 
 # --- tests ---
 
+# What only asks the kernel has nothing to fuzz.
+HOST_CODE := vmm/jail.c vmm/landlock.c
 # What unit tests and fuzzers link: everything that needs neither KVM nor a running VM.
 UNIT_CODE := $(PURE_SOURCES) $(addprefix vmm/,ram.c report.c options.c device_options.c cli.c cli_values.c words.c optionfile.c job_options.c files.c tarball.c deadlines.c bus.c ending.c fdplan.c file.c stream.c pages.c storage.c tap.c unpack.c unpack_open.c tree.c) \
-	vmm/serial.c vmm/format.c vmm/json.c vmm/facts.c vmm/sysfilter.c vmm/jail.c vmm/landlock.c
+	vmm/serial.c vmm/format.c vmm/json.c vmm/facts.c vmm/sysfilter.c $(HOST_CODE)
 # Those of each architecture, on any machine, but for what only the machine itself can compile.
 ARCH_TESTS := $(filter-out $(if $(filter x86_64,$(ARCH)),,x86_64/test_guest_cpuid), \
 	$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/x86_64/test_*.c tests/unit/aarch64/test_*.c)))
@@ -245,10 +247,10 @@ $(B)/unit-musl/%: $(B)/unit-musl/tests/unit/%.o $(call UNIT_OBJECTS,unit-musl)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -static -o $@ $^ $(B)/cmocka/lib/libcmocka.a -pthread
 
-$(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(call UNIT_OBJECTS,fuzz)
+$(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(filter-out $(HOST_CODE:%.c=$(B)/fuzz/%.o),$(call UNIT_OBJECTS,fuzz))
 	$(Q)clang $(SANITIZE) -fsanitize=fuzzer -o $@ $^ -pthread
 
-$(B)/fuzz-coverage/fuzz_%: $(B)/fuzz-coverage/tests/fuzz/fuzz_%.o $(call UNIT_OBJECTS,fuzz-coverage)
+$(B)/fuzz-coverage/fuzz_%: $(B)/fuzz-coverage/tests/fuzz/fuzz_%.o $(filter-out $(HOST_CODE:%.c=$(B)/fuzz-coverage/%.o),$(call UNIT_OBJECTS,fuzz-coverage))
 	$(Q)clang $(COVERAGE) -fsanitize=fuzzer -o $@ $^ -pthread
 
 # What an architecture's own tests take from its directory.
@@ -257,7 +259,8 @@ $(foreach flavour,unit-san unit-musl,$(foreach pair,$(TAKEN),$(eval \
 	$(B)/$(flavour)/$(firstword $(subst :, ,$(pair))): $(B)/$(flavour)/vmm/x86_64/$(lastword $(subst :, ,$(pair))).o)))
 
 # Whoever has rules for a role.
-ROLES_CODE := $(addprefix vmm/,roles.c gate.c devices.c ioloop.c console.c signals.c stats.c terminal.c vcpu.c outbox.c crash.c $(ARCH)/end.c)
+ROLES_CODE := $(addprefix vmm/,roles.c gate.c devices.c ioloop.c console.c signals.c stats.c terminal.c vcpu.c outbox.c crash.c $(ARCH)/end.c) \
+	$(wildcard vmm/$(ARCH)/registers.c)
 $(foreach flavour,unit-san unit-musl,$(eval $(B)/$(flavour)/test_roles: $(ROLES_CODE:%.c=$(B)/$(flavour)/%.o)))
 
 # Those of the filter itself: there are no sanitizers then, which make calls of their own.

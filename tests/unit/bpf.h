@@ -98,8 +98,7 @@ static inline void bpf_try(struct bpf_trial *trial, const struct seccomp_data *d
 	uint64_t argument[6];
 
 	memcpy(argument, data->args, sizeof(argument));
-	bool passes = data->arch == ARCH_AUDIT &&
-		      sysfilter_allows(trial->list, data->nr, argument);
+	bool passes = data->arch == ARCH_AUDIT && sysfilter_allows(trial->list, data->nr, argument);
 	uint32_t verdict = bpf_run(trial->program, data);
 
 	trial->tried++;

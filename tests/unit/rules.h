@@ -20,7 +20,6 @@ struct rule {
 
 /* futex(2) of <linux/futex.h>: WAIT, WAKE and REQUEUE, each private. */
 #define LOCKS {SYS_futex, ANY, 0x80}, {SYS_futex, ANY, 0x81}, {SYS_futex, ANY, 0x83}
-enum { LOCKS_COUNT = 3 };
 
 /* The list of the running test. */
 static struct sysfilter listed;

@@ -155,7 +155,7 @@ static void a_thread_that_cannot_be_sealed(void **state)
 		{EPERM, 0, "a thread cannot enter Landlock: Operation not permitted ("},
 		{EBADF, 0, "a thread cannot enter Landlock: Bad file descriptor ("},
 		{0, EINVAL, "a thread cannot narrow the seccomp filter: Invalid argument ("},
-		{0, ENOMEM, "a thread cannot narrow the seccomp filter: Cannot allocate memory ("},
+		{0, EFAULT, "a thread cannot narrow the seccomp filter: Bad address ("},
 		{0, EACCES, "a thread cannot narrow the seccomp filter: Permission denied ("},
 	};
 

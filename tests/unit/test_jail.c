@@ -3,6 +3,7 @@
 #include "jail.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
@@ -26,20 +27,26 @@ static struct problem problem;
 static struct {
 	char what[1024];
 	int missing[JAIL_LAYERS]; /* of probe() */
-} *said;
+} * said;
 
-#define CHECK(condition)                                                                        \
-	do {                                                                                    \
-		if (!(condition)) {                                                             \
-			snprintf(said->what, sizeof(said->what), "line %d: %s (%s; \"%s\")",    \
-				 __LINE__, #condition, strerror(errno), problem.text);          \
-			return CHILD_FAILED;                                                    \
-		}                                                                               \
+#define CHECK(condition)                                                                     \
+	do {                                                                                 \
+		if (!(condition)) {                                                          \
+			snprintf(said->what, sizeof(said->what), "line %d: %s (%s; \"%s\")", \
+				 __LINE__, #condition, strerror(errno), problem.text);       \
+			return CHILD_FAILED;                                                 \
+		}                                                                            \
 	} while (0)
 
 #define CHECK_SAYS(text, words) CHECK(!strcmp(text, words))
 
-/* As in_child does, and with CHECK's words. */
+static void skip_without(const char *what)
+{
+	print_message("skipped: %s\n", what);
+	skip();
+}
+
+/* As in_child does, with the child's own words. */
 static void run(int (*checks)(void))
 {
 	int status = -1;
@@ -51,15 +58,11 @@ static void run(int (*checks)(void))
 		_exit(checks());
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_REFUSED)
+		skip_without(said->what);
 	if (status)
 		print_error("%s, status %#x\n", said->what, (unsigned)status);
 	assert_int_equal(status, 0);
-}
-
-static void skip_without(const char *what)
-{
-	print_message("skipped: %s\n", what);
-	skip();
 }
 
 static const struct jail_options automatic = {JAIL_AUTO, false, JAIL_NOBODY, JAIL_NOBODY};
@@ -82,8 +85,8 @@ static void need_up_to(enum jail_layer layer)
 	run(probe);
 	for (unsigned i = 0; i <= layer; i++)
 		if (said->missing[i] > 0) {
-			snprintf(text, sizeof(text), "this host has no %s: %s",
-				 jail_layer_name(i), strerror(said->missing[i]));
+			snprintf(text, sizeof(text), "this host has no %s: %s", jail_layer_name(i),
+				 strerror(said->missing[i]));
 			skip_without(text);
 		}
 }
@@ -92,8 +95,8 @@ static void need_up_to(enum jail_layer layer)
 
 static void names(void **state)
 {
-	static const char *const all[JAIL_LAYERS] = {"user-ns", "mount-ns",        "ipc-ns",
-						     "net-ns",  "uts-ns",          "nobody",
+	static const char *const all[JAIL_LAYERS] = {"user-ns",         "mount-ns", "ipc-ns",
+						     "net-ns",          "uts-ns",   "nobody",
 						     "no-capabilities", "landlock", "limits"};
 
 	(void)state;
@@ -165,8 +168,7 @@ static int off_child(void)
 	for (unsigned i = 0; i < JAIL_LAYERS; i++)
 		CHECK(jail.missing[i] == -1 && !jail_has(&jail, i));
 	for (unsigned i = 0; i < COUNT(resources); i++)
-		CHECK(getrlimit(resources[i], &now) == 0 &&
-		      !memcmp(&now, &before[i], sizeof(now)));
+		CHECK(getrlimit(resources[i], &now) == 0 && !memcmp(&now, &before[i], sizeof(now)));
 	CHECK(geteuid() == uid && access("/proc/self", F_OK) == 0);
 	CHECK(fcntl(FD_RULESET, F_GETFD) < 0);
 	CHECK(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0);
@@ -202,8 +204,11 @@ static int entered_child(void)
 	static const struct {
 		enum jail_layer layer;
 		const char *name;
-	} spaces[] = {{JAIL_USER, "user"}, {JAIL_MOUNT, "mnt"}, {JAIL_IPC, "ipc"},
-		      {JAIL_NET, "net"},   {JAIL_UTS, "uts"}};
+	} spaces[] = {{JAIL_USER, "user"},
+		      {JAIL_MOUNT, "mnt"},
+		      {JAIL_IPC, "ipc"},
+		      {JAIL_NET, "net"},
+		      {JAIL_UTS, "uts"}};
 	char before[COUNT(spaces)][64] = {""}, now[64];
 	int directory = open("/proc/self/ns", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -272,7 +277,9 @@ static void look_at_user(uint32_t uid, uint32_t gid)
 	pid_t child = fork();
 	if (child == 0) {
 		alarm(30);
-		char result = jail_enter(&jail, &other, &problem) && jail_has(&jail, JAIL_UID);
+		const gid_t groups[] = {3, 4}; /* which are to go, too */
+		char result = setgroups(COUNT(groups), groups) == 0 &&
+			      jail_enter(&jail, &other, &problem) && jail_has(&jail, JAIL_UID);
 		close(down[1]);
 		_exit(write(up[1], &result, 1) != 1 || read(down[0], &result, 1) != 0);
 	}
@@ -309,7 +316,10 @@ static int user_who_is_no_root(void)
 {
 	const struct jail_options other = {JAIL_AUTO, true, 5, 6};
 
-	CHECK(geteuid() != 0 || setresuid(12345, 12345, 12345) == 0);
+	if (geteuid() == 0 && setresuid(12345, 12345, 12345) < 0) {
+		strcpy(said->what, "this root knows no other user");
+		return CHILD_REFUSED;
+	}
 	CHECK(!jail_enter(&jail, &other, &problem));
 	CHECK_SAYS(problem.text, "only root can become another user (leave out --uid and --gid)");
 	/* Without these options nobody asks. */
@@ -323,14 +333,37 @@ static void only_root_becomes_another(void **state)
 	run(user_who_is_no_root);
 }
 
+/* Who has nothing, and gets no namespace either: capabilities are gone, and the memory is nobody else's to look at. */
+static int nothing_to_give_up(void)
+{
+	CHECK(setresuid(12345, 12345, 12345) == 0 || geteuid() != 0);
+	CHECK(prctl(PR_SET_DUMPABLE, 1) == 0 && forbid(SYS_unshare, ANY_ARGUMENT, EPERM));
+	CHECK(jail_enter(&jail, &automatic, &problem));
+	for (unsigned i = JAIL_USER; i <= JAIL_UTS; i++)
+		CHECK(jail.missing[i] == EPERM);
+	CHECK(jail.missing[JAIL_UID] == -1 && jail_has(&jail, JAIL_CAPABILITIES));
+	CHECK(has_no_capabilities() && prctl(PR_GET_DUMPABLE) == 0);
+	return CHILD_PASSED;
+}
+
+static void a_user_without_namespaces(void **state)
+{
+	(void)state;
+	run(probe);
+	if (geteuid() == 0 && said->missing[JAIL_UID] > 0)
+		skip_without("this root knows no other user");
+	run(nothing_to_give_up);
+}
+
 static int user_that_cannot_be(void)
 {
 	const struct jail_options other = {JAIL_AUTO, true, 5, 6};
 
 	CHECK(forbid(SYS_setresuid, ANY_ARGUMENT, EINVAL));
 	CHECK(!jail_enter(&jail, &other, &problem));
-	CHECK_SAYS(problem.text, "cannot become user 5 of group 6: Invalid argument (choose another "
-				 "with --uid and --gid, or use --jail=auto)");
+	CHECK_SAYS(problem.text,
+		   "cannot become user 5 of group 6: Invalid argument (choose another "
+		   "with --uid and --gid, or use --jail=auto)");
 	/* Any other will do, if none was named. */
 	CHECK(jail_enter(&jail, &automatic, &problem) && jail.missing[JAIL_UID] == EINVAL);
 	return CHILD_PASSED;
@@ -680,6 +713,7 @@ int main(void)
 		cmocka_unit_test(a_thread_that_cannot_enter),
 		cmocka_unit_test(root_becomes_somebody_else),
 		cmocka_unit_test(only_root_becomes_another),
+		cmocka_unit_test(a_user_without_namespaces),
 		cmocka_unit_test(a_user_who_was_named),
 		cmocka_unit_test(strict_takes_all_or_nothing),
 		cmocka_unit_test(auto_takes_what_there_is),

@@ -225,8 +225,7 @@ static void a_plain_vm(void **state)
 
 	(void)state;
 	assert_int_equal(roles_count(&vm), ROLE_DEVICE);
-	assert_rules(list_role(ROLE_MAIN), main_rules + MAIN_EXTRA,
-		     COUNT(main_rules) - MAIN_EXTRA);
+	assert_rules(list_role(ROLE_MAIN), main_rules + MAIN_EXTRA, COUNT(main_rules) - MAIN_EXTRA);
 	memcpy(vcpu, vcpu_rules, arm64 * sizeof(*vcpu));
 	memcpy(vcpu + arm64, vcpu_rules + VCPU_ARM64 + VCPU_DEVICES, rest * sizeof(*vcpu));
 	assert_rules(list_role(ROLE_VCPU), vcpu, arm64 + rest);

@@ -44,12 +44,8 @@ static void relocate_model(const uint64_t *entries, unsigned count)
 static void relocate(const uint64_t *entries, unsigned count)
 {
 	const Elf64_Dyn dynamic[] = {
-		{DT_FLAGS_1, {DF_1_PIE}},
-		{DT_RELRSZ, {count * 8}},
-		{37 /* DT_RELRENT */, {8}},
-		{DT_RELR, {TABLE * 8}},
-		{DT_RELASZ, {999}},
-		{DT_NULL, {0}},
+		{DT_FLAGS_1, {DF_1_PIE}},  {DT_RELRSZ, {count * 8}}, {37 /* DT_RELRENT */, {8}},
+		{DT_RELR, {TABLE * 8}},    {DT_RELASZ, {999}},       {DT_NULL, {0}},
 		{DT_RELRSZ, {UINT32_MAX}}, /* beyond the end */
 	};
 
@@ -82,16 +78,18 @@ static void tables_by_hand(void **state)
 		uint64_t entry[5];
 	} cases[] = {
 		{0, 0, {0}},
-		{1, 1, {0}},                                 /* the first word */
-		{2, 2, {0, 0x3}},                            /* … and the one after it */
-		{2, 64, {8, UINT64_MAX}},                    /* 63 after one */
-		{2, 2, {8, UINT64_C(1) << 63 | 1}},          /* the last of a bitmap */
-		{2, 1, {8, 1}},                              /* an empty bitmap */
-		{3, 2, {8, 1, 3}},                           /* … moves on */
-		{3, 127, {16, UINT64_MAX, UINT64_MAX}},      /* two in a row */
-		{5, 5, {16, 5, 800, 0x10001, 2400}},         /* an address ends a row */
-		{4, 4, {8, 1, 1, UINT64_C(7) << 61 | 1}},    /* far */
-		{2, 2, {(TABLE - 64) * 8, UINT64_C(1) << 63 | 1}}, /* the last word before the table */
+		{1, 1, {0}},                              /* the first word */
+		{2, 2, {0, 0x3}},                         /* … and the one after it */
+		{2, 64, {8, UINT64_MAX}},                 /* 63 after one */
+		{2, 2, {8, UINT64_C(1) << 63 | 1}},       /* the last of a bitmap */
+		{2, 1, {8, 1}},                           /* an empty bitmap */
+		{3, 2, {8, 1, 3}},                        /* … moves on */
+		{3, 127, {16, UINT64_MAX, UINT64_MAX}},   /* two in a row */
+		{5, 5, {16, 5, 800, 0x10001, 2400}},      /* an address ends a row */
+		{4, 4, {8, 1, 1, UINT64_C(7) << 61 | 1}}, /* far */
+		{2,
+		 2,
+		 {(TABLE - 64) * 8, UINT64_C(1) << 63 | 1}}, /* the last word before the table */
 	};
 
 	(void)state;
@@ -113,7 +111,8 @@ static void tables_by_chance(void **state)
 
 		while (at < TABLE - 64 && count + 1 < ENTRIES) {
 			entries[count++] = at++ * 8;
-			for (; next_random(&seed) % 3 && at < TABLE - 64 && count < ENTRIES; at += 63)
+			for (; next_random(&seed) % 3 && at < TABLE - 64 && count < ENTRIES;
+			     at += 63)
 				entries[count++] = (uint64_t)next_random(&seed) << 33 |
 						   (uint64_t)next_random(&seed) << 1 | 1;
 			at += next_random(&seed) % 40;

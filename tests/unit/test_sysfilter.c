@@ -126,7 +126,8 @@ static void a_list_has_an_end(void **state)
 
 static void two_lists_are_one(void **state)
 {
-	static const struct rule rules[] = {{SYS_read, 1, ANY}, {SYS_read, 2, ANY}, {SYS_write, 1, ANY}};
+	static const struct rule rules[] = {
+		{SYS_read, 1, ANY}, {SYS_read, 2, ANY}, {SYS_write, 1, ANY}};
 
 	(void)state;
 	list_anew();
@@ -204,10 +205,10 @@ static void by_arguments(void **state)
 		assert_each(sysfilter_allows(&listed, cases[i].nr, cases[i].argument) ==
 				    cases[i].allowed,
 			    "list, case", i);
-		assert_each(bpf_run(&program, &data) == (cases[i].allowed
-								 ? SECCOMP_RET_ALLOW
-								 : SECCOMP_RET_KILL_PROCESS),
-			    "program, case", i);
+		assert_each(
+			bpf_run(&program, &data) ==
+				(cases[i].allowed ? SECCOMP_RET_ALLOW : SECCOMP_RET_KILL_PROCESS),
+			"program, case", i);
 	}
 }
 

@@ -345,7 +345,8 @@ static int without_seccomp(void)
 
 static int without_prctl(void)
 {
-	return forbid(SYS_prctl, ANY_ARGUMENT, EACCES) && !sysfilter_install(&all_program, &problem) &&
+	return forbid(SYS_prctl, ANY_ARGUMENT, EACCES) &&
+			       !sysfilter_install(&all_program, &problem) &&
 			       !strcmp(problem.text, "cannot set no_new_privs: Permission denied "
 						     "(allow prctl(2))")
 		       ? CHILD_PASSED
@@ -354,7 +355,8 @@ static int without_prctl(void)
 
 static int without_memfd(void)
 {
-	return forbid(SYS_memfd_create, ANY_ARGUMENT, ENOSYS) && !sysfilter_compile(&all, &all_program, &problem) &&
+	return forbid(SYS_memfd_create, ANY_ARGUMENT, ENOSYS) &&
+			       !sysfilter_compile(&all, &all_program, &problem) &&
 			       strstr(problem.text, "Function not implemented")
 		       ? CHILD_PASSED
 		       : CHILD_FAILED;
