@@ -377,7 +377,7 @@ static void one_that_does_not_fit(void **state)
 	want_everything();
 	while (vm.devices.count < DEVICES_MAX)
 		add_nic();
-	/* More interfaces than there are numbers would be needed; so, the same list is all but full before. */
+	/* No VM is that large, so the list is all but full before. */
 	for (int nr = 1000; all.count < SYSFILTER_RULES - 2; nr++)
 		sysfilter_allow(&all, nr);
 	roles_prepare(&vm, &vm.roles, &all, &problem);
