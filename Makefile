@@ -90,6 +90,20 @@ $(B)/mayfly: $(B)/mayfly.debug tests/check-binary.sh
 	$(Q)tests/check-binary.sh $@.new
 	$(Q)mv $@.new $@
 
+# --- the same with attacks built in, for tests: what the linker calls through tests/attack/hooks.c ---
+
+ATTACK_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/attack/*.c))
+ATTACK_HOOKS := main arch_add_devices virtio_await sysfilter_install sysfilter_narrow read unshare landlock_version \
+	setgroups setrlimit syscall
+comma := ,
+
+$(B)/mayfly-attack: $(OBJECTS) $(ATTACK_OBJECTS) $(B)/libseccomp $(B)/musl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $(ATTACK_HOOKS:%=-Wl$(comma)--wrap=%) -o $@ $(START) $(OBJECTS) $(ATTACK_OBJECTS) \
+		$(B)/libseccomp/lib/libseccomp.a $(B)/musl/libc.a $(END)
+
+-include $(ATTACK_OBJECTS:.o=.d)
+
 # --- the guest's init: static, not PIE, as small as it gets ---
 
 INIT_CFLAGS := -std=c11 -Os $(WARNINGS) -fno-pie -fstack-protector-strong -ffunction-sections \
@@ -265,7 +279,7 @@ $(foreach flavour,unit-san unit-musl,$(eval $(B)/$(flavour)/test_roles: $(ROLES_
 
 # Those of the filter itself: there are no sanitizers then, which make calls of their own.
 SEALED_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/sealed/test_*.c))
-SEALED_CODE := $(UNIT_CODE) vmm/sysfilter_install.c vmm/unpack_seal.c
+SEALED_CODE := $(UNIT_CODE) vmm/sysfilter_install.c vmm/unpack_seal.c vmm/selftest_try.c vmm/$(ARCH)/selftest.c
 
 $(B)/unit-musl/sealed/%: $(B)/unit-musl/tests/unit/sealed/%.o $(SEALED_CODE:%.c=$(B)/unit-musl/%.o)
 	$(Q)mkdir -p $(@D)
@@ -290,7 +304,7 @@ check: check-deps ## run all tests; ends with "N passed, N failed, N skipped"
 	$(Q)tests/check.sh $(ARCH) $(OTHER)
 
 # What end-to-end tests take.
-check-files: $(B)/mayfly $(KERNELS) $(B)/initramfs.cpio $(B)/tools.cpio $(B)/debian-vmlinuz $(GUESTS)
+check-files: $(B)/mayfly $(B)/mayfly-attack $(KERNELS) $(B)/initramfs.cpio $(B)/tools.cpio $(B)/debian-vmlinuz $(GUESTS)
 
 check-build: check-files $(TESTS)
 
