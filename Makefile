@@ -90,6 +90,20 @@ $(B)/mayfly: $(B)/mayfly.debug tests/check-binary.sh
 	$(Q)tests/check-binary.sh $@.new
 	$(Q)mv $@.new $@
 
+# --- the same with attacks built in, for tests: what the linker calls through tests/attack/hooks.c ---
+
+ATTACK_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/attack/*.c))
+ATTACK_HOOKS := main arch_add_devices virtio_await sysfilter_install sysfilter_narrow read unshare landlock_version \
+	setgroups setrlimit syscall
+comma := ,
+
+$(B)/mayfly-attack: $(OBJECTS) $(ATTACK_OBJECTS) $(B)/libseccomp $(B)/musl
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $(ATTACK_HOOKS:%=-Wl$(comma)--wrap=%) -o $@ $(START) $(OBJECTS) $(ATTACK_OBJECTS) \
+		$(B)/libseccomp/lib/libseccomp.a $(B)/musl/libc.a $(END)
+
+-include $(ATTACK_OBJECTS:.o=.d)
+
 # --- the guest's init: static, not PIE, as small as it gets ---
 
 INIT_CFLAGS := -std=c11 -Os $(WARNINGS) -fno-pie -fstack-protector-strong -ffunction-sections \
@@ -290,7 +304,7 @@ check: check-deps ## run all tests; ends with "N passed, N failed, N skipped"
 	$(Q)tests/check.sh $(ARCH) $(OTHER)
 
 # What end-to-end tests take.
-check-files: $(B)/mayfly $(KERNELS) $(B)/initramfs.cpio $(B)/tools.cpio $(B)/debian-vmlinuz $(GUESTS)
+check-files: $(B)/mayfly $(B)/mayfly-attack $(KERNELS) $(B)/initramfs.cpio $(B)/tools.cpio $(B)/debian-vmlinuz $(GUESTS)
 
 check-build: check-files $(TESTS)
 
