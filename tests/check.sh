@@ -100,7 +100,7 @@ in_lab() {
 	gic=3
 	[ "$machine" = "$lab" ] || gic=2
 	case $lab in aarch64) kernels=Image ;; *) kernels='vmlinux bzImage' ;; esac
-	for file in mayfly $kernels initramfs.cpio tools.cpio debian-vmlinuz guests; do
+	for file in mayfly mayfly-attack $kernels initramfs.cpio tools.cpio debian-vmlinuz guests; do
 		set -- "$@" -f "build/$lab/$file:/t/$file"
 	done
 	tests=''
@@ -161,10 +161,12 @@ if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then
 	host "virtio, bare" virtio
 	host "the machine, fuzzed" machine_fuzz
 	host "seccomp" seccomp
+	host "attacks" attack
+	host "jail" jail
 	host "terminal" tty
 else
 	echo "no /dev/kvm that may be used here: all that needs one runs in the lab"
-	unseen='limits seccomp tty'
+	unseen='limits seccomp attack jail tty'
 fi
 
 case $("$here/where.sh" "$arch") in
@@ -194,6 +196,7 @@ if [ -n "$other" ]; then
 	for machine in "$other" "$other-gicv2"; do
 		lab "$machine" "command line" cli "$other/cli" doctor check_kernel pack
 		lab "$machine" "bare guests" bare limits virtio machine_fuzz "$other/bare" seccomp tty
+		lab "$machine" "attacks and jail" attack jail
 		lab "$machine" "Linux guests" linux
 		lab "$machine" "function runner" runner
 		lab "$machine" "disks" disk

@@ -368,7 +368,6 @@ const struct attack_step attack_steps[] = {
 	{"connect-abstract", SYS_socket, connect_abstract},
 	{"packet-socket", SYS_socket, sniff},
 	{"fork", SYS_clone, fork_child},
-	{"exec", SYS_execve, execute},
 	{"mmap-exec", SYS_mmap, map_executable},
 	{"mprotect-exec", SYS_mprotect, make_executable},
 	{"io_uring", SYS_io_uring_setup, start_io_uring},
@@ -389,6 +388,7 @@ const struct attack_step attack_steps[] = {
 	{"kvm-memory", SYS_ioctl, show_memory},
 	{"tun", SYS_openat, make_tap},
 	{"tap-change", SYS_ioctl, change_tap},
+	{"exec", SYS_execve, execute}, /* if it succeeds, that is the end */
 	{0},
 };
 
