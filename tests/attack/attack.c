@@ -164,6 +164,24 @@ static int fork_child(void)
 	return fork_with(0);
 }
 
+/* Both at once. */
+static int fork_two(void)
+{
+	long first = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+	int error = outcome(first);
+
+	if (error)
+		return error;
+	if (first == 0) {
+		syscall(SYS_ppoll, NULL, 0, NULL, NULL, 0);
+		syscall(SYS_exit_group, 0);
+	}
+	error = fork_child();
+	syscall(SYS_kill, first, SIGKILL);
+	syscall(SYS_wait4, first, NULL, 0, NULL);
+	return error;
+}
+
 /* Who has several threads cannot enter one, but a child can. */
 static int fork_root(void)
 {
@@ -368,6 +386,7 @@ const struct attack_step attack_steps[] = {
 	{"connect-abstract", SYS_socket, connect_abstract},
 	{"packet-socket", SYS_socket, sniff},
 	{"fork", SYS_clone, fork_child},
+	{"fork-two", SYS_clone, fork_two},
 	{"mmap-exec", SYS_mmap, map_executable},
 	{"mprotect-exec", SYS_mprotect, make_executable},
 	{"io_uring", SYS_io_uring_setup, start_io_uring},
