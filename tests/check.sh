@@ -196,8 +196,8 @@ esac
 if [ -n "$other" ]; then
 	for machine in "$other" "$other-gicv2"; do
 		lab "$machine" "command line" cli "$other/cli" doctor check_kernel pack
-		lab "$machine" "bare guests" bare limits virtio "$other/bare"
-		lab "$machine" "sandbox" seccomp selftest attack jail machine_fuzz tty
+		lab "$machine" "bare guests" bare limits virtio machine_fuzz "$other/bare"
+		lab "$machine" "sandbox" seccomp selftest attack jail tty
 		lab "$machine" "Linux guests" linux
 		lab "$machine" "function runner" runner
 		lab "$machine" "disks" disk

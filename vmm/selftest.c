@@ -1,6 +1,7 @@
 #include "selftest.h"
 
 #include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -220,8 +221,9 @@ static bool go_to_jail(struct problem *problem)
 	const struct rlimit no_core = {0, 0};
 	struct jail jail;
 
-	if (setrlimit(RLIMIT_CORE, &no_core) < 0)
-		return problem_set(problem, "cannot turn off core dumps (allow setrlimit(2))");
+	/* Who dumps core takes those with the same memory along. */
+	if (setrlimit(RLIMIT_CORE, &no_core) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+		return problem_set(problem, "cannot turn off core dumps (allow prctl(2))");
 	return jail_enter(&jail, &options, problem) &&
 	       (jail_enter_thread(&jail) ||
 		problem_set(problem, "cannot enter Landlock (allow it here)"));

@@ -62,7 +62,7 @@ static enum outcome examine(const struct selftest *test, const struct sock_fprog
 	if (!trace())
 		return UNCLEAR;
 	*trace() = (struct trace){0};
-	pid_t child = fork();
+	pid_t child = vfork(); /* whose memory is ours, and need not be copied */
 	if (child == 0)
 		make(test, own, attempt, entry);
 	if (child < 0 || waitpid(child, &status, 0) != child || !trace()->sealed)
