@@ -83,8 +83,8 @@ fuzz() {
 	for program in "$files"/fuzz/fuzz_*; do
 		case $program in *.d) continue ;; esac
 		mkdir -p "$work/${program##*/}"
-		as_tap "${program##*/}" "$program" -runs=20000 -seed=1 -max_len=4096 -print_final_stats=0 -verbosity=0 \
-			"$work/${program##*/}"
+		as_tap "${program##*/}" "$program" -runs=20000 -max_total_time=20 -seed=1 -max_len=4096 \
+			-print_final_stats=0 -verbosity=0 "$work/${program##*/}"
 	done
 }
 
