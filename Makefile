@@ -199,7 +199,7 @@ install: $(B)/mayfly ## install the launcher, its manual and bash completion (PR
 # --- tests ---
 
 # What only asks the kernel has nothing to fuzz.
-HOST_CODE := vmm/jail.c vmm/landlock.c
+HOST_CODE := vmm/jail.c vmm/landlock.c vmm/capabilities.c
 # What unit tests and fuzzers link: everything that needs neither KVM nor a running VM.
 UNIT_CODE := $(PURE_SOURCES) $(addprefix vmm/,ram.c report.c options.c device_options.c cli.c cli_values.c words.c optionfile.c job_options.c files.c tarball.c deadlines.c bus.c ending.c fdplan.c file.c stream.c pages.c storage.c tap.c unpack.c unpack_open.c tree.c) \
 	vmm/serial.c vmm/format.c vmm/json.c vmm/facts.c vmm/sysfilter.c $(HOST_CODE)

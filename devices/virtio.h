@@ -111,7 +111,6 @@ void virtio_publish(struct virtio *virtio, unsigned index);
 
 void virtio_count(struct virtio *virtio, enum virtio_stat which, uint64_t amount);
 
-/* The system calls that every virtio device in operation needs. */
 /* The system calls that the driver's accesses to registers need: those of vCPUs. */
 void virtio_allow_registers(const struct virtio *virtio, struct sysfilter *filter);
 

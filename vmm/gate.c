@@ -5,7 +5,7 @@
 
 #define STACK_SIZE 65536
 
-void gate_init(struct gate *gate, const struct jail *jail)
+void gate_init(struct gate *gate, struct jail *jail)
 {
 	*gate = (struct gate){.jail = jail};
 	pthread_mutex_init(&gate->lock, NULL);
@@ -31,24 +31,22 @@ bool gate_start_thread(struct gate *gate, void *(*main)(void *), void *argument,
 	return true;
 }
 
-static bool await(struct gate *gate, const unsigned *count, const char *what,
-		  struct problem *problem)
+/* Returns ERROR, one of the gate's, when COUNT says that all are there. */
+static int await(struct gate *gate, const unsigned *count, const int *error)
 {
 	pthread_mutex_lock(&gate->lock);
 	while (*count < gate->started)
 		pthread_cond_wait(&gate->arrived, &gate->lock);
-	int error = gate->error;
+	int found = *error;
 	pthread_mutex_unlock(&gate->lock);
-	return !error ||
-	       problem_set(problem,
-			   "a thread cannot %s: %s (a container's own filter may forbid it: allow "
-			   "that call there)",
-			   what, strerror(error));
+	return found;
 }
 
 bool gate_await(struct gate *gate, struct problem *problem)
 {
-	return await(gate, &gate->waiting, "enter Landlock", problem);
+	int error = await(gate, &gate->waiting, &gate->jail_error);
+
+	return !error || jail_lacks_landlock(gate->jail, error, problem);
 }
 
 static void turn(struct gate *gate, enum gate_state state)
@@ -62,7 +60,13 @@ static void turn(struct gate *gate, enum gate_state state)
 bool gate_seal(struct gate *gate, struct problem *problem)
 {
 	turn(gate, GATE_SEALING);
-	return await(gate, &gate->sealed, "narrow the seccomp filter", problem);
+	int error = await(gate, &gate->sealed, &gate->error);
+	return !error ||
+	       problem_set(
+		       problem,
+		       "a thread cannot narrow the seccomp filter: %s (a container's own filter "
+		       "may forbid it: allow seccomp(2) there)",
+		       strerror(error));
 }
 
 void gate_open(struct gate *gate, lockdown_t lockdown)
@@ -71,11 +75,11 @@ void gate_open(struct gate *gate, lockdown_t lockdown)
 	turn(gate, GATE_OPEN);
 }
 
-/* One more is where COUNT says; with an ERROR (errno), or 0. */
-static void arrive(struct gate *gate, unsigned *count, int error)
+/* One more is where COUNT says; with an ERROR (errno), which KEPT takes, or 0. */
+static void arrive(struct gate *gate, unsigned *count, int error, int *kept)
 {
 	++*count;
-	gate->error = error ? error : gate->error;
+	*kept = error ? error : *kept;
 	pthread_cond_signal(&gate->arrived);
 }
 
@@ -90,12 +94,12 @@ lockdown_t gate_wait(struct gate *gate, const struct sock_fprog *program)
 	int error = jail_enter_thread(gate->jail) ? 0 : errno;
 
 	pthread_mutex_lock(&gate->lock);
-	arrive(gate, &gate->waiting, error);
+	arrive(gate, &gate->waiting, error, &gate->jail_error);
 	wait_until(gate, GATE_SEALING);
 	pthread_mutex_unlock(&gate->lock);
 	error = sysfilter_narrow(program) ? 0 : errno;
 	pthread_mutex_lock(&gate->lock);
-	arrive(gate, &gate->sealed, error);
+	arrive(gate, &gate->sealed, error, &gate->error);
 	wait_until(gate, GATE_OPEN);
 	lockdown_t lockdown = gate->lockdown;
 	pthread_mutex_unlock(&gate->lock);

@@ -14,17 +14,17 @@
 enum gate_state { GATE_SHUT, GATE_SEALING, GATE_OPEN };
 
 struct gate {
-	const struct jail *jail; /* what each thread enters */
+	struct jail *jail; /* what each thread enters */
 	pthread_mutex_t lock;
 	pthread_cond_t arrived, opened;
 	unsigned started, waiting,
-		sealed; /* threads that were started, are here, have narrowed their filter */
-	int error;      /* why one of them could not; an errno, or 0 */
+		sealed;        /* threads that were started, are here, have narrowed their filter */
+	int jail_error, error; /* why one of them could not enter it, or narrow: an errno, or 0 */
 	enum gate_state state;
 	lockdown_t lockdown;
 };
 
-void gate_init(struct gate *gate, const struct jail *jail);
+void gate_init(struct gate *gate, struct jail *jail);
 
 /* Starts a thread that calls MAIN with ARGUMENT; it has the caller's signal mask and must call gate_wait
  * first. WHAT names it. */

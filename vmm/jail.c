@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -13,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "capabilities.h"
 #include "fdplan.h"
 #include "landlock.h"
 
@@ -67,57 +67,42 @@ static bool empty_root(void)
 	    chdir("/proc") < 0)
 		return false;
 	if (syscall(SYS_pivot_root, ".", ".") == 0)
-		return umount2(".", MNT_DETACH) == 0 && chdir("/") == 0;
+		return umount2(".", MNT_DETACH) == 0;
 	return mount(".", "/", NULL, MS_MOVE, NULL) == 0 && chroot(".") == 0;
 }
 
 static bool unshare_one(struct jail *jail, enum jail_layer layer, struct problem *problem)
 {
 	bool done = unshare(layers[layer].flag) == 0 && (layer != JAIL_MOUNT || empty_root());
+	int error = errno;
 
+	/* Wherever that got to, the directory that we were started in is not ours to keep. */
+	done = chdir("/") == 0 && done;
+	errno = error;
 	return note(jail, layer, done, problem);
 }
 
 /* --- user and capabilities --- */
 
-static bool set_capabilities(const struct __user_cap_data_struct *data)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-
-	return syscall(SYS_capset, &header, data) == 0;
-}
-
-/* Root's capabilities stay at hand: where there are no user namespaces, the others are made with them. */
+/* Root's capabilities stay at hand: a host may let nobody else make namespaces. Its limit on processes is root's, too, or it
+ * would be one on all of nobody's. */
 static bool become_nobody(const struct jail *jail)
 {
 	gid_t gid = jail->options.gid;
 	uid_t uid = jail->options.uid;
+	struct rlimit processes;
 
-	return prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 && setgroups(0, NULL) == 0 &&
-	       setresgid(gid, gid, gid) == 0 && setresuid(uid, uid, uid) == 0;
-}
-
-static void raise_capabilities(void)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-
-	if (syscall(SYS_capget, &header, data) < 0)
-		return;
-	for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
-		data[i].effective = data[i].permitted;
-	set_capabilities(data); /* if not, what needs them will say so */
-}
-
-static bool drop_capabilities(void)
-{
-	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
-
-	/* Who may not drop them from the bounding set cannot gain them either: no_new_privs. */
-	for (int capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; capability++)
-		;
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	return set_capabilities(none);
+	if (getrlimit(RLIMIT_NPROC, &processes) == 0) {
+		processes.rlim_cur = processes.rlim_max;
+		setrlimit(RLIMIT_NPROC, &processes); /* if not, it is as low as it was */
+	}
+	bool done = prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 && setgroups(0, NULL) == 0 &&
+		    setresgid(gid, gid, gid) == 0 && setresuid(uid, uid, uid) == 0;
+	int error = errno;
+	prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
+	capabilities_raise();
+	errno = error;
+	return done;
 }
 
 /* Only root can, and must. */
@@ -158,6 +143,12 @@ bool jail_enter_thread(const struct jail *jail)
 	return !jail->landlock || landlock_enter(FD_RULESET);
 }
 
+bool jail_lacks_landlock(struct jail *jail, int error, struct problem *problem)
+{
+	errno = error;
+	return note(jail, JAIL_LANDLOCK, false, problem);
+}
+
 /* --- all of it --- */
 
 bool jail_enter(struct jail *jail, const struct jail_options *options, struct problem *problem)
@@ -173,13 +164,14 @@ bool jail_enter(struct jail *jail, const struct jail_options *options, struct pr
 	if (!make_ruleset(jail, problem) || !enter_user(jail, problem) ||
 	    !unshare_one(jail, JAIL_USER, problem))
 		return false;
-	raise_capabilities();
 	for (unsigned layer = JAIL_MOUNT; layer <= JAIL_UTS; layer++)
 		if (!unshare_one(jail, layer, problem))
 			return false;
-	/* Dumpable again by some of that. */
-	return note(jail, JAIL_CAPABILITIES, drop_capabilities() && prctl(PR_SET_DUMPABLE, 0) == 0,
-		    problem);
+	/* Another user's process may be dumpable again. */
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return problem_set(problem, "cannot turn off core dumps: %s (allow prctl(2))",
+				   strerror(errno));
+	return note(jail, JAIL_CAPABILITIES, capabilities_keep(0), problem);
 }
 
 /* --- limits --- */
@@ -203,15 +195,17 @@ static rlim_t longest_file(void)
 	return longest;
 }
 
+/* Never raises what the user has set lower. */
 static bool lower(int resource, rlim_t value)
 {
-	const struct rlimit limit = {value, value};
 	struct rlimit now;
 
 	/* The resource is an enum to some C libraries, and an int to others. */
-	if (syscall(SYS_prlimit64, 0, resource, NULL, &now) == 0 && now.rlim_max <= value)
-		return true;
-	return syscall(SYS_prlimit64, 0, resource, &limit, NULL) == 0;
+	if (syscall(SYS_prlimit64, 0, resource, NULL, &now) < 0)
+		return false;
+	now.rlim_cur = now.rlim_cur < value ? now.rlim_cur : value;
+	now.rlim_max = now.rlim_max < value ? now.rlim_max : value;
+	return syscall(SYS_prlimit64, 0, resource, &now, NULL) == 0;
 }
 
 bool jail_limit(struct jail *jail, unsigned threads, struct problem *problem)

@@ -45,6 +45,9 @@ bool jail_enter(struct jail *jail, const struct jail_options *options, struct pr
 /* Enters Landlock, which is each thread's own. False: errno. */
 bool jail_enter_thread(const struct jail *jail);
 
+/* A thread could not enter it: ERROR (errno). False if that is too much for the mode. */
+bool jail_lacks_landlock(struct jail *jail, int error, struct problem *problem);
+
 /* Sets the limits, over all threads, of which there are THREADS: none can be made any more, no descriptor of a file, and no
  * file gets longer. The main thread has entered Landlock. */
 bool jail_limit(struct jail *jail, unsigned threads, struct problem *problem);

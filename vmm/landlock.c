@@ -40,7 +40,7 @@ static uint64_t all(unsigned count)
 
 int landlock_deny_all(unsigned version)
 {
-	unsigned known = version && version < KNOWN ? version - 1 : KNOWN - 1;
+	unsigned known = (version < KNOWN ? version : KNOWN) - (version != 0);
 	struct attributes denied = {
 		.files = all(versions[known].files),
 		.network = all(versions[known].network),

@@ -127,9 +127,9 @@ bool lockdown_install(struct gate *gate, struct jail *jail, const struct sock_fp
 	if (!sysfilter_compile(all, &everyones, problem) ||
 	    !open_statuses(threads, &found, problem))
 		return false;
-	if (!jail_enter_thread(jail))
-		return problem_set(problem, "cannot enter Landlock: %s (use --jail=auto)",
-				   strerror(errno));
+	/* After this, names cannot be opened any more, not even those in a directory that is open. */
+	if (!jail_enter_thread(jail) && !jail_lacks_landlock(jail, errno, problem))
+		return false;
 	if (!jail_limit(jail, threads, problem) ||
 	    !put_in_force(gate, &everyones, program, problem))
 		return false;

@@ -5,17 +5,20 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Around each range, so that a span that is too long or begins too early hits nothing of ours: pages of arm64 hosts. */
+/* Around each range at least, so that a span that is too long or begins too early hits nothing of ours: a page of any host. */
 #define GUARD 65536
+/* What is alike in the host's address and the guest's, so that large pages serve both. */
+#define LARGE_PAGE (UINT64_C(2) << 20)
 
 static bool map_range(struct ram_range *range, uint64_t base, uint64_t size,
 		      struct problem *problem)
 {
 	/* NORESERVE: a guest is given more memory than it touches, and 64 GiB must not need 64 GiB
 	 * of commit charge. */
-	uint8_t *whole = mmap(NULL, size + 2 * GUARD, PROT_NONE,
+	uint8_t *whole = mmap(NULL, size + 2 * LARGE_PAGE, PROT_NONE,
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	uint8_t *host = whole == MAP_FAILED ? NULL : whole + GUARD;
+	uint64_t before = GUARD + (base - (uintptr_t)whole - GUARD) % LARGE_PAGE;
+	uint8_t *host = whole == MAP_FAILED ? NULL : whole + before;
 
 	if (!host || mprotect(host, size, PROT_READ | PROT_WRITE) < 0)
 		return problem_set(
@@ -26,7 +29,7 @@ static bool map_range(struct ram_range *range, uint64_t base, uint64_t size,
 	/* Advice: a kernel that does not know one of them still runs the VM. */
 	madvise(host, size, MADV_DONTDUMP);
 	madvise(host, size, MADV_DONTFORK);
-	*range = (struct ram_range){.base = base, .size = size, .host = host};
+	*range = (struct ram_range){.base = base, .size = size, .host = host, .before = before};
 	return true;
 }
 
@@ -49,8 +52,8 @@ void ram_release(struct ram *ram)
 {
 	for (unsigned i = 0; i < RAM_RANGES_MAX; i++)
 		if (ram->range[i].size)
-			munmap((uint8_t *)ram->range[i].host - GUARD,
-			       ram->range[i].size + 2 * GUARD);
+			munmap((uint8_t *)ram->range[i].host - ram->range[i].before,
+			       ram->range[i].size + 2 * LARGE_PAGE);
 	*ram = (struct ram){0};
 }
 

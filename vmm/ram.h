@@ -23,6 +23,8 @@ struct ram_range {
 	uint64_t base; /* guest-physical, page aligned */
 	uint64_t size; /* bytes, page aligned; 0: the range is absent */
 	void *host;    /* private to ram.c, but for ram_host() */
+	uint64_t
+		before; /* bytes that nobody may touch, in front of HOST; there are some behind it, too */
 };
 
 struct ram {

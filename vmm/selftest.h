@@ -65,6 +65,10 @@ struct trial {
 /* Tries each system call, each rule with its conditions broken in turn, each request of KVM and TUN, and the attacks. */
 void trial_everything(const struct trial *trial);
 
+/* Tries what ALL allows, which is not denied before it comes to the role's own list, and each rule of that on other
+ * descriptors. */
+void trial_role(const struct trial *trial, const struct sysfilter *all);
+
 /* Tries the system calls from number FROM on. */
 void trial_numbers(const struct trial *trial, int from);
 

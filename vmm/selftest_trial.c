@@ -60,27 +60,47 @@ static const int foreign[] = {
 	FD_END,
 };
 
-/* What RULE allows, with each of its conditions broken in turn. */
-static void try_rule(const struct trial *trial, const struct sysfilter_rule *rule)
+/* Flips bits of ARGUMENT: all of them, but in a descriptor, for which there is the list above. */
+static void flip_bits(const struct trial *trial, const struct attempt *base, unsigned argument)
 {
-	struct attempt base = {.nr = rule->nr};
+	for (unsigned bit = 0; bit < 64; bit += argument ? 1 : 7) {
+		struct attempt other = *base;
+
+		other.argument[argument] ^= 1ull << bit;
+		try(trial, &other);
+	}
+}
+
+static void try_foreign(const struct trial *trial, const struct attempt *base)
+{
+	for (unsigned i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+		struct attempt other = *base;
+
+		other.argument[0] = (uint64_t)foreign[i];
+		try(trial, &other);
+	}
+}
+
+static struct attempt exactly(const struct sysfilter_rule *rule)
+{
+	struct attempt attempt = {.nr = rule->nr};
 
 	for (unsigned i = 0; i < rule->conditions; i++)
-		base.argument[rule->condition[i].argument] = rule->condition[i].value;
+		attempt.argument[rule->condition[i].argument] = rule->condition[i].value;
+	return attempt;
+}
+
+/* What RULE allows; and on other descriptors; and, if ALL, with each of its arguments broken in turn. */
+static void try_rule(const struct trial *trial, const struct sysfilter_rule *rule, bool all)
+{
+	struct attempt base = exactly(rule);
+
 	try(trial, &base);
 	for (unsigned i = 0; i < rule->conditions; i++) {
-		unsigned argument = rule->condition[i].argument;
-		struct attempt other = base;
-
-		for (unsigned bit = 0; bit < 64; bit += 7) {
-			other.argument[argument] = base.argument[argument] ^ 1ull << bit;
-			try(trial, &other);
-		}
-		for (unsigned j = 0; argument == 0 && j < sizeof(foreign) / sizeof(foreign[0]);
-		     j++) {
-			other.argument[argument] = (uint64_t)foreign[j];
-			try(trial, &other);
-		}
+		if (rule->condition[i].argument == 0)
+			try_foreign(trial, &base);
+		if (all)
+			flip_bits(trial, &base, rule->condition[i].argument);
 	}
 }
 
@@ -93,15 +113,6 @@ static void try_requests(const struct trial *trial)
 			try(trial, &(struct attempt){SYS_ioctl, {(uint64_t)fds[i], requests[j]}});
 }
 
-/* Where none is allowed, no request has to be told from another. */
-static bool has_ioctl(const struct sysfilter *list)
-{
-	for (unsigned i = 0; i < list->count; i++)
-		if (list->rule[i].nr == SYS_ioctl)
-			return true;
-	return false;
-}
-
 static void try_attacks(const struct trial *trial)
 {
 	for (const struct attack *attack = attacks; attack->what; attack++)
@@ -112,8 +123,18 @@ void trial_everything(const struct trial *trial)
 {
 	trial_numbers(trial, 0);
 	for (unsigned i = 0; i < trial->list->count; i++)
-		try_rule(trial, &trial->list->rule[i]);
-	if (has_ioctl(trial->list))
-		try_requests(trial);
+		try_rule(trial, &trial->list->rule[i], true);
+	try_requests(trial);
 	try_attacks(trial);
+}
+
+void trial_role(const struct trial *trial, const struct sysfilter *all)
+{
+	for (unsigned i = 0; i < all->count; i++) {
+		struct attempt attempt = exactly(&all->rule[i]);
+
+		try(trial, &attempt);
+	}
+	for (unsigned i = 0; i < trial->list->count; i++)
+		try_rule(trial, &trial->list->rule[i], false);
 }

@@ -15,12 +15,12 @@ extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
 
 /* Called by start.S with the program's address and its dynamic section, before anything else has run: no call of another
  * function may be in it. */
-void start_relocate(char *base, const Elf64_Dyn *dynamic);
+void start_relocate(char *base, Elf64_Dyn *dynamic);
 
 /* The packed relative relocations (DT_RELR): an address, then bitmaps of the 63 words that follow. They take a twentieth of
  * the room of the usual ones, which musl 1.2.3 does not know. */
 __attribute__((optimize("no-stack-protector"), used)) void start_relocate(char *base,
-									  const Elf64_Dyn *dynamic)
+									  Elf64_Dyn *dynamic)
 {
 	const uint64_t *entry = NULL, *end;
 	uint64_t size = 0, *where = NULL;
@@ -28,8 +28,10 @@ __attribute__((optimize("no-stack-protector"), used)) void start_relocate(char *
 	for (; dynamic->d_tag != DT_NULL; dynamic++) {
 		if (dynamic->d_tag == DT_RELR)
 			entry = (const uint64_t *)(void *)(base + dynamic->d_un.d_ptr);
-		if (dynamic->d_tag == DT_RELRSZ)
+		if (dynamic->d_tag == DT_RELRSZ) {
 			size = dynamic->d_un.d_val;
+			dynamic->d_un.d_val = 0; /* musl 1.2.4 would do it again */
+		}
 	}
 	for (end = entry + size / sizeof(*entry); entry < end; entry++) {
 		if ((*entry & 1) == 0) {
@@ -52,10 +54,12 @@ bool start_protect(void)
 
 	for (unsigned i = 0; i < __ehdr_start.e_phnum; i++) {
 		uintptr_t begin = ((uintptr_t)base + header[i].p_vaddr) & -page;
-		uintptr_t end = ((uintptr_t)base + header[i].p_vaddr + header[i].p_memsz) & -page;
+		uintptr_t end = (uintptr_t)base + header[i].p_vaddr + header[i].p_memsz;
 
-		if (header[i].p_type == PT_GNU_RELRO && begin < end)
-			return mprotect((void *)begin, end - begin, PROT_READ) == 0;
+		/* The last page, too: what may be written begins on one of its own, however large they are (lld). */
+		if (header[i].p_type == PT_GNU_RELRO)
+			return mprotect((void *)begin, ((end + page - 1) & -page) - begin,
+					PROT_READ) == 0;
 	}
 	return true;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fdplan.h"
+#include "landlock.h"
 
 /* TCSETS sets at once: waiting for output to drain would hang on a stopped terminal. */
 static void set_modes(int fd, const struct termios *modes)
@@ -27,6 +28,7 @@ _Noreturn static void guard(int pipe_end, const struct termios *saved)
 	/* It needs the terminal and the pipe, and must not keep anything else of the VM alive. */
 	setsid();
 	dup2(pipe_end, STDIN_FILENO);
+	landlock_enter(FD_RULESET); /* if there is one: the jail says so */
 	syscall(SYS_close_range, STDIN_FILENO + 1, FD_TERMINAL - 1, 0);
 	syscall(SYS_close_range, FD_TERMINAL + 1, ~0u, 0);
 	sysfilter_allow_fd(&filter, SYS_read, STDIN_FILENO);

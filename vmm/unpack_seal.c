@@ -1,6 +1,7 @@
 #include "unpack.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <signal.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "capabilities.h"
 #include "fdplan.h"
 #include "landlock.h"
 #include "sysfilter.h"
@@ -120,6 +122,9 @@ bool unpack_seal(struct unpack_target *targets, unsigned count, int *archive, in
 		 uint64_t limit, struct problem *problem)
 {
 	setsid(); /* fails for a session's leader, who is then alone in it */
+	/* Root's files are made where root may, and that is all that is left of root. */
+	if (!capabilities_keep(1ull << CAP_DAC_OVERRIDE))
+		return refused("capset", problem);
 	return keep_descriptors(targets, count, archive, go, problem) &&
 	       limit_files(limit, problem) && enter_landlock(targets, count, problem) &&
 	       enter_filter(*archive, *go, problem);

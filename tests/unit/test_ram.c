@@ -288,6 +288,20 @@ static int touch(uint64_t address)
 	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
+/* A large page of the host's is one of the guest's. */
+static void large_pages_serve_both(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		struct ram ram = reserve(HOLE_START + (i + 1) * PAGE);
+
+		for (unsigned j = 0; j < RAM_RANGES_MAX; j++)
+			assert_each((ram_host(&ram, j) - ram.range[j].base) % (2 * MIB) == 0,
+				    "not alike, in round", i);
+		ram_release(&ram);
+	}
+}
+
 static void pages_around_it_are_nobodys(void **state)
 {
 	struct ram ram = reserve(HOLE_START + PAGE);
@@ -321,6 +335,7 @@ int main(void)
 		cmocka_unit_test(releasing_twice_is_harmless),
 		cmocka_unit_test(children_do_not_see_it),
 		cmocka_unit_test(pages_around_it_are_nobodys),
+		cmocka_unit_test(large_pages_serve_both),
 		cmocka_unit_test(no_bytes_need_no_buffer),
 	};
 

@@ -43,7 +43,7 @@ static void relocate_model(const uint64_t *entries, unsigned count)
 /* Relocates by COUNT ENTRIES, with other tags of the dynamic section around. */
 static void relocate(const uint64_t *entries, unsigned count)
 {
-	const Elf64_Dyn dynamic[] = {
+	Elf64_Dyn dynamic[] = {
 		{DT_FLAGS_1, {DF_1_PIE}},  {DT_RELRSZ, {count * 8}}, {37 /* DT_RELRENT */, {8}},
 		{DT_RELR, {TABLE * 8}},    {DT_RELASZ, {999}},       {DT_NULL, {0}},
 		{DT_RELRSZ, {UINT32_MAX}}, /* beyond the end */
@@ -125,8 +125,8 @@ static void tables_by_chance(void **state)
 /* A program without a table is left alone. */
 static void no_table(void **state)
 {
-	static const Elf64_Dyn none[] = {{DT_RELASZ, {24}}, {DT_NULL, {0}}};
-	static const Elf64_Dyn empty[] = {{DT_RELR, {TABLE * 8}}, {DT_RELRSZ, {0}}, {DT_NULL, {0}}};
+	static Elf64_Dyn none[] = {{DT_RELASZ, {24}}, {DT_NULL, {0}}};
+	static Elf64_Dyn empty[] = {{DT_RELR, {TABLE * 8}}, {DT_RELRSZ, {0}}, {DT_NULL, {0}}};
 
 	(void)state;
 	fill();
