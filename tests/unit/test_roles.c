@@ -139,7 +139,6 @@ static const struct rule vcpu_rules[] = {
 	{SYS_clock_gettime, CLOCK_REALTIME, ANY},
 	{SYS_ioctl, SPAN(FD_VCPU, VCPUS_MAX), (uint32_t)KVM_GET_ONE_REG},
 	{SYS_ioctl, TAP_2, (uint32_t)TUNSETOFFLOAD},
-	{SYS_ioctl, TAP_2, (uint32_t)TUNSETQUEUE},
 	{SYS_ioctl, TAP_2 + 1, (uint32_t)TUNSETQUEUE},
 	{SYS_readv, TAP_2, ANY},
 	{SYS_readv, TAP_2 + 1, ANY},
@@ -156,7 +155,7 @@ static const struct rule vcpu_rules[] = {
 	LOCKS,
 };
 
-enum { VCPU_ARM64 = 2, VCPU_DEVICES = 9 };
+enum { VCPU_ARM64 = 2, VCPU_DEVICES = 8 };
 
 static const struct rule disk_rules[] = {
 	{SYS_read, KICK_0, ANY},
@@ -193,7 +192,6 @@ static const struct rule nic_rules[] = {
 	{SYS_readv, TAP_2 + 1, ANY},
 	{SYS_writev, TAP_2, ANY},
 	{SYS_writev, TAP_2 + 1, ANY},
-	{SYS_ioctl, TAP_2, (uint32_t)TUNSETQUEUE},
 	{SYS_ioctl, TAP_2 + 1, (uint32_t)TUNSETQUEUE},
 	LOCKS,
 };
