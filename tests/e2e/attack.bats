@@ -35,11 +35,18 @@ setup() { failures=0; }
 }
 
 @test "who ignores or blocks SIGSYS is killed all the same" {
-	for how in --ignore-signal --block-signal; do
+	killed() { "$@" "$attacker" run -k "$bare" -a "test=attack n=1 thread=vcpu" </dev/null >/dev/null 2>&1 3>&-; }
+	trap '' SYS
+	code=0
+	killed || code=$?
+	trap - SYS
+	is 159 "$code"
+	# busybox has no such thing.
+	if env --block-signal=SYS true 2>/dev/null; then
 		code=0
-		env "$how=SYS" "$attacker" run -k "$bare" -a "test=attack n=1 thread=vcpu" </dev/null >/dev/null 2>&1 3>&- || code=$?
+		killed env --block-signal=SYS || code=$?
 		is 159 "$code"
-	done
+	fi
 }
 
 # What would be seen if the filter were not there: that the attacks are real, and which wall is the next.

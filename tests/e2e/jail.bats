@@ -35,7 +35,7 @@ leave() {
 }
 
 # as_user COMMAND...: as a user who may use KVM and nothing else, in a directory that has ./mayfly and ./bare. The node is a
-# copy in a mount namespace of its own. Root's; others are users already.
+# copy in a mount namespace of its own. (By bash: the shell of busybox has a setpriv of its own.) Others than root are users already.
 as_user() {
 	if [ "$(id -u)" != 0 ]; then
 		ln -sf "$(realpath "$mayfly")" mayfly
@@ -44,7 +44,7 @@ as_user() {
 		return
 	fi
 	mkdir -p world
-	unshare -m sh -ec '
+	unshare -m bash -ec '
 		mount -t tmpfs -o mode=755 tmpfs world
 		cp "$1" world/mayfly
 		cp "$2" world/bare
@@ -56,7 +56,7 @@ as_user() {
 		shift 2
 		cd world
 		exec setpriv --reuid=65533 --regid=65533 --clear-groups "$@"
-	' sh "$(realpath "$mayfly")" "$(realpath "$bare")" "$@"
+	' bash "$(realpath "$mayfly")" "$(realpath "$bare")" "$@"
 }
 
 @test "-v says the layers on one line, and --stats has them" {

@@ -96,3 +96,115 @@ sealed() {
 	is 0 "$status"
 	is "hello, world" "$output"
 }
+
+# traced NAME COMMAND...: all calls with all arguments in hexadecimal, in trace.NAME. It runs in $where, if that is set.
+traced() {
+	local name=$1
+	shift
+	${where:-} timeout 60 strace -f -qq -e raw=all -o "trace.$name" "$@" >"out.$name" 2>&1 3>&- || true
+}
+
+# The rules that none of the calls in TRACE... uses. What children do, which have filters of their own, does not count: they are
+# forked, which is all that the process does with a clone that makes no thread.
+unused_rules() {
+	"$mayfly" selftest --list >rules
+	awk '
+		function digits(text) {
+			sub(/^0x/, "", text)
+			return sprintf("%016s", text)
+		}
+		function padded(text) {
+			text = digits(text)
+			gsub(/ /, "0", text)
+			return "x" text
+		}
+		function allows(range, actual, ends) {
+			if (range == "*") return 1
+			if (split(range, ends, "-") == 1) ends[2] = ends[1]
+			return padded(actual) >= padded(ends[1]) && padded(actual) <= padded(ends[2])
+		}
+		FILENAME == "rules" {
+			rule[++rules] = $0
+			next
+		}
+		FNR == 1 { main = $1; sealed = 0; split("", child) }
+		/(fork|clone)\(/ && !/clone\(0x[0-9a-f]*[13579bdf][0-9a-f][0-9a-f][0-9a-f][0-9a-f],/ && /= 0x/ { child[sprintf("%d", hex($NF))] = 1 }
+		{
+			call = $0
+			sub(/^[0-9]+ +/, "", call)
+			arguments = call
+			sub(/\(.*/, "", call)
+			sub(/^[^(]*\(/, "", arguments)
+			sub(/[) ]*(=.*|<unfinished.*)?$/, "", arguments)
+			split(arguments, argument, /, */)
+			for (i = 1; sealed && !($1 in child) && i <= rules; i++) {
+				if (used[i] || split(rule[i], word, " ") < 2 || word[2] != call) continue
+				used[i] = 1
+				for (j = 3; j in word; j++) if (!allows(word[j], argument[j - 2])) used[i] = 0
+			}
+		}
+		$1 == main && /seccomp\(0x1, 0x1,/ { sealed = 1 }
+		function hex(text, value, i) {
+			value = 0
+			text = tolower(text)
+			sub(/^0x/, "", text)
+			for (i = 1; i <= length(text); i++) value = value * 16 + index("0123456789abcdef", substr(text, i, 1)) - 1
+			return value
+		}
+		END {
+			for (i = 1; i <= rules; i++) {
+				sub(/^[a-z]* /, "", rule[i])
+				line = rule[i]
+				seen[line] = seen[line] + used[i]
+				if (!(line in told)) order[++lines] = line
+				told[line] = 1
+			}
+			for (i = 1; i <= lines; i++) if (!seen[order[i]]) print order[i]
+		}
+	' rules "$@"
+}
+
+# But for one: the vDSO tells the time, and makes that call only where the host's clock cannot be read from user mode.
+@test "every rule is used" {
+	cd "$BATS_TEST_TMPDIR"
+	truncate -s 1M disk ephemeral
+	# In the slots that `mayfly selftest` pretends.
+	where=netns traced devices "$mayfly" run -k "$bare" -a test=rules -c 2 -d disk -d ephemeral,ephemeral \
+		-n tap=t0,queues=2 --stats stats -- x </dev/null
+	is 0 "$(sed -n 's/.*"exit_code": \([0-9]*\).*/\1/p' stats)"
+	traced outbox "$mayfly" run -k "$bare" -a test=exit -o /out:out -- x </dev/null
+	traced output "$mayfly" run -k "$bare" -a test=output --console log -- x </dev/null
+	printf 'some\nwords\n' | traced cat "$mayfly" run -k "$bare" -a test=cat -- x
+	traced console "$mayfly" run -k "$bare" -a "test=echo greet=1" <<<"typed."
+	traced timeout "$mayfly" run -k "$bare" -a test=spin --timeout 0.2 -- x </dev/null
+	# A terminal that changes its size; then the VM is told to end.
+	export mayfly bare shown=$BATS_TEST_TMPDIR/typescript
+	on_terminal 'mkfifo told; { until_shown asleep; stty rows 44 cols 101 </dev/tty; sleep 0.3; pkill -TERM -P "$(pgrep -P $$ strace)"; } &
+		strace -f -qq -e raw=all -o trace.terminal "$mayfly" run -k "$bare" -a test=sleep -v -t -- x; echo "code $?"' < <(
+		until_true grep -q code "$shown"
+	)
+	has "$output" "code 143"
+	unused_rules trace.* >unused
+	is "" "$(grep -v '^clock_gettime 1 ' unused)"
+}
+
+@test "a VM that was stopped and goes on is under its limits of time, and the filter" {
+	start spin --timeout 2 -v
+	until_true said spinning
+	kill -STOP "$pid"
+	sleep 0.3
+	kill -CONT "$pid"
+	code "$pid"
+	is 124 "$code"
+	# In a wait, which goes on with what is left of the time: no call of the kernel's own for that.
+	start sleep --timeout 1.5
+	until_true said asleep
+	for _ in 1 2 3; do
+		kill -STOP "$pid"
+		sleep 0.1
+		kill -CONT "$pid"
+		sleep 0.1
+	done
+	code "$pid"
+	is 124 "$code"
+}

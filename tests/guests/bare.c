@@ -355,6 +355,7 @@ static const struct test tests[] = {
 	{"nettalk", test_nettalk},
 	{"netevil", test_netevil},
 	{"netstorm", test_netstorm},
+	{"rules", test_rules},
 	{"attack", test_attack},
 	{NULL, NULL},
 };

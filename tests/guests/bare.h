@@ -38,6 +38,7 @@ void test_machinefuzz(void); /* seed=N, count=N, others=N: accesses at random, s
 void test_nettalk(void);   /* one frame out; an ARP request in, its reply out, and what follows */
 void test_netevil(void);   /* headers that make no sense, broken rings */
 void test_netstorm(void);  /* 1000 resets while packets come */
+void test_rules(void);     /* all that a disk, an ephemeral one and a NIC are for */
 void test_attack(void);    /* for the launcher of tests/attack alone */
 
 #endif

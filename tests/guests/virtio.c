@@ -47,7 +47,7 @@ void make_queue(struct queue *queue, uint64_t device, unsigned index, uint32_t s
 {
 	static struct {
 		_Alignas(4096) uint8_t desc[4096], avail[4096], used[4096];
-	} memory[3];
+	} memory[5];
 
 	/* Descriptors and available entries are always written before they count. */
 	fill(memory[index].avail, 0, 4);

@@ -57,7 +57,7 @@ void pause(uint64_t count);
 /* Reset and all steps up to FEATURES_OK. */
 void negotiate(uint64_t device, uint64_t features);
 
-/* Memory of its own for queue INDEX of DEVICE (at most 3 at a time), empty. */
+/* Memory of its own for queue INDEX of DEVICE (at most 5 at a time), empty. */
 void make_queue(struct queue *queue, uint64_t device, unsigned index, uint32_t size);
 
 /* Tells the device of the queue; true if it is ready then. */
