@@ -176,6 +176,7 @@ unused_rules() {
 	traced output "$mayfly" run -k "$bare" -a test=output --console log -- x </dev/null
 	printf 'some\nwords\n' | traced cat "$mayfly" run -k "$bare" -a test=cat -- x
 	traced console "$mayfly" run -k "$bare" -a "test=echo greet=1" <<<"typed."
+	traced end "$mayfly" run -k "$bare" -a "test=rules end=poweroff" </dev/null
 	traced timeout "$mayfly" run -k "$bare" -a test=spin --timeout 0.2 -- x </dev/null
 	# A terminal that changes its size; then the VM is told to end.
 	export mayfly bare shown=$BATS_TEST_TMPDIR/typescript
