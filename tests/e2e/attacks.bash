@@ -5,7 +5,7 @@
 # attack succeeds. "always": it fails, whatever there is. "few-processes" are the limits where they count our own processes
 # alone, "no-process" where nothing is left of them: they have room for a thread that KVM makes when the guest begins, if it does
 # (Linux 6.14, x86-64); "landlock4" is a Landlock of that version.
-walls='
+walls="
 open             mount-ns=ENOENT landlock=EACCES
 create           mount-ns=ENOENT landlock=EACCES
 proc             mount-ns=ENOENT landlock=EACCES
@@ -35,13 +35,13 @@ new-user-ns      user-ns=EPERM
 new-net-ns       no-capabilities=EPERM
 dumpable
 kvm              mount-ns=ENOENT landlock=EACCES
-kvm-of-vm        always=ENOTTY
+kvm-of-vm        always=$no_request
 kvm-ask
 kvm-memory
 tun              mount-ns=ENOENT landlock=EACCES
 tap-change       always=EEXIST
 exec             mount-ns=ENOENT landlock=EACCES
-'
+"
 
 # What nothing but the filter stops, on any host.
 filter_only='dup memfd mmap-exec mprotect-exec io_uring add-key dumpable kvm-ask kvm-memory'
