@@ -176,10 +176,11 @@ unused_rules() {
 	traced output "$mayfly" run -k "$bare" -a test=output --console log -- x </dev/null
 	printf 'some\nwords\n' | traced cat "$mayfly" run -k "$bare" -a test=cat -- x
 	traced console "$mayfly" run -k "$bare" -a "test=echo greet=1" <<<"typed."
+	traced end "$mayfly" run -k "$bare" -a "test=rules end=poweroff" </dev/null
 	traced timeout "$mayfly" run -k "$bare" -a test=spin --timeout 0.2 -- x </dev/null
 	# A terminal that changes its size; then the VM is told to end.
 	export mayfly bare shown=$BATS_TEST_TMPDIR/typescript
-	on_terminal 'mkfifo told; { until_shown asleep; stty rows 44 cols 101 </dev/tty; sleep 0.3; pkill -TERM -P "$(pgrep -P $$ strace)"; } &
+	on_terminal '{ until_shown asleep; stty rows 44 cols 101 </dev/tty; sleep 0.3; kill "$(pgrep -P "$(pgrep -P $$ strace)")"; } &
 		strace -f -qq -e raw=all -o trace.terminal "$mayfly" run -k "$bare" -a test=sleep -v -t -- x; echo "code $?"' < <(
 		until_true grep -q code "$shown"
 	)

@@ -155,7 +155,7 @@ static const struct rule vcpu_rules[] = {
 	LOCKS,
 };
 
-enum { VCPU_ARM64 = 2, VCPU_DEVICES = 9 };
+enum { VCPU_ARM64 = 2, VCPU_DEVICES = 8 };
 
 static const struct rule disk_rules[] = {
 	{SYS_read, KICK_0, ANY},

@@ -37,7 +37,7 @@ static char disk_name[32], output[65536];
 /* --- what is not of this house --- */
 
 /* The threads that narrowed their filter to each device's program. */
-static const struct jail jail;
+static struct jail jail;
 static const struct sock_fprog programs[DEVICES_MAX];
 static atomic_uint narrowed[DEVICES_MAX];
 

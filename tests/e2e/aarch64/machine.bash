@@ -9,6 +9,8 @@ load_kvm=EL2
 # How guests end, and what vCPUs are asked by then.
 ends='hello reset badmmio'
 vcpu_ioctls='KVM_RUN|(KVM_ARM_SET_DEVICE_ADDR or )?KVM_GET_ONE_REG' # strace cannot tell the two
+# What KVM answers to a request that a VM has not.
+no_request=EINVAL
 foreign_says='an ELF file, which is no kernel for arm64 guests'
 
 # A GICv2 serves eight.

@@ -11,6 +11,8 @@ load_kvm=modprobe
 # How guests end, and what vCPUs are asked by then.
 ends='hello kbdreset triplefault'
 vcpu_ioctls=KVM_RUN
+# What KVM answers to a request that a VM has not.
+no_request=ENOTTY
 foreign_says='an arm64 Image, which is no kernel for x86-64 guests'
 
 most_cpus() { echo 32; }
