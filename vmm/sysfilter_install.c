@@ -42,7 +42,7 @@ static int fill(void *context, const struct sysfilter *filter)
 static int export(const struct sysfilter *filter, struct sock_filter *code, size_t size)
 {
 	void *context = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int error = context ? fill(context, filter) : -ENOSYS;
+	int error = context ? fill(context, filter) : NO_CONTEXT;
 	int fd = memfd_create("filter", MFD_CLOEXEC);
 	ssize_t length = 0;
 
@@ -68,7 +68,7 @@ bool sysfilter_compile(const struct sysfilter *filter, struct sock_fprog *progra
 	int length = export(filter, code, sizeof(code));
 
 	*program = (struct sock_fprog){(unsigned short)length, code};
-	if (length == -ENOSYS)
+	if (length == NO_CONTEXT)
 		return problem_set(
 			problem, "cannot make a seccomp filter (Linux 4.14 with "
 				 "CONFIG_SECCOMP_FILTER=y is needed; a container's own filter must "
