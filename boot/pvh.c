@@ -73,7 +73,8 @@ static bool add_segment(struct bytes file, struct image_space space, const Elf64
 			"needs memory from 0x%llx on for %llu KiB and the guest's ends at "
 			"0x%llx (give it more with -m)",
 			(unsigned long long)program->p_paddr,
-			(unsigned long long)(size + 1023) >> 10, (unsigned long long)space.end);
+			(unsigned long long)(size / 1024 + !!(size % 1024)),
+			(unsigned long long)space.end);
 	if (overlaps(image, program))
 		return problem_set(problem, "has ELF segments that overlap (the file is damaged)");
 	if (image->segment_count == IMAGE_SEGMENTS_MAX)

@@ -188,6 +188,15 @@ static void segments_outside_memory(void **state)
 	}
 }
 
+static void what_is_said_of_the_memory(void **state)
+{
+	(void)state;
+	set_load(ELF_TEXT, 0x100000, ELF_TEXT_SIZE, UINT64_MAX);
+	assert_refused("needs memory from 0x100000 on for 18014398509481984 KiB ");
+	set_load(ELF_TEXT, 0x100000, ELF_TEXT_SIZE, 0xf00001);
+	assert_refused("for 15361 KiB and the guest's ends at 0x1000000 ");
+}
+
 static void a_segment_may_end_with_memory(void **state)
 {
 	(void)state;
@@ -388,6 +397,7 @@ int main(void)
 		PVH_TEST(no_program_headers),
 		PVH_TEST(program_headers_beyond_the_file),
 		PVH_TEST(segments_outside_memory),
+		PVH_TEST(what_is_said_of_the_memory),
 		PVH_TEST(a_segment_may_end_with_memory),
 		PVH_TEST(segments_over_boot_data),
 		PVH_TEST(segments_beyond_the_file),
