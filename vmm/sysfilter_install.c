@@ -10,8 +10,10 @@
 
 #include "sysfilter.h"
 
-#define FILTER_MAX \
-	4096 /* instructions: what the kernel takes; 50 without devices, 720 with eight NICs of eight queues */
+/* Instructions that the kernel takes; there are 50 without devices, and 720 with eight NICs of eight queues. */
+#define FILTER_MAX 4096
+
+#define NO_CONTEXT (-4096) /* no errno: libseccomp found nothing to work with */
 
 static int add_rule(void *context, const struct sysfilter_rule *rule)
 {
