@@ -182,11 +182,11 @@ as_user() {
 	done
 }
 
-# inject CALL:ERROR OPTION...: strace makes the system call fail.
+# inject CALL:ERROR OPTION...: strace makes the system call fail, and sees no others, which takes long in a lab.
 inject() {
 	local what=$1
 	shift
-	run --separate-stderr strace -f -qq -o trace -e "trace=${what%%:*}" -e "inject=$what" "$mayfly" run -k "$bare" -a test=hello "$@" </dev/null
+	run --separate-stderr strace -f --seccomp-bpf -qq -o trace -e "trace=${what%%:*}" -e "inject=$what" "$mayfly" run -k "$bare" -a test=hello "$@" </dev/null
 }
 
 # Where a system call is made for other reasons, too, the rest of them fail.
