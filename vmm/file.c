@@ -69,3 +69,36 @@ bool file_is_free(int fd, const char *path, struct problem *problem)
 			   "cannot write %s: it is in use, as a disk perhaps (give another file)",
 			   path);
 }
+
+static void take_number(const char *text, const char *name, uint64_t *number)
+{
+	const char *found = strstr(text, name);
+
+	if (!found)
+		return;
+	found += strlen(name);
+	found += strspn(found, " ");
+	*number = 0;
+	for (; *found >= '0' && *found <= '9'; found++)
+		*number = *number * 10 + (uint64_t)(*found - '0');
+}
+
+/* In pieces: a user's groups alone may take more than a page. Each piece begins with the end of the last, so that no line is
+ * cut. */
+void file_read_numbers(int fd, unsigned count, const char *const *names, uint64_t *numbers)
+{
+	enum { OVERLAP = 64, PIECE = 4096 };
+	char text[OVERLAP + PIECE + 1] = "";
+	size_t kept = 0;
+	ssize_t size;
+
+	while ((size = read(fd, text + kept, PIECE)) > 0) {
+		size_t length = kept + (size_t)size;
+
+		text[length] = '\0';
+		for (unsigned i = 0; i < count; i++)
+			take_number(text, names[i], &numbers[i]);
+		kept = length < OVERLAP ? length : OVERLAP;
+		memmove(text, text + length - kept, kept);
+	}
+}

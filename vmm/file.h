@@ -15,4 +15,8 @@ void file_unmap(struct bytes *file);
  * that. */
 bool file_is_free(int fd, const char *path, struct problem *problem);
 
+/* Reads FD, a status file of /proc's, and takes the numbers that the COUNT fields NAMES have: "\nName:\t". One that is not
+ * there stays as it is. Calls read(2) alone. */
+void file_read_numbers(int fd, unsigned count, const char *const *names, uint64_t *numbers);
+
 #endif

@@ -3,10 +3,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "fdplan.h"
+#include "file.h"
 #include "gate.h"
 #include "jail.h"
 #include "sysfilter.h"
@@ -50,59 +52,40 @@ static bool open_statuses(unsigned threads, unsigned *found, struct problem *pro
 }
 
 /* What a thread's status file says. */
+enum { MODE, NO_NEW_PRIVILEGES, FILTERS /* 0: it does not say (Linux 5.8 and older) */, NUMBERS };
+
 struct status {
-	bool filtered, no_new_privileges;
-	unsigned filters; /* 0: it does not say (Linux 5.8 and older) */
+	uint64_t number[NUMBERS];
 };
 
-static unsigned number_after(const char *text, const char *label)
-{
-	const char *found = strstr(text, label);
-	unsigned number = 0;
-
-	if (found)
-		for (found += strlen(label); *found >= '0' && *found <= '9'; found++)
-			number = number * 10 + (unsigned)(*found - '0');
-	return number;
-}
-
-/* Read in pieces: a user's groups alone may take more than a page. Each piece begins with the end of
- * the last, so that no line is cut. */
 static struct status read_status(int fd)
 {
-	enum { OVERLAP = 64, PIECE = 4096 };
-	char text[OVERLAP + PIECE + 1] = "";
-	struct status status = {0};
-	size_t kept = 0;
-	ssize_t size;
+	static const char *const names[NUMBERS] = {"\nSeccomp:\t", "\nNoNewPrivs:\t",
+						   "\nSeccomp_filters:\t"};
+	struct status status = {{0}};
 
-	while ((size = read(fd, text + kept, PIECE)) > 0) {
-		size_t length = kept + (size_t)size;
-		unsigned filters;
-
-		text[length] = '\0';
-		status.filtered |= strstr(text, "\nSeccomp:\t2\n") != NULL;
-		status.no_new_privileges |= strstr(text, "\nNoNewPrivs:\t1\n") != NULL;
-		filters = number_after(text, "\nSeccomp_filters:\t");
-		status.filters = filters ? filters : status.filters;
-		kept = length < OVERLAP ? length : OVERLAP;
-		memmove(text, text + length - kept, kept);
-	}
+	file_read_numbers(fd, NUMBERS, names, status.number);
 	return status;
+}
+
+static bool is_filtered(const struct status *status)
+{
+	return status->number[MODE] == SECCOMP_MODE_FILTER &&
+	       status->number[NO_NEW_PRIVILEGES] == 1;
 }
 
 /* Our threads have as many filters as the first one of them, which is the main thread; KVM's own has one less. */
 static bool is_sealed(unsigned threads, unsigned found)
 {
 	struct status first = read_status(FD_STATUS);
-	bool sealed = first.filtered && first.no_new_privileges && first.filters != 1;
+	bool sealed = is_filtered(&first) && first.number[FILTERS] != 1;
 	unsigned alike = 1;
 
 	for (unsigned i = 1; i < found; i++) {
 		struct status status = read_status(FD_STATUS + (int)i);
 
-		sealed = sealed && status.filtered && status.no_new_privileges;
-		alike += status.filters == first.filters;
+		sealed = sealed && is_filtered(&status);
+		alike += status.number[FILTERS] == first.number[FILTERS];
 	}
 	return sealed && alike >= threads;
 }

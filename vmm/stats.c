@@ -6,7 +6,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "facts.h"
 #include "fdplan.h"
 #include "file.h"
 #include "json.h"
@@ -136,12 +135,10 @@ static void put_options(struct writer *text, char *const *options)
 
 static void put_end(struct writer *text, const struct stats *stats)
 {
-	char status[4096];
-	ssize_t size = read(FD_PEAK, status, sizeof(status) - 1);
+	static const char *const name = "\nVmHWM:\t";
 	uint64_t peak = 0;
 
-	status[size > 0 ? size : 0] = '\0';
-	facts_number(status, "VmHWM", &peak);
+	file_read_numbers(FD_PEAK, 1, &name, &peak);
 	writer_put(text, ",\n \"end\": ");
 	json_put_string(text, stats->ending);
 	put_number(text, "peak_rss_kib", peak);

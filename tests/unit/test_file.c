@@ -1,9 +1,11 @@
 /* Input files: what can be mapped, and what is said about what cannot. */
 #define _GNU_SOURCE
+#define _GNU_SOURCE
 #include "file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "unit.h"
@@ -147,9 +149,31 @@ static void what_may_not_be_read(void **state)
 	assert_int_equal(seteuid(user), 0);
 }
 
+/* A field may begin anywhere, and lines before it may be longer than what is read at a time. */
+static void numbers_of_status_files(void **state)
+{
+	static const char *const names[] = {"\nFirst:\t", "\nSecond:\t", "\nNone:\t"};
+	static char text[3 * 4200];
+
+	(void)state;
+	for (unsigned before = 0; before < 2 * 4200; before += before > 4000 && before < 4200 ? 1 : 97) {
+		uint64_t numbers[] = {0, 0, 7};
+		int fd = memfd_create("status", 0);
+		size_t length = (size_t)sprintf(text, "Name:\t%0*d\nFirst:\t   1234 kB\nSecond:\t18446744073709551615\nSecondary:\t5\n", (int)before, 0);
+
+		assert_int_equal(write(fd, text, length), length);
+		lseek(fd, 0, SEEK_SET);
+		file_read_numbers(fd, COUNT(names), names, numbers);
+		assert_each(numbers[0] == 1234 && numbers[1] == UINT64_MAX && numbers[2] == 7,
+			    "bytes before it", before);
+		close(fd);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(numbers_of_status_files),
 		cmocka_unit_test(a_file_is_mapped),
 		cmocka_unit_test(the_mapping_is_private),
 		cmocka_unit_test(an_empty_file_has_no_bytes),
