@@ -39,7 +39,7 @@ OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all clean help kernel rootfs run check check-deps check-files check-build lint install
+.PHONY: all clean help kernel rootfs run check check-deps check-files check-build lint prove install
 
 all: $(B)/mayfly ## build the launcher
 
@@ -264,6 +264,10 @@ check-build: check-files $(TESTS)
 lint: ## check style, layers, shell scripts and the manual
 	$(Q)images/deps.sh check
 	$(Q)tests/lint.sh
+
+prove: ## prove that hostile rings and files do no harm (docs/proofs.md; a GB of packages)
+	$(Q)images/deps.sh prove
+	$(Q)tests/proof/prove.sh
 
 -include $(foreach flavour,unit-san unit-tsan unit-musl fuzz,$(wildcard $(B)/$(flavour)/*/*.d \
 	$(B)/$(flavour)/*/*/*.d $(B)/$(flavour)/*/*/*/*.d))

@@ -31,7 +31,8 @@ packages_of() {
 	check) echo libcmocka-dev python3 bats clang libclang-rt-dev clang-format shellcheck mandoc cppcheck strace bsdutils \
 		util-linux e2fsprogs device-tree-compiler iproute2 nftables procps squashfs-tools erofs-utils fakeroot umoci attr ;;
 	rootdisk) echo e2fsprogs squashfs-tools erofs-utils fakeroot umoci attr skopeo xz-utils zstd ;;
-	*) fail "unknown group $1 (build, kernel, lab, cross, check, rootdisk)" ;;
+	prove) echo gcc libc6-dev linux-libc-dev frama-c-base why3 z3 cvc4 ;;
+	*) fail "unknown group $1 (build, kernel, lab, cross, check, rootdisk, prove)" ;;
 	esac
 }
 
@@ -53,7 +54,7 @@ install() {
 		{ tail -n 20 "$log" >&2 && fail 'apt-get install failed'; }
 }
 
-[ $# -gt 0 ] || fail 'usage: deps.sh GROUP... (build, kernel, lab, cross, check, rootdisk)'
+[ $# -gt 0 ] || fail 'usage: deps.sh GROUP... (build, kernel, lab, cross, check, rootdisk, prove)'
 needed=
 for group in "$@"; do
 	wanted=$(packages_of "$group") # an assignment of its own: an unknown group ends the script here
