@@ -44,7 +44,7 @@ OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o) $(B)/obj/vmm/$(ARCH)/start.o
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all clean help kernel rootfs run check check-deps check-files check-build fuzz-coverage lint install
+.PHONY: all clean help kernel rootfs run check check-deps check-files check-build fuzz-coverage lint prove install
 
 all: $(B)/mayfly ## build the launcher
 
@@ -316,6 +316,10 @@ fuzz-coverage: ## build the fuzzers with counters; tell what their kept inputs r
 lint: ## check style, layers, shell scripts and the manual
 	$(Q)images/deps.sh check
 	$(Q)tests/lint.sh
+
+prove: ## prove that hostile rings and files do no harm (docs/proofs.md; a GB of packages)
+	$(Q)images/deps.sh prove
+	$(Q)tests/proof/prove.sh
 
 -include $(foreach flavour,unit-san unit-tsan unit-musl fuzz fuzz-coverage,$(wildcard $(B)/$(flavour)/*/*.d \
 	$(B)/$(flavour)/*/*/*.d $(B)/$(flavour)/*/*/*/*.d))

@@ -1,0 +1,22 @@
+;; The axioms of bits.h, of words of 128 bits, which hold all that is ever put into them. z3 looks for a counterexample
+;; and has to answer "unsat": there is none.
+(set-logic QF_BV)
+(declare-const a (_ BitVec 128))
+(declare-const b (_ BitVec 128))
+(define-fun zero () (_ BitVec 128) (_ bv0 128))
+(define-fun word () (_ BitVec 128) (_ bv18446744073709551615 128))
+(define-fun small () Bool (and (bvsle zero a) (bvsle a word)))
+(assert (not (and
+	(=> (bvsle zero a) (and (bvsle zero (bvand a b)) (bvsle (bvand a b) a)))
+	(=> (bvsle zero b) (and (bvsle zero (bvand a b)) (bvsle (bvand a b) b)))
+	(=> small (= (bvand a (_ bv18446744073709551612 128)) (bvsub a (bvurem a (_ bv4 128)))))
+	(= (bvshl a (_ bv4 128)) (bvmul a (_ bv16 128)))
+	(= (bvshl a (_ bv8 128)) (bvmul a (_ bv256 128)))
+	(= (bvshl a (_ bv16 128)) (bvmul a (_ bv65536 128)))
+	(= (bvshl a (_ bv32 128)) (bvmul a (_ bv4294967296 128)))
+	(=> (bvult a (_ bv16 128)) (= (bvor a (bvshl b (_ bv4 128))) (bvadd a (bvmul b (_ bv16 128)))))
+	(=> (bvult a (_ bv256 128)) (= (bvor a (bvshl b (_ bv8 128))) (bvadd a (bvmul b (_ bv256 128)))))
+	(=> (bvult a (_ bv65536 128)) (= (bvor a (bvshl b (_ bv16 128))) (bvadd a (bvmul b (_ bv65536 128)))))
+	(=> (bvult a (_ bv4294967296 128))
+		(= (bvor a (bvshl b (_ bv32 128))) (bvadd a (bvmul b (_ bv4294967296 128))))))))
+(check-sat)
