@@ -179,7 +179,7 @@ unused_rules() {
 	traced crash "$mayfly" run -k "$bare" -a "test=${ends##* }" </dev/null
 	traced timeout "$mayfly" run -k "$bare" -a test=spin --timeout 0.2 -- x </dev/null
 	# The clock that only arm64 has.
-	[ "$(uname -m)" != aarch64 ] || traced clock "$mayfly" run -k "$bare" -a "test=clock now=$(date +%s)" </dev/null
+	[ "$(uname -m)" != aarch64 ] || traced clock "$mayfly" run -k "$bare" -a "test=clock now=$(date +%s)" -- x </dev/null
 	# A terminal that changes its size; then the VM is told to end.
 	export mayfly bare shown=$BATS_TEST_TMPDIR/typescript
 	on_terminal '{ until_shown asleep; stty rows 44 cols 101 </dev/tty; sleep 0.3; kill "$(pgrep -P "$(pgrep -P $$ strace)")"; } &
