@@ -293,8 +293,7 @@ _Noreturn void virtio_net_work(struct virtio_net *net, unsigned index)
 	}
 }
 
-/* The driver says how many pairs it uses: by a start (one), or by a command. */
-/* The first pair is always attached. */
+/* The driver says how many pairs it uses: by a start (one), or by a command. The first is always attached. */
 static void allow_attaching(const struct virtio_net *net, struct sysfilter *filter)
 {
 	for (unsigned i = 1; net->attach && i < net->pairs; i++)

@@ -215,6 +215,13 @@ static bool say_option(const struct cli_option *option)
 	return print(line);
 }
 
+bool cli_options_only(const struct cli *cli, const struct cli_words *words, struct problem *problem)
+{
+	return (!words->operands.count && !words->command) ||
+	       problem_set(problem, "unexpected word '%s' (mayfly %s takes options only)",
+			   words->operands.count ? words->operands.word[0] : "--", cli->command);
+}
+
 bool cli_help(const struct cli *cli)
 {
 	bool said = print(cli->before);

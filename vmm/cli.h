@@ -41,6 +41,11 @@ struct cli_words {
 bool cli_parse(const struct cli *cli, char **arguments, void *target, struct cli_words *words,
 	       struct problem *problem);
 
+/* False if WORDS, of CLI, has any that is no option, as its command takes none. (CLI must take one operand: or cli_parse would
+ * refuse it with less helpful words.) */
+bool cli_options_only(const struct cli *cli, const struct cli_words *words,
+		      struct problem *problem);
+
 /* Writes the help to standard output. False (errno) if that failed. */
 bool cli_help(const struct cli *cli);
 

@@ -143,12 +143,9 @@ static bool parse(char **arguments, struct doctor_options *options)
 {
 	struct cli_words words;
 	struct problem problem;
-	bool parsed = cli_parse(&cli, arguments, options, &words, &problem);
+	bool parsed = cli_parse(&cli, arguments, options, &words, &problem) &&
+		      cli_options_only(&cli, &words, &problem);
 
-	if (parsed && (words.operands.count || words.command))
-		parsed = problem_set(&problem,
-				     "unexpected word '%s' (mayfly doctor takes options only)",
-				     words.operands.count ? words.operands.word[0] : "--");
 	if (!parsed)
 		report("%s", problem.text);
 	return parsed;

@@ -19,7 +19,7 @@ enum jail_layer {
 	JAIL_UID,          /* an unprivileged user and group: if root started us */
 	JAIL_CAPABILITIES, /* none, not even over its own user namespace */
 	JAIL_LANDLOCK,     /* no access to files, TCP, others' abstract sockets and signals */
-	JAIL_LIMITS,       /* no new processes, descriptors, or longer files */
+	JAIL_LIMITS,       /* on processes, descriptors and the length of files */
 	JAIL_LAYERS,
 };
 
@@ -48,8 +48,9 @@ bool jail_enter_thread(const struct jail *jail);
 /* A thread could not enter it: ERROR (errno). False if that is too much for the mode. */
 bool jail_lacks_landlock(struct jail *jail, int error, struct problem *problem);
 
-/* Sets the limits, over all threads, of which there are THREADS: none can be made any more, no descriptor of a file, and no
- * file gets longer. The main thread has entered Landlock. */
+/* Sets the limits, over all threads, of which there are THREADS: none can be made any more but the one that KVM makes, a new
+ * descriptor must be below WAIT_MAX, and nothing is written beyond the longest disk's end, unless output goes to a file. The
+ * main thread has entered Landlock. */
 bool jail_limit(struct jail *jail, unsigned threads, struct problem *problem);
 
 bool jail_has(const struct jail *jail, enum jail_layer layer);

@@ -268,13 +268,6 @@ static int test_all(struct vm *vm, struct sysfilter *all, struct writer *out)
 	return test.wrong ? 1 : CODE_OK;
 }
 
-static bool has_no_operands(const struct cli_words *words, struct problem *problem)
-{
-	return (!words->operands.count && !words->command) ||
-	       problem_set(problem, "unexpected word '%s' (mayfly selftest takes options only)",
-			   words->operands.count ? words->operands.word[0] : "--");
-}
-
 int selftest_run(char **arguments)
 {
 	static struct vm vm;
@@ -287,7 +280,7 @@ int selftest_run(char **arguments)
 	int code = CODE_OK;
 
 	if (!cli_parse(&cli, arguments, &options, &words, &problem) ||
-	    !has_no_operands(&words, &problem) || !pretend(&vm, &vm_options, &problem) ||
+	    !cli_options_only(&cli, &words, &problem) || !pretend(&vm, &vm_options, &problem) ||
 	    !roles_prepare(&vm, &vm.roles, &all, &problem)) {
 		report("%s", problem.text);
 		return CODE_MAYFLY_FAILED;
