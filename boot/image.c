@@ -137,14 +137,14 @@ bool image_parse(struct bytes file, struct image_space space, struct image *imag
 	return explain(file, space.machine, problem);
 }
 
-bool image_load(struct bytes file, const struct image *image, const struct ram *ram)
+bool image_load(struct bytes file, const struct image *image, const struct ram *ram, image_put *put)
 {
 	for (unsigned i = 0; i < image->segment_count; i++) {
 		const struct image_segment *segment = &image->segment[i];
 
 		if (!bytes_have(file, segment->file_offset, segment->file_size) ||
-		    !ram_write(ram, GPA(segment->address), file.data + segment->file_offset,
-			       segment->file_size))
+		    !put(ram, GPA(segment->address), file.data + segment->file_offset,
+			 segment->file_size))
 			return false;
 	}
 	return true;

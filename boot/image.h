@@ -1,4 +1,4 @@
-/* Kernel and initrd files: recognised by content, parsed without side effects, then copied.
+/* Kernel and initrd files: recognised by content, parsed without side effects, then put into guest memory.
  * A file is somebody else's: every offset and size in it is checked before use. */
 #ifndef MAYFLY_IMAGE_H
 #define MAYFLY_IMAGE_H
@@ -70,8 +70,12 @@ bool arm64_image_parse(struct bytes file, struct image_space space, struct image
 /* True if FILE is compressed: PROBLEM ("is …") has the command that unpacks it, to a file called UNPACKED. */
 bool image_is_compressed(struct bytes file, const char *unpacked, struct problem *problem);
 
-/* Copies the segments of a parsed image. The gaps are zero because fresh guest memory is. */
-bool image_load(struct bytes file, const struct image *image, const struct ram *ram);
+/* How bytes get into guest memory: ram_write, or ram_place if they lie in a mapping of a file. */
+typedef bool image_put(const struct ram *ram, gpa_t to, const void *from, size_t size);
+
+/* Puts the segments of a parsed image where they belong. The gaps are zero because fresh guest memory is. */
+bool image_load(struct bytes file, const struct image *image, const struct ram *ram,
+		image_put *put);
 
 /* Says whether FILE looks like an initramfs that the kernel can unpack: a complete newc cpio, or
  * one of the kernel's compressors. */

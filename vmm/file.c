@@ -30,7 +30,7 @@ static bool map_open_file(int fd, const char *path, struct bytes *file, struct p
 	*file = (struct bytes){.size = (size_t)stat.st_size};
 	if (file->size == 0)
 		return true;
-	void *data = mmap(NULL, file->size, PROT_READ, MAP_PRIVATE, fd, 0);
+	void *data = mmap(NULL, file->size, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
 	if (data == MAP_FAILED)
 		return problem_set(problem, "cannot map %s: %s (copy it to a local disk)", path,
 				   strerror(errno));

@@ -16,7 +16,7 @@ bool load_kernel(const struct boot_request *request, uint64_t lowest, const stru
 	if (!image_parse(request->kernel, space, image, &what))
 		return problem_set(problem, "cannot boot %s: it %s", request->kernel_name,
 				   what.text);
-	if (!image_load(request->kernel, image, ram))
+	if (!image_load(request->kernel, image, ram, ram_place))
 		return problem_set(problem,
 				   "cannot load %s: it does not fit (give the guest more memory "
 				   "with -m)",
@@ -58,7 +58,7 @@ static bool write_initrd(const struct boot_request *request, const struct ram *r
 	struct cpio cpio = {.write = put, .context = &place};
 
 	/* It fits: that was measured. */
-	ram_write(ram, GPA(address), request->initrd.data, request->initrd.size);
+	ram_place(ram, GPA(address), request->initrd.data, request->initrd.size);
 	return !request->job || write_segment(request, &cpio, problem);
 }
 

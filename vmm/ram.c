@@ -4,11 +4,27 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* Around each range at least, so that a span that is too long or begins too early hits nothing of ours: a page of any host. */
 #define GUARD 65536
 /* What is alike in the host's address and the guest's, so that large pages serve both. */
 #define LARGE_PAGE (UINT64_C(2) << 20)
+
+/* Bytes from which on a mapping costs less than copies do. */
+#define WORTH_SHARING 65536
+
+/* Linux 5.7; musl's headers are older. */
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+/* Each advice: a kernel that does not know it still runs the VM. */
+static void keep_to_ourselves(void *host, size_t size)
+{
+	madvise(host, size, MADV_DONTDUMP);
+	madvise(host, size, MADV_DONTFORK);
+}
 
 static bool map_range(struct ram_range *range, uint64_t base, uint64_t size,
 		      struct problem *problem)
@@ -26,9 +42,7 @@ static bool map_range(struct ram_range *range, uint64_t base, uint64_t size,
 			"cannot reserve %llu MiB of guest memory: %s (give the guest less "
 			"with -m, or raise the limit on address space: ulimit -v)",
 			(unsigned long long)size >> 20, strerror(errno));
-	/* Advice: a kernel that does not know one of them still runs the VM. */
-	madvise(host, size, MADV_DONTDUMP);
-	madvise(host, size, MADV_DONTFORK);
+	keep_to_ourselves(host, size);
 	*range = (struct ram_range){.base = base, .size = size, .host = host, .before = before};
 	return true;
 }
@@ -97,6 +111,47 @@ bool ram_write(const struct ram *ram, gpa_t to, const void *buffer, size_t lengt
 		return false;
 	if (length) /* a BUFFER of nothing may be NULL */
 		memcpy(host, buffer, length);
+	return true;
+}
+
+/* Maps what is at FROM, pages of a private mapping, at HOST as well. Not before Linux 5.13; HOST may be unmapped then. */
+static bool share(uint8_t *host, const uint8_t *from, size_t size)
+{
+	const int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+
+	if (mremap((void *)(uintptr_t)from, size, size, flags, host) != host ||
+	    mprotect(host, size, PROT_READ | PROT_WRITE) < 0)
+		return false;
+	keep_to_ourselves(host, size);
+	return true;
+}
+
+/* Maps fresh memory at HOST. */
+static bool renew(uint8_t *host, size_t size)
+{
+	if (mmap(host, size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+		return false;
+	keep_to_ourselves(host, size);
+	return true;
+}
+
+bool ram_place(const struct ram *ram, gpa_t to, const void *buffer, size_t length)
+{
+	uint8_t *host = locate(ram, to, length);
+	const uint8_t *from = buffer;
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	size_t head = -(uintptr_t)host % page;
+
+	if (!host)
+		return false;
+	if (((uintptr_t)host - (uintptr_t)from) % page || length < head + WORTH_SHARING)
+		return ram_write(ram, to, buffer, length);
+	size_t tail = (length - head) % page, body = length - head - tail;
+	if (!share(host + head, from + head, body))
+		return renew(host + head, body) && ram_write(ram, to, buffer, length);
+	memcpy(host, from, head);
+	memcpy(host + head + body, from + head + body, tail);
 	return true;
 }
 

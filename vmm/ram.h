@@ -49,6 +49,10 @@ uint64_t ram_host(const struct ram *ram, unsigned index);
 bool ram_read(const struct ram *ram, gpa_t from, void *buffer, size_t length);
 bool ram_write(const struct ram *ram, gpa_t to, const void *buffer, size_t length);
 
+/* As ram_write, before the guest runs, of what lies in a private mapping of a file: whole pages are mapped, not copied, so
+ * that all guests that were given one file share them with the page cache until they write. BUFFER stays readable. */
+bool ram_place(const struct ram *ram, gpa_t to, const void *buffer, size_t length);
+
 /* True if all LENGTH bytes from START on lie in one range. */
 bool ram_holds(const struct ram *ram, gpa_t start, size_t length);
 

@@ -61,7 +61,7 @@ static inline void require_loaded(struct bytes file, const struct image *image)
 			memcpy(expected + (image->segment[i].address - SPACE_START),
 			       file.data + image->segment[i].file_offset,
 			       image->segment[i].file_size);
-	REQUIRE(image_load(file, image, ram));
+	REQUIRE(image_load(file, image, ram, ram_write));
 	REQUIRE(ram_read(ram, GPA(SPACE_START), seen, sizeof(seen)));
 	REQUIRE(!memcmp(seen, expected, sizeof(seen)));
 }

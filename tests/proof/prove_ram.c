@@ -6,10 +6,13 @@
 #include "atomics.h"
 #include "ram.h"
 
-/* Frama-C's headers are POSIX's; the function that takes these is not proved. */
+/* Frama-C's headers are POSIX's; the functions that take these are not proved. */
 #define MAP_NORESERVE 0
 #define MADV_DONTDUMP 0
 #define MADV_DONTFORK 0
+#define MREMAP_MAYMOVE 0
+#define MREMAP_FIXED 0
+void *mremap(void *from, size_t size, size_t new_size, int flags, ...);
 
 /*@ // LENGTH bytes from ADDRESS on lie in one range.
     predicate in_range(struct ram_range *range, integer address, integer length) =

@@ -383,7 +383,7 @@ static void an_elf_is_loaded(void **state)
 	(void)state;
 	sample_elf(elf);
 	assert_true(parse(elf, sizeof(elf), &image));
-	assert_true(image_load((struct bytes){elf, sizeof(elf)}, &image, &ram));
+	assert_true(image_load((struct bytes){elf, sizeof(elf)}, &image, &ram, ram_write));
 	assert_true(ram_read(&ram, GPA(ELF_ADDRESS), seen, sizeof(seen)));
 	assert_memory_equal(seen, elf + ELF_TEXT, sizeof(seen));
 	assert_zero(0, MIB);
@@ -398,7 +398,7 @@ static void a_bzimage_is_loaded(void **state)
 	(void)state;
 	sample_bzimage(bzimage);
 	assert_true(parse(bzimage, sizeof(bzimage), &image));
-	assert_true(image_load((struct bytes){bzimage, sizeof(bzimage)}, &image, &ram));
+	assert_true(image_load((struct bytes){bzimage, sizeof(bzimage)}, &image, &ram, ram_write));
 	assert_true(ram_read(&ram, GPA(0x100000), seen, sizeof(seen)));
 	assert_memory_equal(seen, bzimage + BZ_CODE, sizeof(seen));
 	assert_zero(0, MIB);
@@ -421,7 +421,7 @@ static void an_arm64_image_is_loaded(void **state)
 	sample_arm64(arm64);
 	put_le64(arm64 + A64_TEXT_OFFSET, 0x80000);
 	assert_true(parse_for(IMAGE_FOR_ARM64, arm64, sizeof(arm64), &image));
-	assert_true(image_load((struct bytes){arm64, sizeof(arm64)}, &image, &ram));
+	assert_true(image_load((struct bytes){arm64, sizeof(arm64)}, &image, &ram, ram_write));
 	assert_true(ram_read(&ram, GPA(address), seen, sizeof(seen)));
 	assert_memory_equal(seen, arm64, sizeof(seen));
 	assert_zero(address - 0x80000, 0x80000);
@@ -437,15 +437,15 @@ static void loading_checks_again(void **state)
 
 	(void)state;
 	image.segment[0] = (struct image_segment){0, 64, 0x100000, 64};
-	assert_true(image_load(file, &image, &ram));
+	assert_true(image_load(file, &image, &ram, ram_write));
 	image.segment[0] = (struct image_segment){1, 64, 0x100000, 64};
-	assert_false(image_load(file, &image, &ram));
+	assert_false(image_load(file, &image, &ram, ram_write));
 	image.segment[0] = (struct image_segment){UINT64_MAX, 2, 0x100000, 64};
-	assert_false(image_load(file, &image, &ram));
+	assert_false(image_load(file, &image, &ram, ram_write));
 	image.segment[0] = (struct image_segment){0, 64, 16 * MIB - 63, 64};
-	assert_false(image_load(file, &image, &ram));
+	assert_false(image_load(file, &image, &ram, ram_write));
 	image.segment[0] = (struct image_segment){0, 64, UINT64_MAX - 31, 64};
-	assert_false(image_load(file, &image, &ram));
+	assert_false(image_load(file, &image, &ram, ram_write));
 }
 
 int main(void)

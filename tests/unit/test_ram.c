@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "unit.h"
 
@@ -317,6 +318,113 @@ static void pages_around_it_are_nobodys(void **state)
 	ram_release(&ram);
 }
 
+/* --- pages of files --- */
+
+enum { FILE_SIZE = 300 * 1024 + 77 };
+
+static int file_fd;
+static const uint8_t *file;
+
+/* A file whose bytes tell where they are from, mapped as files are that mayfly is given. */
+static int open_file(void **state)
+{
+	static uint8_t bytes[FILE_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < FILE_SIZE; i++)
+		bytes[i] = (uint8_t)(i * 7 + i / 251);
+	file_fd = memfd_create("file", MFD_CLOEXEC);
+	if (file_fd < 0 || pwrite(file_fd, bytes, FILE_SIZE, 0) != FILE_SIZE)
+		return -1;
+	file = mmap(NULL, FILE_SIZE, PROT_READ, MAP_PRIVATE, file_fd, 0);
+	return file == MAP_FAILED ? -1 : 0;
+}
+
+static int close_file(void **state)
+{
+	(void)state;
+	munmap((void *)(uintptr_t)file, FILE_SIZE);
+	return close(file_fd);
+}
+
+/* From OFFSET of the file to ADDRESS, with what lies around it. */
+static void place(const struct ram *ram, uint64_t address, size_t offset, size_t length)
+{
+	static uint8_t seen[FILE_SIZE + 2];
+
+	assert_true(ram_place(ram, GPA(address), file + offset, length));
+	assert_true(ram_read(ram, GPA(address - 1), seen, length + 2));
+	assert_memory_equal(seen + 1, file + offset, length);
+	assert_int_equal(seen[0], 0);
+	assert_int_equal(seen[length + 1], 0);
+}
+
+static void a_file_is_placed_anywhere(void **state)
+{
+	struct ram ram = reserve(16 * MIB);
+
+	(void)state;
+	place(&ram, MIB, 0, FILE_SIZE);             /* whole pages and a rest */
+	place(&ram, 2 * MIB + 5, PAGE + 5, 200000); /* parts of pages before and behind */
+	place(&ram, 3 * MIB + 8, PAGE + 9, 200000); /* no page is a page there */
+	place(&ram, 4 * MIB, 2 * PAGE, 3);
+	place(&ram, 5 * MIB, 0, FILE_SIZE); /* once more: the file is still there */
+	place(&ram, 16 * MIB - 300 * 1024 - PAGE, 0, 300 * 1024);
+	assert_false(ram_place(&ram, GPA(16 * MIB - FILE_SIZE + 1), file, FILE_SIZE));
+	assert_true(ram_place(&ram, GPA(MIB), NULL, 0));
+	ram_release(&ram);
+}
+
+/* What a guest writes does not reach the file, or another guest. */
+static void a_placed_file_is_the_guests_own(void **state)
+{
+	struct ram ram = reserve(16 * MIB), other = reserve(16 * MIB);
+	uint8_t byte, mine = (uint8_t)~file[2 * PAGE + 1];
+
+	(void)state;
+	place(&ram, MIB, 0, FILE_SIZE);
+	place(&other, MIB, 0, FILE_SIZE);
+	assert_true(ram_write(&ram, GPA(MIB + 2 * PAGE + 1), &mine, 1));
+	assert_true(ram_read(&ram, GPA(MIB + 2 * PAGE + 1), &byte, 1));
+	assert_int_equal(byte, mine);
+	assert_true(ram_read(&other, GPA(MIB + 2 * PAGE + 1), &byte, 1));
+	assert_int_equal(byte, (uint8_t)~mine);
+	assert_int_equal(pread(file_fd, &byte, 1, 2 * PAGE + 1), 1);
+	assert_int_equal(byte, (uint8_t)~mine);
+	ram_release(&ram);
+	ram_release(&other);
+}
+
+static bool kernel_shares(void)
+{
+	void *at = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *moved = mremap((void *)(uintptr_t)file, PAGE, PAGE,
+			     MREMAP_MAYMOVE | MREMAP_FIXED | 4 /* MREMAP_DONTUNMAP */, at);
+
+	munmap(at, PAGE);
+	return moved == at;
+}
+
+/* Pages of the page cache: where the file is changed, all see it. */
+static void a_placed_file_is_shared(void **state)
+{
+	struct ram ram = reserve(16 * MIB);
+	uint8_t byte, changed = (uint8_t)~file[PAGE];
+
+	(void)state;
+	if (!kernel_shares()) {
+		ram_release(&ram);
+		print_message(
+			"skipped: this kernel (Linux 5.12 and older) cannot map pages twice\n");
+		skip();
+	}
+	assert_true(ram_place(&ram, GPA(MIB), file, FILE_SIZE));
+	assert_int_equal(pwrite(file_fd, &changed, 1, PAGE), 1);
+	assert_true(ram_read(&ram, GPA(MIB + PAGE), &byte, 1));
+	assert_int_equal(byte, changed);
+	ram_release(&ram);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +445,10 @@ int main(void)
 		cmocka_unit_test(pages_around_it_are_nobodys),
 		cmocka_unit_test(large_pages_serve_both),
 		cmocka_unit_test(no_bytes_need_no_buffer),
+		cmocka_unit_test_setup_teardown(a_file_is_placed_anywhere, open_file, close_file),
+		cmocka_unit_test_setup_teardown(a_placed_file_is_the_guests_own, open_file,
+						close_file),
+		cmocka_unit_test_setup_teardown(a_placed_file_is_shared, open_file, close_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
