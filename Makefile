@@ -44,7 +44,7 @@ OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o) $(B)/obj/vmm/$(ARCH)/start.o
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all clean help kernel rootfs run check check-deps check-files check-build fuzz-coverage lint prove install
+.PHONY: all clean help kernel rootfs run check check-deps check-files check-build fuzz-coverage lint prove bench bench-files install
 
 all: $(B)/mayfly ## build the launcher
 
@@ -320,6 +320,31 @@ lint: ## check style, layers, shell scripts and the manual
 prove: ## prove that hostile rings and files do no harm (docs/proofs.md; a GB of packages)
 	$(Q)images/deps.sh prove
 	$(Q)tests/proof/prove.sh
+
+# --- benchmarks ---
+
+BENCH_PROGRAMS := floor measure
+BENCH_GUESTS := guest guest-stays guest-1 guest-8 guest-64 guest-512
+BENCH_FILES := $(BENCH_PROGRAMS:%=$(B)/bench/%) $(BENCH_GUESTS:%=$(B)/bench/%.elf)
+
+$(BENCH_PROGRAMS:%=$(B)/bench/%): $(B)/bench/%: tests/bench/%.c Makefile | $(B)/libseccomp
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -Os $(WARNINGS) -D_GNU_SOURCE= $(SYSTEM_INCLUDES) -static -o $@ $<
+
+# guest-N is a kernel of N MiB.
+$(B)/bench/guest-stays.elf: GUEST_FLAGS := -DSTAYS
+$(foreach mib,1 8 64 512,$(eval $(B)/bench/guest-$(mib).elf: GUEST_FLAGS := -DPAD_MIB=$(mib)))
+$(BENCH_GUESTS:%=$(B)/bench/%.elf): tests/bench/guest.S Makefile | $(B)/musl
+	$(call say,GUEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(B)/musl/bin/gcc $(GUEST_FLAGS) -nostdlib -static -no-pie -Wl,--build-id=none,-Ttext-segment=0x100000 -o $@ $<
+
+bench-files: $(B)/mayfly $(BENCH_FILES)
+
+bench: bench-files ## measure against the floor program and QEMU's microvm; tables, JSON and plots
+	$(Q)images/deps.sh bench lab
+	$(Q)tests/bench/run.sh
 
 -include $(foreach flavour,unit-san unit-tsan unit-musl fuzz fuzz-coverage,$(wildcard $(B)/$(flavour)/*/*.d \
 	$(B)/$(flavour)/*/*/*.d $(B)/$(flavour)/*/*/*/*.d))

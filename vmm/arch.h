@@ -63,9 +63,9 @@ bool arch_create_irqchip(const struct kvm *kvm, unsigned cpus, struct irqchip *i
 bool arch_load(const struct boot_request *request, const struct irqchip *irqchip,
 	       const struct ram *ram, struct boot_entry *entry, struct problem *problem);
 
-/* Sets up the registers of VCPU, one of CPUS; vCPU 0 enters the kernel, the others wait for it. */
-bool arch_init_vcpu(const struct kvm *kvm, const struct vcpu *vcpu, unsigned cpus,
-		    const struct boot_entry *entry, struct problem *problem);
+/* Sets up the registers of all CPUS vCPUs; the first enters the kernel, the others wait for it. */
+bool arch_init_vcpus(const struct kvm *kvm, const struct vcpu *vcpus, unsigned cpus,
+		     const struct boot_entry *entry, struct problem *problem);
 
 /* Completes the interrupt controller when all vCPUs are there. Only then it takes irqfds. */
 bool arch_start_irqchip(struct irqchip *irqchip, struct problem *problem);

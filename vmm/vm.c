@@ -191,11 +191,10 @@ static bool make_vcpus(struct vm *vm, struct problem *problem)
 		vcpu->ending = &vm->ending;
 		vcpu->gate = &vm->gate;
 		vcpu->program = &vm->roles.program[ROLE_VCPU];
-		if (!vcpu_create(vcpu, &vm->kvm, i, problem) ||
-		    !arch_init_vcpu(&vm->kvm, vcpu, cpus, &vm->entry, problem))
+		if (!vcpu_create(vcpu, &vm->kvm, i, problem))
 			return false;
 	}
-	return true;
+	return arch_init_vcpus(&vm->kvm, vm->vcpu, cpus, &vm->entry, problem);
 }
 
 static bool make_devices(struct vm *vm, struct problem *problem)

@@ -86,12 +86,9 @@ static bool has_pages(const struct vcpu *vcpu, uint32_t size)
 }
 
 /* KVM's reset state is what the protocol asks for: EL1, interrupts masked, MMU off. */
-bool arch_init_vcpu(const struct kvm *kvm, const struct vcpu *vcpu, unsigned cpus,
-		    const struct boot_entry *entry, struct problem *problem)
+static bool init_vcpu(const struct kvm *kvm, const struct vcpu *vcpu,
+		      const struct boot_entry *entry, struct problem *problem)
 {
-	(void)cpus;
-	if (vcpu->index == 0)
-		ask_for_undecoded_accesses(kvm);
 	if (!init(kvm, vcpu))
 		return fail(vcpu, problem);
 	if (!has_pages(vcpu, entry->page_size))
@@ -106,4 +103,14 @@ bool arch_init_vcpu(const struct kvm *kvm, const struct vcpu *vcpu, unsigned cpu
 	      register_set(vcpu->fd, CORE_REGISTER(regs.regs[0]), entry->argument))))
 		return true;
 	return fail(vcpu, problem);
+}
+
+bool arch_init_vcpus(const struct kvm *kvm, const struct vcpu *vcpus, unsigned cpus,
+		     const struct boot_entry *entry, struct problem *problem)
+{
+	ask_for_undecoded_accesses(kvm);
+	for (unsigned i = 0; i < cpus; i++)
+		if (!init_vcpu(kvm, &vcpus[i], entry, problem))
+			return false;
+	return true;
 }

@@ -28,13 +28,11 @@ enum { TYPE_CODE = 0xb, TYPE_DATA = 0x3, TYPE_TSS = 0xb };
 #define MISC_FAST_STRING 1
 #define MTRR_ENABLED_WRITE_BACK 0x806 /* KVM's reset value would make all memory uncached */
 
-static bool set_cpuid(const struct kvm *kvm, const struct vcpu *vcpu, unsigned cpus)
+static bool set_cpuid(const struct vcpu *vcpu, unsigned cpus, bool tsc_deadline,
+		      const struct cpuid *offer)
 {
-	struct cpuid cpuid = {.header.nent = CPUID_ENTRIES_MAX};
-	bool tsc_deadline = ioctl(kvm->system, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
+	struct cpuid cpuid = *offer;
 
-	if (ioctl(kvm->system, (int)KVM_GET_SUPPORTED_CPUID, &cpuid) < 0)
-		return false;
 	cpuid_adapt(&cpuid, vcpu->index, cpus, tsc_deadline);
 	return ioctl(vcpu->fd, KVM_SET_CPUID2, &cpuid) == 0;
 }
@@ -116,14 +114,27 @@ static bool set_regs(const struct vcpu *vcpu, const struct boot_entry *entry)
 }
 
 /* The other vCPUs stay as KVM made them: waiting for the guest's INIT and SIPI. */
-bool arch_init_vcpu(const struct kvm *kvm, const struct vcpu *vcpu, unsigned cpus,
-		    const struct boot_entry *entry, struct problem *problem)
+static bool init_vcpu(const struct vcpu *vcpu, const struct boot_entry *entry)
 {
-	if (set_cpuid(kvm, vcpu, cpus) && set_msrs(vcpu) &&
-	    (vcpu->index != 0 ||
-	     (set_sregs(vcpu, entry->mode == IMAGE_BZIMAGE) && set_regs(vcpu, entry))))
-		return true;
-	return problem_set(problem,
-			   "KVM refuses the state of vCPU %u: %s (a newer host kernel is needed)",
-			   vcpu->index, strerror(errno));
+	return set_msrs(vcpu) &&
+	       (vcpu->index != 0 ||
+		(set_sregs(vcpu, entry->mode == IMAGE_BZIMAGE) && set_regs(vcpu, entry)));
+}
+
+/* KVM is asked for its offer once: where the host is a virtual machine itself, each of its leaves is a trap. */
+bool arch_init_vcpus(const struct kvm *kvm, const struct vcpu *vcpus, unsigned cpus,
+		     const struct boot_entry *entry, struct problem *problem)
+{
+	struct cpuid offer = {.header.nent = CPUID_ENTRIES_MAX};
+	bool tsc_deadline = ioctl(kvm->system, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
+	bool offered = ioctl(kvm->system, (int)KVM_GET_SUPPORTED_CPUID, &offer) == 0;
+
+	for (const struct vcpu *vcpu = vcpus; vcpu < vcpus + cpus; vcpu++)
+		if (!offered || !set_cpuid(vcpu, cpus, tsc_deadline, &offer) ||
+		    !init_vcpu(vcpu, entry))
+			return problem_set(problem,
+					   "KVM refuses the state of vCPU %u: %s (a newer host "
+					   "kernel is needed)",
+					   vcpu->index, strerror(errno));
+	return true;
 }
