@@ -16,7 +16,7 @@ CC := $(B)/musl/bin/cc
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wcast-qual -Wvla -Wmissing-prototypes -Werror
 # The map and the constants of an architecture go with the directory that a file lies in; the rest takes $(ARCH)'s.
 MAP = $(or $(findstring x86_64,$<),$(findstring aarch64,$<),$(ARCH))
-INCLUDES = -D_GNU_SOURCE= -Ivmm -Ivmm/$(MAP) -Iboot -Idevices
+INCLUDES = -D_GNU_SOURCE= -Ivmm -Ivmm/$(MAP) -Iboot -Idevices -I$(B)
 # The links are made by the rules of $(B)/libseccomp and $(B)/musl below.
 SYSTEM_INCLUDES := -isystem $(B)/libseccomp/include -isystem $(B)/libseccomp/uapi
 # What runs only before the guest does, or instead of it, shall be small. There, variables begin as zeros.
@@ -79,7 +79,18 @@ $(B)/ioctls.inc: images/ioctls.sh | $(B)/libseccomp $(B)/musl
 	$(Q)images/ioctls.sh $(CC) $(SYSTEM_INCLUDES) >$@
 
 $(B)/obj/vmm/selftest_trial.o: $(B)/ioctls.inc
-$(B)/obj/vmm/selftest_trial.o: CPPFLAGS += -I$(B)
+
+# The outer seccomp filter. The machine that builds makes it, with its own libseccomp: ours knows one architecture's calls.
+FILTER_SOURCES := images/filter.c $(addprefix vmm/,outer_list.c sysfilter.c sysfilter_install.c report.c format.c)
+
+$(B)/outer.inc: $(FILTER_SOURCES) $(wildcard vmm/*.h vmm/$(ARCH)/*.h) images/deps.sh Makefile
+	$(call say,FILTER,$@)
+	$(Q)images/deps.sh build
+	$(Q)mkdir -p $(@D)
+	$(Q)gcc -std=c11 $(WARNINGS) $(INCLUDES) -o $(B)/filter $(FILTER_SOURCES) -lseccomp
+	$(Q)$(B)/filter >$@
+
+$(B)/obj/vmm/outer.o $(B)/unit-musl/vmm/outer.o: $(B)/outer.inc
 
 $(B)/mayfly.debug: $(OBJECTS) $(B)/libseccomp $(B)/musl
 	$(call say,LD,$@)
@@ -273,13 +284,13 @@ $(foreach flavour,unit-san unit-musl,$(foreach pair,$(TAKEN),$(eval \
 	$(B)/$(flavour)/$(firstword $(subst :, ,$(pair))): $(B)/$(flavour)/vmm/x86_64/$(lastword $(subst :, ,$(pair))).o)))
 
 # Whoever has rules for a role.
-ROLES_CODE := $(addprefix vmm/,roles.c gate.c devices.c ioloop.c console.c signals.c stats.c terminal.c vcpu.c outbox.c crash.c $(ARCH)/end.c) \
+ROLES_CODE := $(addprefix vmm/,roles.c outer_list.c gate.c devices.c ioloop.c console.c signals.c stats.c terminal.c vcpu.c outbox.c crash.c $(ARCH)/end.c) \
 	$(wildcard vmm/$(ARCH)/registers.c)
 $(foreach flavour,unit-san unit-musl,$(eval $(B)/$(flavour)/test_roles: $(ROLES_CODE:%.c=$(B)/$(flavour)/%.o)))
 
 # Those of the filter itself: there are no sanitizers then, which make calls of their own.
 SEALED_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/sealed/test_*.c))
-SEALED_CODE := $(UNIT_CODE) vmm/sysfilter_install.c vmm/unpack_seal.c vmm/selftest_try.c vmm/$(ARCH)/selftest.c
+SEALED_CODE := $(UNIT_CODE) vmm/outer.c vmm/outer_list.c vmm/sysfilter_install.c vmm/unpack_seal.c vmm/selftest_try.c vmm/$(ARCH)/selftest.c
 
 $(B)/unit-musl/sealed/%: $(B)/unit-musl/tests/unit/sealed/%.o $(SEALED_CODE:%.c=$(B)/unit-musl/%.o)
 	$(Q)mkdir -p $(@D)

@@ -24,7 +24,7 @@ esac
 # Recommended packages are not installed, so what a tool needs in practice is named here (gcc: libc6-dev).
 packages_of() {
 	case $1 in
-	build) echo gcc libc6-dev make binutils lld musl-tools linux-libc-dev dpkg-dev gperf ;;
+	build) echo gcc libc6-dev make binutils lld musl-tools linux-libc-dev dpkg-dev gperf libseccomp-dev ;;
 	kernel) echo gcc libc6-dev make binutils linux-source-6.12 flex bison bc libelf-dev lz4 cpio xz-utils busybox-static ;;
 	lab) echo "$emulator" busybox-static bash-static bats cpio xz-utils gcc libc6-dev make binutils dpkg-dev ;;
 	cross) echo "$cross" ;;

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,7 +12,7 @@
 #include "file.h"
 #include "gate.h"
 #include "jail.h"
-#include "sysfilter.h"
+#include "outer.h"
 
 bool lockdown_begin(struct problem *problem)
 {
@@ -90,10 +91,11 @@ static bool is_sealed(unsigned threads, unsigned found)
 	return sealed && alike >= threads;
 }
 
-static bool put_in_force(struct gate *gate, const struct sock_fprog *all,
-			 const struct sock_fprog *own, struct problem *problem)
+static bool put_in_force(struct gate *gate, const struct sock_fprog *own, struct problem *problem)
 {
-	if (!sysfilter_install(all, problem) || !gate_seal(gate, problem))
+	const struct sock_fprog outer = outer_program();
+
+	if (!sysfilter_install(&outer, problem) || !gate_seal(gate, problem))
 		return false;
 	return sysfilter_narrow(own) ||
 	       problem_set(problem, "cannot narrow the seccomp filter: %s (allow seccomp(2))",
@@ -101,20 +103,16 @@ static bool put_in_force(struct gate *gate, const struct sock_fprog *all,
 }
 
 bool lockdown_install(struct gate *gate, struct jail *jail, const struct sock_fprog *program,
-		      struct sysfilter *all, lockdown_t *lockdown, struct problem *problem)
+		      lockdown_t *lockdown, struct problem *problem)
 {
 	unsigned threads = gate->started + 1, found = 0;
-	struct sock_fprog everyones;
 
-	sysfilter_allow_narrowing(all); /* which the narrow ones forbid */
-	if (!sysfilter_compile(all, &everyones, problem) ||
-	    !open_statuses(threads, &found, problem))
+	if (!open_statuses(threads, &found, problem))
 		return false;
 	/* After this, names cannot be opened any more, not even those in a directory that is open. */
 	if (!jail_enter_thread(jail) && !jail_lacks_landlock(jail, errno, problem))
 		return false;
-	if (!jail_limit(jail, threads, problem) ||
-	    !put_in_force(gate, &everyones, program, problem))
+	if (!jail_limit(jail, threads, problem) || !put_in_force(gate, program, problem))
 		return false;
 	if (!is_sealed(threads, found))
 		return problem_set(problem,

@@ -9,7 +9,6 @@
 struct gate;
 struct jail;
 struct sock_fprog;
-struct sysfilter;
 
 /* Proof that the filters are in force. Only lockdown_install makes one, and vcpu_run, the only caller
  * of KVM_RUN, takes one: the order of the two is a fact of compilation. */
@@ -20,10 +19,10 @@ typedef struct {
 /* Opens what the proof needs, while names can be opened. */
 bool lockdown_begin(struct problem *problem);
 
-/* All threads wait at GATE. The calling one enters the rest of JAIL; ALL, a list, is put in force over every thread, and
- * then each narrows it to its own, this one to PROGRAM. Reads back each thread's status: Seccomp must be 2, NoNewPrivs 1,
+/* All threads wait at GATE. The calling one enters the rest of JAIL; the outer filter is put in force over every thread,
+ * and then each narrows it to its own, this one to PROGRAM. Reads back each thread's status: Seccomp must be 2, NoNewPrivs 1,
  * and the filters as many as here. */
 bool lockdown_install(struct gate *gate, struct jail *jail, const struct sock_fprog *program,
-		      struct sysfilter *all, lockdown_t *lockdown, struct problem *problem);
+		      lockdown_t *lockdown, struct problem *problem);
 
 #endif

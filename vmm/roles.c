@@ -61,8 +61,7 @@ void role_allow(const struct vm *vm, unsigned role, struct sysfilter *filter)
 	}
 }
 
-bool roles_prepare(const struct vm *vm, struct roles *roles, struct sysfilter *all,
-		   struct problem *problem)
+bool roles_prepare(const struct vm *vm, struct roles *roles, struct problem *problem)
 {
 	static struct sock_filter pool[POOL_SIZE];
 	static struct sysfilter filter;
@@ -73,7 +72,6 @@ bool roles_prepare(const struct vm *vm, struct roles *roles, struct sysfilter *a
 
 		filter.count = 0;
 		role_allow(vm, role, &filter);
-		sysfilter_join(all, &filter);
 		*program = (struct sock_fprog){(unsigned short)(POOL_SIZE - used), pool + used};
 		if (!sysfilter_translate(&filter, program))
 			return problem_set(problem,

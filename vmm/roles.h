@@ -27,8 +27,7 @@ unsigned roles_count(const struct vm *vm);
 /* Adds what threads of ROLE may do in VM, whose devices are made. */
 void role_allow(const struct vm *vm, unsigned role, struct sysfilter *filter);
 
-/* Makes the program of every role, and of ALL the list of what any of them may do. */
-bool roles_prepare(const struct vm *vm, struct roles *roles, struct sysfilter *all,
-		   struct problem *problem);
+/* Makes the program of every role. */
+bool roles_prepare(const struct vm *vm, struct roles *roles, struct problem *problem);
 
 #endif

@@ -12,6 +12,7 @@
 #include "exitcode.h"
 #include "fdplan.h"
 #include "json.h"
+#include "outer.h"
 #include "vm_state.h"
 
 #define X32 0x40000000
@@ -187,7 +188,7 @@ static void try_roles(struct selftest *test, const struct vm *vm, const struct s
 
 		list.count = 0;
 		if (role < 0) {
-			sysfilter_join(&list, all);
+			outer_allow(&list);
 			trial_numbers(&trial, X32);
 			trial_everything(&trial);
 		} else {
@@ -240,7 +241,7 @@ static bool go_to_jail(struct problem *problem)
 
 static int test_all(struct vm *vm, struct sysfilter *all, struct writer *out)
 {
-	struct selftest test = {0};
+	struct selftest test = {.all = outer_program()};
 	struct utsname host;
 	struct problem text;
 
@@ -248,7 +249,7 @@ static int test_all(struct vm *vm, struct sysfilter *all, struct writer *out)
 	problem_set(&text, "mayfly " MAYFLY_VERSION " selftest: seccomp on Linux %s, %s\n",
 		    host.release, host.machine);
 	writer_put(out, text.text);
-	if (!sysfilter_compile(all, &test.all, &text) || !go_to_jail(&text)) {
+	if (!outer_is_libseccomps(&text) || !go_to_jail(&text)) {
 		report("%s", text.text);
 		return CODE_MAYFLY_FAILED;
 	}
@@ -281,7 +282,7 @@ int selftest_run(char **arguments)
 
 	if (!cli_parse(&cli, arguments, &options, &words, &problem) ||
 	    !cli_options_only(&cli, &words, &problem) || !pretend(&vm, &vm_options, &problem) ||
-	    !roles_prepare(&vm, &vm.roles, &all, &problem)) {
+	    !roles_prepare(&vm, &vm.roles, &problem)) {
 		report("%s", problem.text);
 		return CODE_MAYFLY_FAILED;
 	}
@@ -291,7 +292,7 @@ int selftest_run(char **arguments)
 	if (options.list)
 		list_roles(&vm, &out);
 	else {
-		sysfilter_allow_narrowing(&all);
+		outer_allow(&all);
 		code = test_all(&vm, &all, &out);
 	}
 	bool whole = writer_flush(&out);

@@ -70,7 +70,13 @@ void sysfilter_allow_fds(struct sysfilter *filter, int nr, int first, unsigned c
 
 void sysfilter_allow_fd_with(struct sysfilter *filter, int nr, int fd, uint32_t value)
 {
-	add(filter, &(struct sysfilter_rule){nr, 2, {fd_is(fd, 1), argument_is(1, value)}});
+	sysfilter_allow_fds_with(filter, nr, fd, 1, value);
+}
+
+void sysfilter_allow_fds_with(struct sysfilter *filter, int nr, int first, unsigned count,
+			      uint32_t value)
+{
+	add(filter, &(struct sysfilter_rule){nr, 2, {fd_is(first, count), argument_is(1, value)}});
 }
 
 void sysfilter_allow_pathless(struct sysfilter *filter, int nr)
@@ -80,8 +86,7 @@ void sysfilter_allow_pathless(struct sysfilter *filter, int nr)
 
 void sysfilter_allow_ioctl(struct sysfilter *filter, int first, unsigned count, uint32_t request)
 {
-	add(filter,
-	    &(struct sysfilter_rule){SYS_ioctl, 2, {fd_is(first, count), argument_is(1, request)}});
+	sysfilter_allow_fds_with(filter, SYS_ioctl, first, count, request);
 }
 
 void sysfilter_allow_wait(struct sysfilter *filter, unsigned count)
@@ -105,13 +110,6 @@ void sysfilter_allow_narrowing(struct sysfilter *filter)
 	add(filter,
 	    &(struct sysfilter_rule){
 		    SYS_seccomp, 2, {argument_is(0, SECCOMP_SET_MODE_FILTER), argument_is(1, 0)}});
-}
-
-void sysfilter_join(struct sysfilter *filter, const struct sysfilter *other)
-{
-	for (unsigned i = 0; i < other->count; i++)
-		add(filter, &other->rule[i]);
-	filter->full |= other->full;
 }
 
 static bool is_true(const struct sysfilter_rule *rule, const uint64_t *argument)

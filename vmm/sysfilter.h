@@ -45,8 +45,10 @@ void sysfilter_allow_fd(struct sysfilter *filter, int nr, int fd);
 /* Allows NR on the COUNT descriptors from FIRST on; COUNT is a power of two and divides FIRST. */
 void sysfilter_allow_fds(struct sysfilter *filter, int nr, int first, unsigned count);
 
-/* Allows NR on descriptor FD if its second argument is VALUE. */
+/* Both, if the second argument is VALUE. */
 void sysfilter_allow_fd_with(struct sysfilter *filter, int nr, int fd, uint32_t value);
+void sysfilter_allow_fds_with(struct sysfilter *filter, int nr, int first, unsigned count,
+			      uint32_t value);
 
 /* Allows NR if its second argument is NULL: on a descriptor, and on no path. */
 void sysfilter_allow_pathless(struct sysfilter *filter, int nr);
@@ -63,9 +65,6 @@ void sysfilter_allow_locks(struct sysfilter *filter);
 
 /* Allows seccomp, but only to add a filter to the calling thread. */
 void sysfilter_allow_narrowing(struct sysfilter *filter);
-
-/* Allows all that OTHER does. */
-void sysfilter_join(struct sysfilter *filter, const struct sysfilter *other);
 
 /* The list allows system call NR with ARGUMENT, six of them. */
 bool sysfilter_allows(const struct sysfilter *filter, int nr, const uint64_t *argument);

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "arch_layout.h"
 #include "sysfilter.h"
 
 /* Instructions that the kernel takes; there are 50 without devices, and 720 with eight NICs of eight queues. */
@@ -28,12 +29,25 @@ static int add_rule(void *context, const struct sysfilter_rule *rule)
 					    args);
 }
 
+/* Another's than that of the machine when mayfly is built for it. */
+static int choose_architecture(void *context)
+{
+	int error;
+
+	if (seccomp_arch_native() == ARCH_AUDIT)
+		return 0;
+	error = seccomp_arch_add(context, ARCH_AUDIT);
+	return error ? error : seccomp_arch_remove(context, seccomp_arch_native());
+}
+
 /* 0 or a negative errno. */
 static int fill(void *context, const struct sysfilter *filter)
 {
 	/* Wrong-architecture calls (x32, i386) die like every other call. */
 	int error = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
+	if (!error)
+		error = choose_architecture(context);
 	for (unsigned i = 0; i < filter->count && !error; i++)
 		error = add_rule(context, &filter->rule[i]);
 	return filter->full ? -E2BIG : error;

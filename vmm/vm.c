@@ -253,7 +253,6 @@ static bool open_stats(const struct options *options, const int *inherited, stru
  * guardian must be forked while there is one thread. */
 static bool start(struct vm *vm, lockdown_t *lockdown, struct problem *problem)
 {
-	static struct sysfilter all;
 	int inherited[DEVICES_MAX * DEVICE_QUEUES_MAX + 1];
 
 	if (!shed(vm->options, inherited, problem) || !open_events(problem) ||
@@ -279,8 +278,8 @@ static bool start(struct vm *vm, lockdown_t *lockdown, struct problem *problem)
 				   vm->options->console, strerror(errno));
 	if (vm->options->stats && !stats_begin(vm->options->stats, problem))
 		return false;
-	return roles_prepare(vm, &vm->roles, &all, problem) &&
-	       lockdown_install(&vm->gate, &vm->jail, &vm->roles.program[ROLE_MAIN], &all, lockdown,
+	return roles_prepare(vm, &vm->roles, problem) &&
+	       lockdown_install(&vm->gate, &vm->jail, &vm->roles.program[ROLE_MAIN], lockdown,
 				problem);
 }
 

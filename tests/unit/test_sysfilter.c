@@ -45,20 +45,20 @@ static void a_rule_is_what_it_says(void **state)
 	(void)state;
 	list_anew();
 	other = (struct sysfilter){0};
-	bpf_list_of_all_kinds(&listed);
-	memset(other.rule, 0xa5, sizeof(other.rule));
-	for (unsigned i = 0; i < listed.count; i++) {
-		struct sysfilter_rule *copy = &other.rule[other.count++];
+	bpf_list_of_all_kinds(&other);
+	memset(listed.rule, 0xa5, sizeof(listed.rule));
+	for (unsigned i = 0; i < other.count; i++) {
+		struct sysfilter_rule *copy = &listed.rule[listed.count++];
 
-		copy->nr = listed.rule[i].nr;
-		copy->conditions = listed.rule[i].conditions;
+		copy->nr = other.rule[i].nr;
+		copy->conditions = other.rule[i].conditions;
 		for (unsigned j = 0; j < copy->conditions; j++) {
-			copy->condition[j].argument = listed.rule[i].condition[j].argument;
-			copy->condition[j].mask = listed.rule[i].condition[j].mask;
-			copy->condition[j].value = listed.rule[i].condition[j].value;
+			copy->condition[j].argument = other.rule[i].condition[j].argument;
+			copy->condition[j].mask = other.rule[i].condition[j].mask;
+			copy->condition[j].value = other.rule[i].condition[j].value;
 		}
 	}
-	sysfilter_join(&listed, &other);
+	bpf_list_of_all_kinds(&listed);
 	assert_int_equal(listed.count, other.count);
 }
 
@@ -114,34 +114,6 @@ static void a_list_has_an_end(void **state)
 	assert_false(sysfilter_allows(&listed, SYSFILTER_RULES, arguments));
 	program.len = COUNT(code);
 	assert_false(sysfilter_translate(&listed, &program));
-	/* Nor does it get better in company. */
-	other = (struct sysfilter){0};
-	listed.count = 1;
-	sysfilter_join(&other, &listed);
-	assert_true(other.full);
-	list_anew();
-	sysfilter_join(&other, &listed);
-	assert_true(other.full);
-}
-
-static void two_lists_are_one(void **state)
-{
-	static const struct rule rules[] = {
-		{SYS_read, 1, ANY}, {SYS_read, 2, ANY}, {SYS_write, 1, ANY}};
-
-	(void)state;
-	list_anew();
-	other = (struct sysfilter){0};
-	sysfilter_allow_fd(&listed, SYS_read, 1);
-	sysfilter_allow_fd(&listed, SYS_read, 2);
-	sysfilter_allow_fd(&other, SYS_read, 2);
-	sysfilter_allow_fd(&other, SYS_write, 1);
-	sysfilter_join(&listed, &other);
-	assert_rules(&listed, rules, COUNT(rules));
-	sysfilter_join(&listed, &other);
-	sysfilter_join(&listed, &listed);
-	assert_rules(&listed, rules, COUNT(rules));
-	assert_int_equal(other.count, 2);
 }
 
 /* --- what is allowed --- */
@@ -303,7 +275,6 @@ int main(void)
 		cmocka_unit_test(a_rule_is_what_it_says),
 		cmocka_unit_test(what_a_rule_says),
 		cmocka_unit_test(a_list_has_an_end),
-		cmocka_unit_test(two_lists_are_one),
 		cmocka_unit_test(by_arguments),
 		cmocka_unit_test(an_empty_list_denies_all),
 		cmocka_unit_test(each_kind_of_rule),

@@ -32,9 +32,8 @@ static const struct {
 	struct attempt attempt;
 	bool passes;
 } cases[] = {
-	{{SYS_getppid, {0}}, true},    {{SYS_close, {77}}, true},
-	{{SYS_exit_group, {0}}, true}, {{SYS_getpid, {0}}, false},
-	{{SYS_close, {78}}, false},    {{SYS_exit, {0}}, false},
+	{{SYS_getppid, {0}}, true}, {{SYS_close, {77}}, true},  {{SYS_exit_group, {0}}, true},
+	{{SYS_getpid, {0}}, false}, {{SYS_close, {78}}, false}, {{SYS_exit, {0}}, false},
 	{{1000, {0}}, false},
 };
 
