@@ -104,7 +104,7 @@ $(B)/mayfly: $(B)/mayfly.debug tests/check-binary.sh
 # --- the same with attacks built in, for tests: what the linker calls through tests/attack/hooks.c ---
 
 ATTACK_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/attack/*.c))
-ATTACK_HOOKS := main arch_add_devices virtio_await sysfilter_install sysfilter_narrow read unshare landlock_version \
+ATTACK_HOOKS := main arch_add_devices virtio_await sysfilter_install sysfilter_narrow read unshare chroot landlock_version \
 	setgroups setrlimit syscall
 comma := ,
 

@@ -5,7 +5,6 @@
 #include <grp.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -23,8 +22,7 @@ static const struct layer {
 	int flag; /* of unshare(2), or 0 */
 } layers[JAIL_LAYERS] = {
 	[JAIL_USER] = {"user-ns", "allow user namespaces" USE_AUTO, CLONE_NEWUSER},
-	[JAIL_MOUNT] = {"mount-ns", "allow user namespaces and mounts in them" USE_AUTO,
-			CLONE_NEWNS},
+	[JAIL_ROOT] = {"empty-root", "allow user namespaces, mount /proc" USE_AUTO, 0},
 	[JAIL_IPC] = {"ipc-ns", "allow it" USE_AUTO, CLONE_NEWIPC},
 	[JAIL_NET] = {"net-ns", "allow it" USE_AUTO, CLONE_NEWNET},
 	[JAIL_UTS] = {"uts-ns", "allow it" USE_AUTO, CLONE_NEWUTS},
@@ -56,30 +54,22 @@ static bool note(struct jail *jail, enum jail_layer layer, bool done, struct pro
 
 /* --- namespaces --- */
 
-/* An empty root. Where the old one cannot be put away, it stays below, out of reach (an initramfs: pivot_root(2)). */
-static bool empty_root(void)
-{
-	const unsigned long flags = MS_NODEV | MS_NOEXEC | MS_NOSUID | MS_RDONLY;
-
-	/* What is mounted later on the host is nothing to us. Any directory will do; /proc must be there anyway. */
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("none", "/proc", "tmpfs", flags, "nr_inodes=2,nr_blocks=1") < 0 ||
-	    chdir("/proc") < 0)
-		return false;
-	if (syscall(SYS_pivot_root, ".", ".") == 0)
-		return umount2(".", MNT_DETACH) == 0;
-	return mount(".", "/", NULL, MS_MOVE, NULL) == 0 && chroot(".") == 0;
-}
-
 static bool unshare_one(struct jail *jail, enum jail_layer layer, struct problem *problem)
 {
-	bool done = unshare(layers[layer].flag) == 0 && (layer != JAIL_MOUNT || empty_root());
+	return note(jail, layer, unshare(layers[layer].flag) == 0, problem);
+}
+
+/* A directory of the kernel's that is empty. No way leads out without a capability or another directory that is open. A mount
+ * namespace would do the same, and takes as long as there are mounts, with a lock that all processes share. */
+static bool empty_root(struct jail *jail, struct problem *problem)
+{
+	bool done = chroot("/proc/tty/ldisc") == 0;
 	int error = errno;
 
 	/* Wherever that got to, the directory that we were started in is not ours to keep. */
 	done = chdir("/") == 0 && done;
 	errno = error;
-	return note(jail, layer, done, problem);
+	return note(jail, JAIL_ROOT, done, problem);
 }
 
 /* --- user and capabilities --- */
@@ -162,9 +152,9 @@ bool jail_enter(struct jail *jail, const struct jail_options *options, struct pr
 		return problem_set(problem, "cannot set no_new_privs: %s (allow prctl(2))",
 				   strerror(errno));
 	if (!make_ruleset(jail, problem) || !enter_user(jail, problem) ||
-	    !unshare_one(jail, JAIL_USER, problem))
+	    !unshare_one(jail, JAIL_USER, problem) || !empty_root(jail, problem))
 		return false;
-	for (unsigned layer = JAIL_MOUNT; layer <= JAIL_UTS; layer++)
+	for (unsigned layer = JAIL_IPC; layer <= JAIL_UTS; layer++)
 		if (!unshare_one(jail, layer, problem))
 			return false;
 	/* Another user's process may be dumpable again. */

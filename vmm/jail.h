@@ -11,9 +11,9 @@
 enum jail_mode { JAIL_AUTO, JAIL_STRICT, JAIL_OFF };
 
 enum jail_layer {
-	JAIL_USER,         /* namespaces of its own: user, … */
-	JAIL_MOUNT,        /* … mount, with nothing in it, … */
-	JAIL_IPC,          /* … System V IPC and message queues, … */
+	JAIL_USER,         /* a user namespace */
+	JAIL_ROOT,         /* a root directory that is empty, and stays so */
+	JAIL_IPC,          /* namespaces of its own: System V IPC and message queues, … */
 	JAIL_NET,          /* … network, with nothing in it, … */
 	JAIL_UTS,          /* … host name. */
 	JAIL_UID,          /* an unprivileged user and group: if root started us */

@@ -50,6 +50,8 @@ ssize_t __real_read(int fd, void *data, size_t size);
 ssize_t __wrap_read(int fd, void *data, size_t size);
 int __real_unshare(int flags);
 int __wrap_unshare(int flags);
+int __real_chroot(const char *path);
+int __wrap_chroot(const char *path);
 unsigned __real_landlock_version(void);
 unsigned __wrap_landlock_version(void);
 int __real_setgroups(size_t count, const gid_t *list);
@@ -224,12 +226,16 @@ static bool is_without(const char *layer)
 int __wrap_unshare(int flags)
 {
 	if ((flags == CLONE_NEWUSER && is_without("user-ns")) ||
-	    (flags == CLONE_NEWNS && is_without("mount-ns")) ||
 	    (flags == CLONE_NEWIPC && is_without("ipc-ns")) ||
 	    (flags == CLONE_NEWNET && is_without("net-ns")) ||
 	    (flags == CLONE_NEWUTS && is_without("uts-ns")))
 		return -1;
 	return __real_unshare(flags);
+}
+
+int __wrap_chroot(const char *path)
+{
+	return is_without("empty-root") ? -1 : __real_chroot(path);
 }
 
 unsigned __wrap_landlock_version(void)

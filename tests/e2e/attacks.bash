@@ -6,10 +6,10 @@
 # alone, "no-process" where nothing is left of them: they have room for a thread that KVM makes when the guest begins, if it does
 # (Linux 6.14, x86-64); "landlock4" is a Landlock of that version.
 walls="
-open             mount-ns=ENOENT landlock=EACCES
-create           mount-ns=ENOENT landlock=EACCES
-proc             mount-ns=ENOENT landlock=EACCES
-other-disk       mount-ns=ENOENT landlock=EACCES
+open             empty-root=ENOENT landlock=EACCES
+create           empty-root=ENOENT landlock=EACCES
+proc             empty-root=ENOENT landlock=EACCES
+other-disk       empty-root=ENOENT landlock=EACCES
 inherited        always=EBADF
 grow-disk        limits=EFBIG
 dup
@@ -34,13 +34,13 @@ setuid           user-ns=EINVAL no-capabilities=EPERM
 new-user-ns      user-ns=EPERM
 new-net-ns       no-capabilities=EPERM
 dumpable
-kvm              mount-ns=ENOENT landlock=EACCES
+kvm              empty-root=ENOENT landlock=EACCES
 kvm-of-vm        always=$no_request
 kvm-ask
 kvm-memory
-tun              mount-ns=ENOENT landlock=EACCES
+tun              empty-root=ENOENT landlock=EACCES
 tap-change       always=EEXIST
-exec             mount-ns=ENOENT landlock=EACCES
+exec             empty-root=ENOENT landlock=EACCES
 "
 
 # What nothing but the filter stops, on any host.

@@ -459,7 +459,7 @@ static void a_whole_life(void **state)
 		stats.exits[i] = i + 1;
 	stats.options = options_given;
 	/* One that was not asked for, and others that the host lacks, are not there. */
-	walls.missing[JAIL_MOUNT] = EPERM;
+	walls.missing[JAIL_ROOT] = EPERM;
 	walls.missing[JAIL_LIMITS] = EINVAL;
 	walls.missing[JAIL_USER] = walls.missing[JAIL_LANDLOCK] = 0;
 	assert_string_equal(from_phases(written(stats_name, 0)),
