@@ -26,6 +26,11 @@ bool fd_place(int fd, int place, const char *what, struct problem *problem)
 			   what, strerror(error), FD_LIMIT, FD_LIMIT);
 }
 
+void fd_make_room(void)
+{
+	close(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, FD_END - 1));
+}
+
 bool fd_event(int place, struct problem *problem)
 {
 	return fd_place(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), place, "an eventfd", problem);

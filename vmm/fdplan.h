@@ -48,6 +48,10 @@ enum {
 };
 _Static_assert(FD_END + 8 * 8 <= FD_LIMIT, "queues of eight NICs");
 
+/* Has the kernel make its table as long as the plan, while there is one thread: where there are more, each time that the table
+ * grows it waits for a grace period of RCU, which takes milliseconds. If it cannot (a limit), it will when it must. */
+void fd_make_room(void);
+
 /* Moves descriptor FD to its place. FD < 0 is passed on as failure of the call that made it
  * (errno), WHAT names it. */
 bool fd_place(int fd, int place, const char *what, struct problem *problem);

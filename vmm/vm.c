@@ -64,6 +64,7 @@ static bool shed(const struct options *options, int *inherited, struct problem *
 		inherited[count - 1] = fcntl(stats, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	if (!fd_close_others(inherited, count, problem))
 		return false;
+	fd_make_room();
 	if (setrlimit(RLIMIT_CORE, &no_core) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
 		return problem_set(problem, "cannot turn off core dumps: %s (allow prctl(2))",
 				   strerror(errno));

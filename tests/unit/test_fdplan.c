@@ -3,6 +3,7 @@
 #include "fdplan.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 
 #include <sys/wait.h>
@@ -37,6 +38,35 @@ static void a_failure_is_passed_on(void **state)
 	assert_mends(problem.text, "the log");
 	assert_says(problem.text, strerror(EMFILE));
 	assert_false(is_open(FD_LOG));
+}
+
+static unsigned table_size(void)
+{
+	char text[4096];
+	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	ssize_t length = read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	assert_true(length > 0);
+	text[length] = '\0';
+	return (unsigned)atoi(strstr(text, "\nFDSize:") + 8);
+}
+
+/* By a child, whose table is as long as its descriptors need. */
+static void there_is_room(void **state)
+{
+	int status;
+
+	(void)state;
+	pid_t child = fork();
+	if (child == 0) {
+		bool was_short = table_size() < FD_END;
+
+		fd_make_room();
+		_exit(was_short && table_size() >= FD_END && !is_open(FD_END - 1) ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 }
 
 /* ulimit -n 40: the vCPUs' places are out of reach. */
@@ -157,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_descriptor_is_moved),
 		cmocka_unit_test(a_failure_is_passed_on),
+		cmocka_unit_test(there_is_room),
 		cmocka_unit_test(a_low_limit_is_said),
 		cmocka_unit_test(an_event_does_not_block),
 		cmocka_unit_test(a_blocking_event_blocks),
