@@ -44,16 +44,35 @@ static bool set_grace(void *grace, char *text, struct problem *problem)
 	return !strcmp(text, "0") || cli_set_milliseconds(grace, text, problem);
 }
 
+/* Which of COUNT names VALUE is; COUNT: none. */
+static unsigned find_name(const char *const *names, unsigned count, const char *value)
+{
+	unsigned i = 0;
+
+	while (i < count && strcmp(value, names[i]))
+		i++;
+	return i;
+}
+
 static bool set_jail(void *target, char *value, struct problem *problem)
 {
 	static const char *const names[] = {"auto", "strict", "off"};
+	unsigned mode = find_name(names, 3, value);
 
-	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (!strcmp(value, names[i])) {
-			((struct jail_options *)target)->mode = i;
-			return true;
-		}
-	return problem_set(problem, "'%s' is no kind of jail (--jail takes auto, strict or off)",
+	((struct jail_options *)target)->mode = mode;
+	return mode < 3 ||
+	       problem_set(problem, "'%s' is no kind of jail (--jail takes auto, strict or off)",
+			   value);
+}
+
+static bool set_hugepages(void *hugepages, char *value, struct problem *problem)
+{
+	static const char *const names[] = {"auto", "on", "off"};
+	unsigned wanted = find_name(names, 3, value);
+
+	*(enum hugepages *)hugepages = wanted;
+	return wanted < 3 ||
+	       problem_set(problem, "--hugepages does not know '%s' (it takes auto, on or off)",
 			   value);
 }
 
@@ -185,6 +204,8 @@ static const struct cli_option table[] = {
 	{'a', "append", "WORDS", TEXT(append), "words to add to the kernel's command line"},
 	{0, "console", "FILE", TEXT(console),
 	 "write the guest's console, the kernel's log, to FILE"},
+	{0, "hugepages", "WHEN", set_hugepages, MEMBER(hugepages),
+	 "huge pages for its memory: on, off, or as the host does (auto)"},
 	{0, "stats", "FILE", TEXT(stats), "write counters to FILE (or fd:N), as JSON, at the end"},
 	{0, "jail", "MODE", set_jail, MEMBER(jail),
 	 "auto: what the host offers; strict: all of it, or fail; off (auto)"},

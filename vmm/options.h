@@ -10,6 +10,7 @@
 #include "job_options.h"
 #include "deadlines.h"
 #include "jail.h"
+#include "ram.h"
 #include "report.h"
 
 struct payload;
@@ -20,6 +21,7 @@ struct options {
 	const char *console; /* file for the console's output */
 	unsigned long cpus;
 	uint64_t memory; /* bytes */
+	enum hugepages hugepages;
 	bool verbose;
 	bool help;
 	bool tty;          /* the workload gets a terminal */

@@ -114,6 +114,25 @@ bool ram_write(const struct ram *ram, gpa_t to, const void *buffer, size_t lengt
 	return true;
 }
 
+bool ram_choose_pages(struct ram *ram, enum hugepages wanted, const char *setting,
+		      struct problem *problem)
+{
+	const int advice = wanted == HUGEPAGES_ON ? MADV_HUGEPAGE : MADV_NOHUGEPAGE;
+	bool always = setting && strstr(setting, "[always]");
+
+	if (wanted == HUGEPAGES_ON && (!setting || strstr(setting, "[never]")))
+		return problem_set(problem, "this host has no huge pages for --hugepages=on (%s)",
+				   setting ? "echo madvise "
+					     ">/sys/kernel/mm/transparent_hugepage/enabled"
+					   : "give it a kernel with "
+					     "CONFIG_TRANSPARENT_HUGEPAGE");
+	ram->large = wanted == HUGEPAGES_ON || (wanted == HUGEPAGES_AUTO && always);
+	for (unsigned i = 0; i < RAM_RANGES_MAX && wanted != HUGEPAGES_AUTO; i++)
+		if (ram->range[i].size)
+			madvise(ram->range[i].host, ram->range[i].size, advice);
+	return true;
+}
+
 /* Maps what is at FROM, pages of a private mapping, at HOST as well. Not before Linux 5.13; HOST may be unmapped then. */
 static bool share(uint8_t *host, const uint8_t *from, size_t size)
 {
@@ -145,7 +164,8 @@ bool ram_place(const struct ram *ram, gpa_t to, const void *buffer, size_t lengt
 
 	if (!host)
 		return false;
-	if (((uintptr_t)host - (uintptr_t)from) % page || length < head + WORTH_SHARING)
+	if (ram->large || ((uintptr_t)host - (uintptr_t)from) % page ||
+	    length < head + WORTH_SHARING)
 		return ram_write(ram, to, buffer, length);
 	size_t tail = (length - head) % page, body = length - head - tail;
 	if (!share(host + head, from + head, body))

@@ -27,8 +27,12 @@ struct ram_range {
 		before; /* bytes that nobody may touch, in front of HOST; there are some behind it, too */
 };
 
+/* Large pages of the host's: as it gives them to everybody, or wherever it can, or none. */
+enum hugepages { HUGEPAGES_AUTO, HUGEPAGES_ON, HUGEPAGES_OFF };
+
 struct ram {
 	struct ram_range range[RAM_RANGES_MAX];
+	bool large; /* it is made of large pages */
 };
 
 /* Reserves SIZE bytes (page aligned) of zeroed guest memory: from address START up to HOLE_START and,
@@ -36,6 +40,11 @@ struct ram {
  * out of core dumps and children. False with PROBLEM set when the host refuses. */
 bool ram_reserve(struct ram *ram, uint64_t size, uint64_t start, uint64_t hole_start,
 		 uint64_t hole_end, struct problem *problem);
+
+/* Before anything is in it. SETTING is the text of /sys/kernel/mm/transparent_hugepage/enabled, NULL where there is none.
+ * False with PROBLEM set if HUGEPAGES_ON is WANTED and cannot be. */
+bool ram_choose_pages(struct ram *ram, enum hugepages wanted, const char *setting,
+		      struct problem *problem);
 
 /* Gives the memory back. Needed by tests only: a VM ends with its process. */
 void ram_release(struct ram *ram);
@@ -50,7 +59,8 @@ bool ram_read(const struct ram *ram, gpa_t from, void *buffer, size_t length);
 bool ram_write(const struct ram *ram, gpa_t to, const void *buffer, size_t length);
 
 /* As ram_write, before the guest runs, of what lies in a private mapping of a file: whole pages are mapped, not copied, so
- * that all guests that were given one file share them with the page cache until they write. BUFFER stays readable. */
+ * that all guests that were given one file share them with the page cache until they write. BUFFER stays readable. Large
+ * pages are filled: a guest that goes through a file in small ones takes longer than the copy. */
 bool ram_place(const struct ram *ram, gpa_t to, const void *buffer, size_t length);
 
 /* True if all LENGTH bytes from START on lie in one range. */

@@ -211,12 +211,24 @@ static bool make_devices(struct vm *vm, struct problem *problem)
 	return devices_connect(&vm->devices, &vm->bus, &vm->kvm, problem);
 }
 
+static bool choose_pages(struct vm *vm, struct problem *problem)
+{
+	char setting[64] = "";
+	int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
+	bool is_set = fd >= 0 && read(fd, setting, sizeof(setting) - 1) > 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ram_choose_pages(&vm->ram, vm->options->hugepages, is_set ? setting : NULL, problem);
+}
+
 /* The order is KVM's: see kvm_set_memory, arch_create_irqchip and arch_start_irqchip. */
 static bool make_machine(struct vm *vm, const int *inherited, struct problem *problem)
 {
 	return kvm_open(&vm->kvm, KVM_PATH, problem) &&
 	       ram_reserve(&vm->ram, vm->options->memory, ARCH_RAM, ARCH_HOLE_START, ARCH_HOLE_END,
 			   problem) &&
+	       choose_pages(vm, problem) &&
 	       devices_open(&vm->devices, vm->options, inherited, &vm->ram, problem) &&
 	       kvm_set_memory(&vm->kvm, &vm->ram, problem) &&
 	       arch_create_irqchip(&vm->kvm, (unsigned)vm->options->cpus, &vm->irqchip, problem) &&

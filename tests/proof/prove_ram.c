@@ -12,6 +12,8 @@
 #define MADV_DONTFORK 0
 #define MREMAP_MAYMOVE 0
 #define MREMAP_FIXED 0
+#define MADV_HUGEPAGE 0
+#define MADV_NOHUGEPAGE 0
 void *mremap(void *from, size_t size, size_t new_size, int flags, ...);
 
 /*@ // LENGTH bytes from ADDRESS on lie in one range.

@@ -27,18 +27,18 @@ static bool parse(const char *const *given)
 
 #define PARSE(...) parse((const char *const[]){__VA_ARGS__, NULL})
 
-#define assert_parses(...)                        \
-	do {                                      \
-		if (!PARSE(__VA_ARGS__))          \
+#define assert_parses(...)                            \
+	do {                                          \
+		if (!PARSE(__VA_ARGS__))              \
 			fail_msg("%s", problem.text); \
 	} while (0)
 
 /* Refused, and the text names OBJECT and says SAYS (part of what is wrong, or of the mend). */
-#define assert_refused(object, says, ...)          \
-	do {                                       \
-		assert_false(PARSE(__VA_ARGS__));  \
+#define assert_refused(object, says, ...)           \
+	do {                                        \
+		assert_false(PARSE(__VA_ARGS__));   \
 		assert_mends(problem.text, object); \
-		assert_says(problem.text, says);   \
+		assert_says(problem.text, says);    \
 	} while (0)
 
 static void defaults(void **state)
@@ -61,7 +61,8 @@ static void defaults(void **state)
 	assert_false(options.jail.other_user);
 	assert_int_equal(options.jail.uid, 65534);
 	assert_int_equal(options.jail.gid, 65534);
-	assert_true(options.limits.wall == 0 && options.limits.cpu == 0 && options.limits.idle == 0);
+	assert_true(options.limits.wall == 0 && options.limits.cpu == 0 &&
+		    options.limits.idle == 0);
 	assert_int_equal(options.limits.grace, 10000);
 	assert_true(options.job.out_limit == GIB);
 	assert_int_equal(options.job.outs + options.job.files.count, 0);
@@ -184,8 +185,20 @@ static void a_command_follows_two_hyphens(void **state)
 static void cpus_have_limits(void **state)
 {
 	static const char *const wrong[] = {
-		"0", "33", "-1", "+1", "", " 1", "1 ", "1x", "0x1", "1.5", "one", "4294967297",
-		"18446744073709551617", "99999999999999999999",
+		"0",
+		"33",
+		"-1",
+		"+1",
+		"",
+		" 1",
+		"1 ",
+		"1x",
+		"0x1",
+		"1.5",
+		"one",
+		"4294967297",
+		"18446744073709551617",
+		"99999999999999999999",
 	};
 
 	(void)state;
@@ -206,13 +219,27 @@ static void memory_has_units(void **state)
 		const char *text;
 		uint64_t bytes;
 	} cases[] = {
-		{"16", 16 * MIB}, {"0016", 16 * MIB}, {"16M", 16 * MIB}, {"16m", 16 * MIB},
-		{"16MiB", 16 * MIB}, {"16MB", 16 * MIB}, {"16384K", 16 * MIB}, {"16384k", 16 * MIB},
-		{"16384KiB", 16 * MIB}, {"1G", GIB}, {"1g", GIB}, {"1GiB", GIB}, {"64G", 64 * GIB},
-		{"65536", 64 * GIB}, {"65536M", 64 * GIB}, {"67108864K", 64 * GIB},
+		{"16", 16 * MIB},
+		{"0016", 16 * MIB},
+		{"16M", 16 * MIB},
+		{"16m", 16 * MIB},
+		{"16MiB", 16 * MIB},
+		{"16MB", 16 * MIB},
+		{"16384K", 16 * MIB},
+		{"16384k", 16 * MIB},
+		{"16384KiB", 16 * MIB},
+		{"1G", GIB},
+		{"1g", GIB},
+		{"1GiB", GIB},
+		{"64G", 64 * GIB},
+		{"65536", 64 * GIB},
+		{"65536M", 64 * GIB},
+		{"67108864K", 64 * GIB},
 		{"17000", 17000 * MIB},
 		/* What is no whole page is left out. */
-		{"16385K", 16 * MIB}, {"16447K", 16 * MIB}, {"16448K", 16 * MIB + 16 * PAGE},
+		{"16385K", 16 * MIB},
+		{"16447K", 16 * MIB},
+		{"16448K", 16 * MIB + 16 * PAGE},
 	};
 
 	(void)state;
@@ -396,7 +423,8 @@ static void wrong_devices_are_refused(void **state)
 	(void)state;
 	assert_refused("'rw'", "--disk does not know", "-kx", "-da,rw");
 	assert_refused("'ro'", "--net does not know", "-kx", "-ntap=a,ro");
-	assert_refused("'10.0.0.2'", "--ip cannot use", "-kx", "-ntap=a", "--ip=10.0.0.2", "--", "x");
+	assert_refused("'10.0.0.2'", "--ip cannot use", "-kx", "-ntap=a", "--ip=10.0.0.2", "--",
+		       "x");
 	/* No letter: "-ip" is -i with a value. */
 	assert_parses("-kx", "-ip");
 	assert_string_equal(options.initrd, "p");
@@ -408,26 +436,27 @@ static void eight_devices_and_no_more(void **state)
 	assert_parses("-kx", "-d1", "-d2", "-d3", "-d4", "-d5", "-d6", "-d7", "-d8");
 	assert_int_equal(options.disks, 8);
 	assert_string_equal(options.disk[7].path, "8");
-	assert_refused("'9,ro'", "at most 8 disks and NICs", "-kx", "-d1", "-d2", "-d3", "-d4", "-d5",
-		       "-d6", "-d7", "-d8", "-d9,ro");
-	assert_refused("'tap=9'", "at most 8 disks and NICs", "-kx", "-d1", "-d2", "-d3", "-d4", "-d5",
-		       "-d6", "-d7", "-d8", "-ntap=9");
+	assert_refused("'9,ro'", "at most 8 disks and NICs", "-kx", "-d1", "-d2", "-d3", "-d4",
+		       "-d5", "-d6", "-d7", "-d8", "-d9,ro");
+	assert_refused("'tap=9'", "at most 8 disks and NICs", "-kx", "-d1", "-d2", "-d3", "-d4",
+		       "-d5", "-d6", "-d7", "-d8", "-ntap=9");
 	assert_parses("-kx", "-ntap=1", "-ntap=2", "-ntap=3", "-ntap=4", "-ntap=5", "-ntap=6",
 		      "-ntap=7", "-ntap=8");
 	assert_int_equal(options.nets, 8);
 	assert_string_equal(options.net[7].tap, "8");
-	assert_parses("-kx", "-d1", "-ntap=2", "-d3", "-ntap=4", "-d5", "-ntap=6", "-d7", "-ntap=8");
+	assert_parses("-kx", "-d1", "-ntap=2", "-d3", "-ntap=4", "-d5", "-ntap=6", "-d7",
+		      "-ntap=8");
 	assert_int_equal(options.nets, 4);
 	assert_int_equal(options.disks, 4);
-	assert_refused("'9'", "one device too many", "-kx", "-d1", "-ntap=2", "-d3", "-ntap=4", "-d5",
-		       "-ntap=6", "-d7", "-ntap=8", "-d9");
+	assert_refused("'9'", "one device too many", "-kx", "-d1", "-ntap=2", "-d3", "-ntap=4",
+		       "-d5", "-ntap=6", "-d7", "-ntap=8", "-d9");
 }
 
 static void one_address_of_each_family(void **state)
 {
 	(void)state;
-	assert_refused("'10.0.0.3/24'", "one IPv4 and one IPv6", "-kx", "-ntap=a", "--ip=10.0.0.2/24",
-		       "--ip=10.0.0.3/24", "--", "x");
+	assert_refused("'10.0.0.3/24'", "one IPv4 and one IPv6", "-kx", "-ntap=a",
+		       "--ip=10.0.0.2/24", "--ip=10.0.0.3/24", "--", "x");
 	assert_refused("'fd00::3/64'", "one IPv4 and one IPv6", "-kx", "-ntap=a", "--ip=fd00::2/64",
 		       "--ip=fd00::3/64", "--", "x");
 	assert_refused("'fd00::3/64'", "one IPv4 and one IPv6", "-kx", "-ntap=a", "--ip=fd00::2/64",
@@ -435,8 +464,8 @@ static void one_address_of_each_family(void **state)
 	assert_refused("'10.0.0.3/24'", "one IPv4 and one IPv6", "-kx", "-ntap=a",
 		       "--ip=10.0.0.2/24", "--ip=fd00::2/64", "--ip=10.0.0.3/24", "--", "x");
 	/* The third is like the second. */
-	assert_refused("'10.0.0.3/24'", "one IPv4 and one IPv6", "-kx", "-ntap=a", "--ip=fd00::2/64",
-		       "--ip=10.0.0.2/24", "--ip=10.0.0.3/24", "--", "x");
+	assert_refused("'10.0.0.3/24'", "one IPv4 and one IPv6", "-kx", "-ntap=a",
+		       "--ip=fd00::2/64", "--ip=10.0.0.2/24", "--ip=10.0.0.3/24", "--", "x");
 	assert_refused("'fd00::3/64'", "one IPv4 and one IPv6", "-kx", "-ntap=a",
 		       "--ip=10.0.0.2/24", "--ip=fd00::2/64", "--ip=fd00::3/64", "--", "x");
 }
@@ -477,8 +506,8 @@ static void the_workloads_in_every_spelling(void **state)
 	assert_string_equal(options.job.directory, "/b");
 	assert_int_equal(options.job.gid, 3);
 	assert_true(options.tty);
-	assert_parses("-kx", "-o/a:b", "-o", "/c:d", "--out=/e:f", "--out", "/g:h", "--out-limit=8K",
-		      "--", "x");
+	assert_parses("-kx", "-o/a:b", "-o", "/c:d", "--out=/e:f", "--out", "/g:h",
+		      "--out-limit=8K", "--", "x");
 	assert_int_equal(options.job.outs, 4);
 	assert_string_equal(options.job.out[3].path, "h");
 	assert_true(options.job.out_limit == 8 * KIB);
@@ -490,7 +519,8 @@ static void the_workloads_that_are_wrong(void **state)
 	(void)state;
 	assert_refused("'..'", "no name for the guest", "-kx", "-f..", "--", "x");
 	assert_refused("'=1'", "names no variable", "-kx", "-e=1", "--", "x");
-	assert_refused("/nowhere/env", "check the path", "-kx", "--env-file=/nowhere/env", "--", "x");
+	assert_refused("/nowhere/env", "check the path", "-kx", "--env-file=/nowhere/env", "--",
+		       "x");
 	assert_refused("'a'", "-w takes /PATH", "-kx", "-wa", "--", "x");
 	assert_refused("'root'", "--user takes", "-kx", "--user=root", "--", "x");
 	assert_refused("'/a'", "-o takes /GUEST:HOST", "-kx", "-o/a", "--", "x");
@@ -502,17 +532,28 @@ static void values_of_the_workloads_are_required(void **state)
 	static const struct {
 		const char *option, *argument;
 	} all[] = {
-		{"-f", "(HOST[:GUEST])"},     {"--file", "(HOST[:GUEST])"},
-		{"--rootdir", "(DIR)"},       {"-e", "(NAME[=VALUE])"},
-		{"--env", "(NAME[=VALUE])"},  {"--env-file", "(FILE)"},
-		{"-w", "(PATH)"},             {"--workdir", "(PATH)"},
-		{"--user", "(UID[:GID])"},    {"--hostname", "(NAME)"},
-		{"-o", "(GUEST:HOST)"},       {"--out", "(GUEST:HOST)"},
-		{"--out-limit", "(SIZE)"},    {"--root", "(FILE[,KEY...])"},
-		{"--timeout", "(TIME)"},      {"--cpu-time", "(TIME)"},
-		{"--idle-timeout", "(TIME)"}, {"--grace", "(TIME)"},
-		{"--jail", "(MODE)"},         {"--uid", "(UID)"},
+		{"-f", "(HOST[:GUEST])"},
+		{"--file", "(HOST[:GUEST])"},
+		{"--rootdir", "(DIR)"},
+		{"-e", "(NAME[=VALUE])"},
+		{"--env", "(NAME[=VALUE])"},
+		{"--env-file", "(FILE)"},
+		{"-w", "(PATH)"},
+		{"--workdir", "(PATH)"},
+		{"--user", "(UID[:GID])"},
+		{"--hostname", "(NAME)"},
+		{"-o", "(GUEST:HOST)"},
+		{"--out", "(GUEST:HOST)"},
+		{"--out-limit", "(SIZE)"},
+		{"--root", "(FILE[,KEY...])"},
+		{"--timeout", "(TIME)"},
+		{"--cpu-time", "(TIME)"},
+		{"--idle-timeout", "(TIME)"},
+		{"--grace", "(TIME)"},
+		{"--jail", "(MODE)"},
+		{"--uid", "(UID)"},
 		{"--gid", "(GID)"},
+		{"--hugepages", "(WHEN)"},
 	};
 	char object[32];
 
@@ -590,12 +631,27 @@ static void the_jail_in_every_spelling(void **state)
 	assert_int_equal(options.jail.gid, 1000);
 }
 
+static void huge_pages(void **state)
+{
+	(void)state;
+	assert_parses("-kx");
+	assert_int_equal(options.hugepages, HUGEPAGES_AUTO);
+	assert_parses("-kx", "--hugepages=on");
+	assert_int_equal(options.hugepages, HUGEPAGES_ON);
+	assert_parses("-kx", "--hugepages=on", "--hugepages", "off");
+	assert_int_equal(options.hugepages, HUGEPAGES_OFF);
+	assert_parses("-kx", "--hugepages=off", "--hugepages=auto");
+	assert_int_equal(options.hugepages, HUGEPAGES_AUTO);
+	assert_refused("'always'", "auto, on or off", "-kx", "--hugepages=always");
+}
+
 static void no_such_jail(void **state)
 {
-	static const char *const modes[] = {"no", "none", "on", "Auto", "auto ", "strict,auto", "0"};
-	static const char *const numbers[] = {"0", "-1", "4294967295", "4294967296", "1 ", " 1",
-					      "0x10", "1K", "root", "1:1",
-					      "18446744073709551616"};
+	static const char *const modes[] = {"no",    "none",        "on", "Auto",
+					    "auto ", "strict,auto", "0"};
+	static const char *const numbers[] = {
+		"0",  "-1",   "4294967295", "4294967296",          "1 ", " 1", "0x10",
+		"1K", "root", "1:1",        "18446744073709551616"};
 	char word[64], object[64];
 
 	(void)state;
@@ -623,7 +679,8 @@ static void no_such_jail(void **state)
 static void times_in_every_spelling(void **state)
 {
 	(void)state;
-	assert_parses("-kx", "--timeout=1", "--cpu-time", "2m", "--idle-timeout=500ms", "--grace", "0.5");
+	assert_parses("-kx", "--timeout=1", "--cpu-time", "2m", "--idle-timeout=500ms", "--grace",
+		      "0.5");
 	assert_int_equal(options.limits.wall, 1000);
 	assert_int_equal(options.limits.cpu, 120000);
 	assert_int_equal(options.limits.idle, 500);
@@ -662,9 +719,11 @@ static void the_root_is_the_first_disk(void **state)
 	assert_string_equal(options.disk[2].path, "b");
 	assert_true(options.disk[2].read_only);
 	assert_string_equal(options.disk[3].path, "c");
-	assert_refused("'s'", "second root (give --root once)", "-kx", "--root=r", "--root=s", "--", "x");
+	assert_refused("'s'", "second root (give --root once)", "-kx", "--root=r", "--root=s", "--",
+		       "x");
 	assert_refused("'rw'", "does not know", "-kx", "--root=r,rw", "--", "x");
-	assert_parses("-kx", "-d1", "-d2", "-d3", "-d4", "-d5", "-d6", "-d7", "--root=8", "--", "x");
+	assert_parses("-kx", "-d1", "-d2", "-d3", "-d4", "-d5", "-d6", "-d7", "--root=8", "--",
+		      "x");
 	assert_int_equal(options.disks, 8);
 	assert_string_equal(options.disk[0].path, "8");
 	assert_string_equal(options.disk[7].path, "7");
@@ -691,10 +750,11 @@ static void the_outbox_is_the_last_disk(void **state)
 	assert_parses("-kx", "--out-limit=1M", "--", "x");
 	assert_int_equal(options.disks, 0);
 	/* It takes a place. */
-	assert_parses("-kx", "-o/a:b", "-d1", "-d2", "-d3", "-d4", "-d5", "-d6", "-ntap=7", "--", "x");
+	assert_parses("-kx", "-o/a:b", "-d1", "-d2", "-d3", "-d4", "-d5", "-d6", "-ntap=7", "--",
+		      "x");
 	assert_int_equal(options.disks, 7);
-	assert_refused("'-o'", "at most 8 disks and NICs", "-kx", "-o/a:b", "-d1", "-d2", "-d3", "-d4",
-		       "-d5", "-d6", "-ntap=7", "-d8", "--", "x");
+	assert_refused("'-o'", "at most 8 disks and NICs", "-kx", "-o/a:b", "-d1", "-d2", "-d3",
+		       "-d4", "-d5", "-d6", "-ntap=7", "-d8", "--", "x");
 }
 
 /* --- files of options --- */
@@ -744,18 +804,43 @@ static void options_in_files(void **state)
 static void help_fits_a_terminal(void **state)
 {
 	static const char *const names[] = {
-		"-f, --file HOST[:GUEST]", "    --rootdir DIR", "-e, --env NAME[=VALUE]",
-		"    --env-file FILE", "-w, --workdir PATH", "    --user UID[:GID]",
-		"    --hostname NAME", "-t, --tty ", "-o, --out GUEST:HOST", "    --out-limit SIZE",
-		"    --root FILE[,KEY...]", "    --timeout TIME", "    --cpu-time TIME",
-		"    --idle-timeout TIME", "    --grace TIME", "  @FILE  ", "124 timed out",
-		"-k, --kernel FILE", "-i, --initrd FILE",  "-c, --cpus N",
-		"-m, --memory SIZE", "-a, --append WORDS", "--console FILE",
-		"-v, --verbose",     "-h, --help",         "Usage: mayfly run",
-		"-d, --disk FILE[,", "ro, ephemeral, direct, serial=ID, queues=N",
-		"-n, --net tap=NAME", "fd=N, mac=ADDR, mtu=N, queues=N", "    --ip ADDR/LEN[,",
-		"gw=ADDR, dns=ADDR", "    --stats FILE",
-		"122", "125", "126", "127",
+		"-f, --file HOST[:GUEST]",
+		"    --rootdir DIR",
+		"-e, --env NAME[=VALUE]",
+		"    --env-file FILE",
+		"-w, --workdir PATH",
+		"    --user UID[:GID]",
+		"    --hostname NAME",
+		"-t, --tty ",
+		"-o, --out GUEST:HOST",
+		"    --out-limit SIZE",
+		"    --root FILE[,KEY...]",
+		"    --timeout TIME",
+		"    --cpu-time TIME",
+		"    --idle-timeout TIME",
+		"    --grace TIME",
+		"  @FILE  ",
+		"124 timed out",
+		"-k, --kernel FILE",
+		"-i, --initrd FILE",
+		"-c, --cpus N",
+		"-m, --memory SIZE",
+		"-a, --append WORDS",
+		"--console FILE",
+		"-v, --verbose",
+		"-h, --help",
+		"Usage: mayfly run",
+		"-d, --disk FILE[,",
+		"ro, ephemeral, direct, serial=ID, queues=N",
+		"-n, --net tap=NAME",
+		"fd=N, mac=ADDR, mtu=N, queues=N",
+		"    --ip ADDR/LEN[,",
+		"gw=ADDR, dns=ADDR",
+		"    --stats FILE",
+		"122",
+		"125",
+		"126",
+		"127",
 	};
 	static struct capture capture;
 
@@ -804,6 +889,7 @@ int main(void)
 		cmocka_unit_test(what_needs_a_command),
 		cmocka_unit_test(the_jail_in_every_spelling),
 		cmocka_unit_test(no_such_jail),
+		cmocka_unit_test(huge_pages),
 		cmocka_unit_test(times_in_every_spelling),
 		cmocka_unit_test(no_grace),
 		cmocka_unit_test(the_root_is_the_first_disk),

@@ -3,6 +3,7 @@
 #include "ram.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -425,6 +426,99 @@ static void a_placed_file_is_shared(void **state)
 	ram_release(&ram);
 }
 
+/* What is written to the file afterwards, and seen in guest memory, was not copied. */
+static bool shares(enum hugepages wanted, const char *setting)
+{
+	struct ram ram = reserve(16 * MIB);
+	struct problem problem = {""};
+	uint8_t byte, changed = (uint8_t)~file[PAGE];
+
+	if (!ram_choose_pages(&ram, wanted, setting, &problem))
+		fail_msg("%s", problem.text);
+	assert_true(ram_place(&ram, GPA(MIB), file, FILE_SIZE));
+	assert_int_equal(pwrite(file_fd, &changed, 1, PAGE), 1);
+	assert_true(ram_read(&ram, GPA(MIB + PAGE), &byte, 1));
+	ram_release(&ram);
+	return byte == changed;
+}
+
+static void large_pages_are_filled(void **state)
+{
+	static const char always[] = "[always] madvise never\n",
+			  some[] = "always [madvise] never\n", never[] = "always madvise [never]\n";
+	bool can = kernel_shares();
+
+	(void)state;
+	assert_false(shares(HUGEPAGES_AUTO, always));
+	assert_false(shares(HUGEPAGES_ON, always));
+	assert_false(shares(HUGEPAGES_ON, some));
+	assert_int_equal(shares(HUGEPAGES_AUTO, some), can);
+	assert_int_equal(shares(HUGEPAGES_AUTO, never), can);
+	assert_int_equal(shares(HUGEPAGES_AUTO, NULL), can);
+	assert_int_equal(shares(HUGEPAGES_OFF, always), can);
+}
+
+/* VmFlags of the mapping that has the first byte of guest memory. */
+static bool has_flag(const struct ram *ram, const char *flag)
+{
+	FILE *smaps = fopen("/proc/self/smaps", "re");
+	unsigned long begin, end;
+	char line[1024];
+	bool here = false, found = false;
+
+	assert_non_null(smaps);
+	while (fgets(line, sizeof(line), smaps)) {
+		if (sscanf(line, "%lx-%lx ", &begin, &end) == 2)
+			here = begin <= ram_host(ram, 0) && ram_host(ram, 0) < end;
+		else if (here && !strncmp(line, "VmFlags:", 8))
+			found = strstr(line, flag);
+	}
+	fclose(smaps);
+	return found;
+}
+
+static void the_kernel_is_asked_for_them(void **state)
+{
+	static const struct {
+		enum hugepages wanted;
+		bool huge, none;
+	} cases[] = {
+		{HUGEPAGES_AUTO, false, false},
+		{HUGEPAGES_ON, true, false},
+		{HUGEPAGES_OFF, false, true},
+	};
+	struct problem problem = {""};
+
+	(void)state;
+	if (access("/sys/kernel/mm/transparent_hugepage", F_OK) < 0) {
+		print_message("skipped: this kernel has no huge pages to ask for\n");
+		skip();
+	}
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		struct ram ram = reserve(16 * MIB);
+
+		assert_true(ram_choose_pages(&ram, cases[i].wanted, "[madvise]", &problem));
+		assert_each(has_flag(&ram, " hg") == cases[i].huge, "MADV_HUGEPAGE, case", i);
+		assert_each(has_flag(&ram, " nh") == cases[i].none, "MADV_NOHUGEPAGE, case", i);
+		ram_release(&ram);
+	}
+}
+
+static void there_may_be_none(void **state)
+{
+	struct ram ram = reserve(16 * MIB);
+	struct problem problem = {""};
+
+	(void)state;
+	assert_false(ram_choose_pages(&ram, HUGEPAGES_ON, NULL, &problem));
+	assert_mends(problem.text, "--hugepages=on");
+	assert_says(problem.text, "CONFIG_TRANSPARENT_HUGEPAGE");
+	assert_false(ram_choose_pages(&ram, HUGEPAGES_ON, "always madvise [never]\n", &problem));
+	assert_mends(problem.text, "--hugepages=on");
+	assert_says(problem.text, "/sys/kernel/mm/transparent_hugepage/enabled");
+	ram_release(&ram);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -449,6 +543,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_placed_file_is_the_guests_own, open_file,
 						close_file),
 		cmocka_unit_test_setup_teardown(a_placed_file_is_shared, open_file, close_file),
+		cmocka_unit_test_setup_teardown(large_pages_are_filled, open_file, close_file),
+		cmocka_unit_test(the_kernel_is_asked_for_them),
+		cmocka_unit_test(there_may_be_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
