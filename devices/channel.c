@@ -37,10 +37,15 @@ static bool write_window(const struct channel *channel, const uint8_t *data, siz
 	return true;
 }
 
-static bool take_window(struct channel *channel, const uint8_t *addresses, struct problem *problem)
+static bool take_window(struct channel *channel, uint64_t at, struct problem *problem)
 {
+	uint8_t table[CHANNEL_TABLE];
+
+	if (!ram_read(channel->ram, GPA(at), table, sizeof(table)))
+		return problem_set(problem,
+				   "the table of the channel's window lies outside its memory");
 	for (unsigned i = 0; i < CHANNEL_PAGES; i++) {
-		uint64_t address = get_le64(addresses + 8 * i);
+		uint64_t address = get_le64(table + 8 * i);
 
 		if (address % CHANNEL_PAGE || !ram_holds(channel->ram, GPA(address), CHANNEL_PAGE))
 			return problem_set(problem, "the channel's window lies outside its memory");
@@ -153,7 +158,7 @@ static bool begin(struct channel *channel, const uint8_t *payload, size_t size,
 	if (size != 1 && size != CHANNEL_READY_WINDOWED)
 		return problem_set(problem, "a damaged greeting");
 	channel->ready = true;
-	return size == 1 || take_window(channel, payload + 1, problem);
+	return size == 1 || take_window(channel, get_le64(payload + 1), problem);
 }
 
 static bool end(struct channel *channel, const uint8_t *payload, size_t size,

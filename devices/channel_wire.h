@@ -13,7 +13,7 @@
 #define MAYFLY_CHANNEL_WIRE_H
 
 enum channel_frame {
-	CHANNEL_READY = 1, /* guest: payload is the version, then the window's pages or nothing */
+	CHANNEL_READY = 1, /* guest: payload is the version, then where the window's table is or nothing */
 	CHANNEL_STDIN = 2, /* host: data */
 	CHANNEL_STDIN_END = 3, /* host: no more data */
 	CHANNEL_STDOUT = 4,    /* guest: data */
@@ -40,17 +40,19 @@ enum channel_exit {
 };
 
 enum {
-	CHANNEL_VERSION = 3,
+	CHANNEL_VERSION = 4,
 	CHANNEL_SIGNAL_MAX = 64,
 	CHANNEL_HEADER = 3,
 	CHANNEL_INLINE_MAX = 1024, /* fits a tty's input buffer with room to spare */
 	CHANNEL_CHUNK_MAX = 32768, /* payload in the window: one half of it */
 	/* The window's pages, anywhere in guest memory, whatever the guest's own page size is. READY
-	 * has their physical addresses, 64-bit little-endian: the host's half, then the guest's. */
+	 * has the physical address of a table of theirs, which the host reads then and there; all are
+	 * 64-bit little-endian. First come those of the host's half, then the guest's. */
 	CHANNEL_PAGE = 4096,
 	CHANNEL_HALF_PAGES = CHANNEL_CHUNK_MAX / CHANNEL_PAGE,
 	CHANNEL_PAGES = 2 * CHANNEL_HALF_PAGES,
-	CHANNEL_READY_WINDOWED = 1 + 8 * CHANNEL_PAGES, /* bytes of payload, with a window */
+	CHANNEL_TABLE = 8 * CHANNEL_PAGES, /* bytes */
+	CHANNEL_READY_WINDOWED = 1 + 8,    /* bytes of payload, with a window */
 };
 
 #endif

@@ -80,7 +80,8 @@ static bool find_page(int pagemap, const uint8_t *address, uint64_t *physical)
 	return true;
 }
 
-static bool find_pages(const uint8_t *window, uint8_t *out)
+/* The table lies in the host's half, which the host writes when it has read that, and says where that is. */
+static bool make_table(uint8_t *window, uint8_t *where)
 {
 	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	uint64_t physical = 0;
@@ -88,8 +89,9 @@ static bool find_pages(const uint8_t *window, uint8_t *out)
 
 	for (unsigned i = 0; found && i < CHANNEL_PAGES; i++) {
 		found = find_page(pagemap, window + i * CHANNEL_PAGE, &physical);
-		put_le64(out + 8 * i, physical);
+		put_le64(window + 8 * i, physical);
 	}
+	put_le64(where, get_le64(window));
 	if (pagemap >= 0)
 		close(pagemap);
 	return found;
@@ -111,7 +113,7 @@ uint8_t *link_make_window(uint8_t ready[CHANNEL_READY_WINDOWED])
 	uint8_t *window = mmap(NULL, WINDOW_SIZE, PROT_READ | PROT_WRITE,
 			       MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
-	if (window == MAP_FAILED || !pin(window) || !find_pages(window, ready + 1))
+	if (window == MAP_FAILED || !pin(window) || !make_table(window, ready + 1))
 		return NULL;
 	return window;
 }

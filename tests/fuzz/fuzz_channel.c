@@ -4,7 +4,7 @@
 #include "../unit/decoder.h"
 #include "channel.h"
 
-enum { WINDOW = 0x1000, RAM_SIZE = WINDOW + CHANNEL_PAGES * CHANNEL_PAGE };
+enum { TABLE = 0xf80, WINDOW = 0x1000, RAM_SIZE = WINDOW + CHANNEL_PAGES * CHANNEL_PAGE };
 
 static struct channel channel;
 static uint8_t filler[CHANNEL_CHUNK_MAX];
@@ -46,10 +46,14 @@ static bool guest_is_ready(struct session *session, unsigned where)
 	uint8_t frame[CHANNEL_HEADER + CHANNEL_READY_WINDOWED] = {
 		CHANNEL_READY, CHANNEL_READY_WINDOWED, 0, CHANNEL_VERSION};
 
+	uint8_t table[CHANNEL_TABLE];
+
 	for (unsigned i = 0; i < CHANNEL_PAGES; i++)
-		put_le64(frame + CHANNEL_HEADER + 1 + 8 * i, WINDOW + i * CHANNEL_PAGE);
+		put_le64(table + 8 * i, WINDOW + i * CHANNEL_PAGE);
 	if (where >= 0xe0)
-		put_le64(frame + CHANNEL_HEADER + 1 + 8 * (where & 15), (uint64_t)take16(&session->input) << 8);
+		put_le64(table + 8 * (where & 15), (uint64_t)take16(&session->input) << 8);
+	REQUIRE(ram_write(fuzz_ram(), GPA(TABLE), table, sizeof(table)));
+	put_le64(frame + CHANNEL_HEADER + 1, where == 0xdf ? take16(&session->input) : TABLE);
 	return receive(session, frame, sizeof(frame));
 }
 

@@ -42,7 +42,7 @@ static void frame(uint8_t type, const void *payload, unsigned size)
 void ready(void)
 {
 	uart_out(CHANNEL, MODEM_CONTROL, LISTENING);
-	frame(1, "\3", 1); /* CHANNEL_VERSION */
+	frame(1, "\4", 1); /* CHANNEL_VERSION */
 }
 
 void listen_again(void)

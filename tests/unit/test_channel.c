@@ -57,11 +57,23 @@ static bool guest_sends_header(unsigned type, size_t size)
 	return receive(header, sizeof(header));
 }
 
+#define TABLE 0x1234u
+
+static void set_page(unsigned i, uint64_t address)
+{
+	uint8_t entry[8];
+
+	put_le64(entry, address);
+	assert_true(ram_write(&ram, GPA(TABLE + 8 * i), entry, sizeof(entry)));
+}
+
+/* The table of the window, and where it is. */
 static void make_ready(uint8_t payload[CHANNEL_READY_WINDOWED])
 {
 	payload[0] = CHANNEL_VERSION;
+	put_le64(payload + 1, TABLE);
 	for (unsigned i = 0; i < CHANNEL_PAGES; i++)
-		put_le64(payload + 1 + 8 * i, PAGE_AT(i));
+		set_page(i, PAGE_AT(i));
 }
 
 static bool guest_is_ready(bool windowed)
@@ -150,7 +162,7 @@ static void the_window_lies_inside_memory(void **state)
 
 			set_up(state);
 			make_ready(payload);
-			put_le64(payload + 1 + 8 * i, outside[j]);
+			set_page(i, outside[j]);
 			assert_each(!guest_sends(CHANNEL_READY, payload, sizeof(payload)),
 				    "page at", outside[j]);
 			assert_says(problem.text, "window");
@@ -160,9 +172,37 @@ static void the_window_lies_inside_memory(void **state)
 		uint8_t payload[CHANNEL_READY_WINDOWED];
 
 		make_ready(payload);
-		put_le64(payload + 1 + 8 * i, MIB - PAGE);
+		set_page(i, MIB - PAGE);
 		set_up(state);
 		assert_true(guest_sends(CHANNEL_READY, payload, sizeof(payload)));
+	}
+}
+
+static void the_table_lies_inside_memory(void **state)
+{
+	static const struct {
+		uint64_t at;
+		bool inside;
+	} cases[] = {
+		{0, true},		      {1, true},
+		{MIB - CHANNEL_TABLE, true},  {MIB - CHANNEL_TABLE + 1, false},
+		{MIB, false},		      {3 * GIB, false},
+		{UINT64_MAX, false},	      {UINT64_MAX - CHANNEL_TABLE + 1, false},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		static const uint8_t zeros[CHANNEL_TABLE]; /* sixteen times the first page */
+		uint8_t payload[CHANNEL_READY_WINDOWED] = {CHANNEL_VERSION};
+
+		set_up(state);
+		if (cases[i].inside)
+			assert_true(ram_write(&ram, GPA(cases[i].at), zeros, sizeof(zeros)));
+		put_le64(payload + 1, cases[i].at);
+		assert_each(guest_sends(CHANNEL_READY, payload, sizeof(payload)) == cases[i].inside,
+			    "a table at", cases[i].at);
+		if (!cases[i].inside)
+			assert_says(problem.text, "table");
 	}
 }
 
@@ -844,6 +884,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CHANNEL_TEST(nothing_moves_before_ready),
 		CHANNEL_TEST(the_window_lies_inside_memory),
+		CHANNEL_TEST(the_table_lies_inside_memory),
 		CHANNEL_TEST(data_in_a_window_that_is_not_there),
 		CHANNEL_TEST(ready_opens_the_input),
 		CHANNEL_TEST(ready_is_checked),
