@@ -5,7 +5,9 @@
 #
 # GIC is the version of an aarch64 host's interrupt controller: 2, or 3 (the default). With -i (x86_64 only) the lab's
 # clock counts instructions, a nanosecond each, on one CPU, so that what is measured repeats on a busy machine; where the
-# lab is idle, its clock leaps to the next timer. What an exit costs real hardware it does not know. Each -f puts a file or a directory
+# lab is idle, its clock leaps to the next timer. What an exit costs real hardware it does not know; and a repeated string
+# instruction counts once for each unit, so there is no ERMS, whose unit is a byte: it would make the kernels' copying and
+# clearing of pages most of all that is counted. Each -f puts a file or a directory
 # into the lab, as LABPATH (default: /NAME). COMMAND runs as root with busybox, bash, bats and the programs of
 # images/tools.sh at hand and /dev/kvm, /dev/net/tun, /dev/pts, /proc, /sys and a tmpfs on /tmp; it can make loop devices,
 # bridges, macvlan and macvtap links. Its output, both streams, is passed on as it comes, less the carriage returns at line
@@ -121,7 +123,7 @@ tsc_khz() {
 start_x86_64() {
 	# shellcheck disable=SC2086 # $icount is an option and its value, or nothing
 	timeout --foreground -k 2 "$seconds" qemu-system-x86_64 -M microvm,acpi=off,pit=on,pic=on,rtc=on \
-		-accel "tcg,thread=$threads" $icount -cpu max,xsave=off -smp "$cpus" -m "$mib" \
+		-accel "tcg,thread=$threads" $icount -cpu "$cpu" -smp "$cpus" -m "$mib" \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$kernel/vmlinuz" -initrd "$work/initrd" \
 		-append "console=ttyS0 lab_out=ttyS1 $arguments reboot=t tsc_early_khz=$(tsc_khz) tsc=reliable" \
@@ -175,7 +177,7 @@ cleanup() {
 	exit "$status"
 }
 
-arch=$(uname -m) gic=3 seconds=120 mib=3000 cpus=2 icount='' threads=multi
+arch=$(uname -m) gic=3 seconds=120 mib=3000 cpus=2 icount='' threads=multi cpu=max,xsave=off
 work=$(mktemp -d)
 vm='' reader='' judged=''
 trap cleanup EXIT
@@ -185,7 +187,7 @@ mkdir -p "$work/tree/lab"
 
 while getopts ia:g:t:m:c:f: option; do
 	case $option in
-	i) icount='-icount shift=0,sleep=off' threads=single ;;
+	i) icount='-icount shift=0,sleep=off' threads=single cpu=$cpu,erms=off,fsrm=off ;;
 	a) arch=$OPTARG ;;
 	g) gic=$OPTARG ;;
 	t) seconds=$OPTARG ;;
