@@ -15,6 +15,7 @@ trap 'rm -rf "$work"' EXIT
 . "$here/common.bash"
 
 say "boots in the lab, which take a minute or two"
-in_lab boot-lab.bash >"$work/lines"
+prepare
+in_lab boot-lab.bash -t 600 -- >"$work/lines"
 jq -s -f "$here/boot.jq" "$work/lines" >"$out"
 say "wrote $out"

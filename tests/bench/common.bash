@@ -5,8 +5,9 @@
 #   compile NAME         builds NAME.c of this directory, static, as $work/NAME
 #   qemu_tree DIR        puts the distribution's QEMU with its libraries and firmware into DIR
 #   initrd_of PROGRAM OUT   an initramfs with nothing but PROGRAM, as /init
-#   in_lab SCRIPT [OPTION...]   runs SCRIPT of this directory in the lab that counts instructions, with the launcher, the
-#                        kernels, stamp, first and QEMU in /, as lab.bash expects them; OPTION... are lab.sh's
+#   prepare              makes what in_lab takes
+#   in_lab SCRIPT [OPTION...] -- [ARGUMENT...]   runs SCRIPT of this directory in the lab that counts instructions, with the
+#                        launcher, the kernels, stamp, first and QEMU in /, as lab.bash expects them; OPTION... are lab.sh's
 #
 # A benchmark's script in the lab writes lines of JSON to standard output, which the benchmark makes one object of.
 
@@ -30,14 +31,22 @@ initrd_of() {
 	(cd "$2.tree" && echo init | cpio -o -H newc -R 0:0 --quiet) >"$2"
 }
 
-in_lab() {
-	local script=$1
-	shift
+prepare() {
 	compile stamp
 	compile first
 	initrd_of "$work/first" "$work/plain.cpio"
 	qemu_tree "$work/qemu"
-	for file in mayfly vmlinux bzImage; do set -- "$@" -f "$files/$file"; done
-	for file in stamp first plain.cpio qemu; do set -- "$@" -f "$work/$file"; done
-	"$here/../lab/lab.sh" -i -t 600 "$@" -f "$here/lab.bash" -f "$here/$script" -- bash "/$script"
+}
+
+in_lab() {
+	local script=$1 options=()
+	for file in mayfly vmlinux bzImage; do options+=(-f "$files/$file"); done
+	for file in stamp first plain.cpio qemu; do options+=(-f "$work/$file"); done
+	shift
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	"$here/../lab/lab.sh" -i "${options[@]}" -f "$here/lab.bash" -f "$here/$script" -- bash "/$script" "$@"
 }
