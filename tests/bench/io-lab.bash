@@ -6,7 +6,7 @@ set -eu
 . /lab.bash
 
 vmm=$1 load=$2
-events=(kvm_userspace_exit:reason kvm_exit:exit_reason kvm_set_irq:gsi,level)
+events=(kvm_userspace_exit:reason kvm_exit:exit_reason "kvm_set_irq:gsi,level")
 syscalls=$tracing/events/raw_syscalls/sys_enter
 
 start_mayfly() {
