@@ -32,8 +32,9 @@ packages_of() {
 		util-linux e2fsprogs device-tree-compiler iproute2 nftables procps squashfs-tools erofs-utils fakeroot umoci attr ;;
 	coverage) echo clang libclang-rt-dev llvm make ;;
 	rootdisk) echo e2fsprogs squashfs-tools erofs-utils fakeroot umoci attr skopeo xz-utils zstd ;;
+	bench) echo qemu-system-x86 jq gnuplot-nox strace cpio gcc libc6-dev ;;
 	prove) echo gcc libc6-dev linux-libc-dev frama-c-base why3 z3 cvc4 ;;
-	*) fail "unknown group $1 (build, kernel, lab, cross, check, coverage, rootdisk, prove)" ;;
+	*) fail "unknown group $1 (build, kernel, lab, cross, check, coverage, rootdisk, bench, prove)" ;;
 	esac
 }
 
@@ -55,7 +56,7 @@ install() {
 		{ tail -n 20 "$log" >&2 && fail 'apt-get install failed'; }
 }
 
-[ $# -gt 0 ] || fail 'usage: deps.sh GROUP... (build, kernel, lab, cross, check, coverage, rootdisk, prove)'
+[ $# -gt 0 ] || fail 'usage: deps.sh GROUP... (build, kernel, lab, cross, check, coverage, rootdisk, bench, prove)'
 needed=
 for group in "$@"; do
 	wanted=$(packages_of "$group") # an assignment of its own: an unknown group ends the script here

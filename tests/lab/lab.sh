@@ -1,9 +1,13 @@
 #!/bin/sh
 # lab.sh: runs a command in a lab host, an emulated machine whose Linux has a real /dev/kvm, where there is none.
 #
-#   lab.sh [-a ARCH] [-g GIC] [-t SECONDS] [-m MIB] [-c CPUS] [-f HOSTPATH[:LABPATH]]... -- COMMAND [ARG...]
+#   lab.sh [-i] [-a ARCH] [-g GIC] [-t SECONDS] [-m MIB] [-c CPUS] [-f HOSTPATH[:LABPATH]]... -- COMMAND [ARG...]
 #
-# GIC is the version of an aarch64 host's interrupt controller: 2, or 3 (the default). Each -f puts a file or a directory
+# GIC is the version of an aarch64 host's interrupt controller: 2, or 3 (the default). With -i (x86_64 only) the lab's
+# clock counts instructions, a nanosecond each, on one CPU, so that what is measured repeats on a busy machine; where the
+# lab is idle, its clock leaps to the next timer. What an exit costs real hardware it does not know; and a repeated string
+# instruction counts once for each unit, so there is no ERMS, whose unit is a byte: it would make the kernels' copying and
+# clearing of pages most of all that is counted. Each -f puts a file or a directory
 # into the lab, as LABPATH (default: /NAME). COMMAND runs as root with busybox, bash, bats and the programs of
 # images/tools.sh at hand and /dev/kvm, /dev/net/tun, /dev/pts, /proc, /sys and a tmpfs on /tmp; it can make loop devices,
 # bridges, macvlan and macvtap links. Its output, both streams, is passed on as it comes, less the carriage returns at line
@@ -25,7 +29,7 @@ lab_fail() {
 }
 
 usage() {
-	lab_fail 'usage: lab.sh [-a ARCH] [-g 2|3] [-t SECONDS] [-m MIB] [-c CPUS] [-f HOSTPATH[:LABPATH]]... -- COMMAND [ARG...]'
+	lab_fail 'usage: lab.sh [-i] [-a ARCH] [-g 2|3] [-t SECONDS] [-m MIB] [-c CPUS] [-f HOSTPATH[:LABPATH]]... -- COMMAND [ARG...]'
 }
 
 # PID 1 of the lab. The kernel's log and the verdict go to the console, one UART, COMMAND's output to another, so that
@@ -109,13 +113,17 @@ put() {
 
 # The rate of the time-stamp counter, which TCG passes through, is half the BogoMIPS. Left to calibrate it against the
 # emulated PIT, the host gets it wrong now and then, and its guests hang.
-tsc_khz() { awk '/^bogomips/ { printf "%d", $3 * 500; exit }' /proc/cpuinfo; }
+# Where instructions are the clock, it is their rate.
+tsc_khz() {
+	if [ -n "$icount" ]; then echo 1000000; else awk '/^bogomips/ { printf "%d", $3 * 500; exit }' /proc/cpuinfo; fi
+}
 
 # No XSAVE: with it each guest's kernel warns of an inconsistent size, as if its XSETBV did not reach the lab's KVM.
 # In the background: only a `wait` lets a signal end this script at once. TCG needs no privileges and no host KVM.
 start_x86_64() {
+	# shellcheck disable=SC2086 # $icount is an option and its value, or nothing
 	timeout --foreground -k 2 "$seconds" qemu-system-x86_64 -M microvm,acpi=off,pit=on,pic=on,rtc=on \
-		-accel tcg,thread=multi -cpu max,xsave=off -smp "$cpus" -m "$mib" \
+		-accel "tcg,thread=$threads" $icount -cpu "$cpu" -smp "$cpus" -m "$mib" \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$kernel/vmlinuz" -initrd "$work/initrd" \
 		-append "console=ttyS0 lab_out=ttyS1 $arguments reboot=t tsc_early_khz=$(tsc_khz) tsc=reliable" \
@@ -169,7 +177,7 @@ cleanup() {
 	exit "$status"
 }
 
-arch=$(uname -m) gic=3 seconds=120 mib=3000 cpus=2
+arch=$(uname -m) gic=3 seconds=120 mib=3000 cpus=2 icount='' threads=multi cpu=max,xsave=off
 work=$(mktemp -d)
 vm='' reader='' judged=''
 trap cleanup EXIT
@@ -177,8 +185,9 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 mkdir -p "$work/tree/lab"
 
-while getopts a:g:t:m:c:f: option; do
+while getopts ia:g:t:m:c:f: option; do
 	case $option in
+	i) icount='-icount shift=0,sleep=off' threads=single cpu=$cpu,erms=off,fsrm=off ;;
 	a) arch=$OPTARG ;;
 	g) gic=$OPTARG ;;
 	t) seconds=$OPTARG ;;
@@ -191,6 +200,8 @@ done
 shift $((OPTIND - 1))
 [ $# -gt 0 ] || usage
 case $gic in 2 | 3) ;; *) usage ;; esac
+[ -z "$icount" ] || [ "$arch" = x86_64 ] || lab_fail "only an x86_64 lab counts instructions (leave out -i)"
+[ -z "$icount" ] || cpus=1
 
 # shellcheck source-path=SCRIPTDIR source=../../images/arch.sh
 . "$images/arch.sh"
