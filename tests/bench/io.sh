@@ -22,7 +22,7 @@ once() {
 	local attempt
 	for attempt in 1 2 3 4 5 6 7 8; do
 		say "$1, $2"
-		in_lab io-lab.bash -t 16 -f "$work/io.cpio" -- "$1" "$2" >"$work/lines" 2>"$work/log" && break
+		in_lab io-lab.bash -t 30 -f "$work/io.cpio" -- "$1" "$2" >"$work/lines" 2>"$work/log" && break
 		[ "$attempt" -lt 8 ] || { cat "$work/lines" "$work/log" >&2 && return 1; }
 	done
 	jq -c --arg vmm "$1" --arg load "$2" '. + {vmm: $vmm, load: $load}' "$work/lines" >>"$work/all"
