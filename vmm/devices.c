@@ -2,7 +2,10 @@
 
 #include <errno.h>
 #include <linux/virtio_mmio.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "arch_layout.h"
 #include "fdplan.h"
@@ -184,10 +187,21 @@ static bool is_disk(const struct slot *slot)
 	return slot->virtio == &slot->blk.virtio;
 }
 
+/* Where a worker shares its CPU with the vCPU that kicks it, it would take that over for each request: the queue never holds
+ * more than one. So it waits until that has no more to do, or its turn comes. (musl's own function does nothing.) */
+static void let_others_finish(void)
+{
+	const struct sched_param none = {0};
+
+	if (syscall(SYS_sched_getscheduler, 0) == SCHED_OTHER)
+		syscall(SYS_sched_setscheduler, 0, SCHED_BATCH, &none);
+}
+
 static void *work(void *argument)
 {
 	struct worker *worker = argument;
 
+	let_others_finish();
 	gate_wait(worker->gate, worker->program);
 	if (is_disk(worker->slot))
 		virtio_blk_work(&worker->slot->blk, worker->index);
