@@ -44,7 +44,7 @@ OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o) $(B)/obj/vmm/$(ARCH)/start.o
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all clean help kernel rootfs run check check-deps check-files check-build fuzz-coverage lint prove bench bench-files install
+.PHONY: all clean help kernel rootfs run check check-deps check-files check-build fuzz-coverage lint prove bench bench-files bench-check install
 
 all: $(B)/mayfly ## build the launcher
 
@@ -334,8 +334,8 @@ prove: ## prove that hostile rings and files do no harm (docs/proofs.md; a GB of
 
 # --- benchmarks ---
 
-BENCH_PROGRAMS := floor measure
-BENCH_GUESTS := guest guest-stays guest-1 guest-8 guest-64 guest-512
+BENCH_PROGRAMS := floor measure crowd
+BENCH_GUESTS := guest guest-stays guest-8-stays guest-1 guest-8 guest-64 guest-512
 BENCH_FILES := $(BENCH_PROGRAMS:%=$(B)/bench/%) $(BENCH_GUESTS:%=$(B)/bench/%.elf)
 
 $(BENCH_PROGRAMS:%=$(B)/bench/%): $(B)/bench/%: tests/bench/%.c Makefile | $(B)/libseccomp
@@ -345,17 +345,21 @@ $(BENCH_PROGRAMS:%=$(B)/bench/%): $(B)/bench/%: tests/bench/%.c Makefile | $(B)/
 
 # guest-N is a kernel of N MiB.
 $(B)/bench/guest-stays.elf: GUEST_FLAGS := -DSTAYS
+$(B)/bench/guest-8-stays.elf: GUEST_FLAGS := -DSTAYS -DPAD_MIB=8
 $(foreach mib,1 8 64 512,$(eval $(B)/bench/guest-$(mib).elf: GUEST_FLAGS := -DPAD_MIB=$(mib)))
 $(BENCH_GUESTS:%=$(B)/bench/%.elf): tests/bench/guest.S Makefile | $(B)/musl
 	$(call say,GUEST,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(B)/musl/bin/gcc $(GUEST_FLAGS) -nostdlib -static -no-pie -Wl,--build-id=none,-Ttext-segment=0x100000 -o $@ $<
 
-bench-files: $(B)/mayfly $(BENCH_FILES)
+bench-files: $(B)/mayfly $(BENCH_FILES) $(KERNELS) $(B)/initramfs.cpio $(B)/tools.cpio
 
-bench: bench-files ## measure against the floor program and QEMU's microvm; tables, JSON and plots
+bench: bench-files ## measure against the floor program and QEMU's microvm; tables, JSON and plots (docs/performance.md)
 	$(Q)images/deps.sh bench lab
 	$(Q)tests/bench/run.sh
+
+bench-check: ## compare what `make bench` measured with its budget; fails if a figure is beyond its bound
+	$(Q)tests/bench/budget.sh $(B)/bench/bench.json
 
 -include $(foreach flavour,unit-san unit-tsan unit-musl fuzz fuzz-coverage,$(wildcard $(B)/$(flavour)/*/*.d \
 	$(B)/$(flavour)/*/*/*.d $(B)/$(flavour)/*/*/*/*.d))

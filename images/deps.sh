@@ -32,7 +32,7 @@ packages_of() {
 		util-linux e2fsprogs device-tree-compiler iproute2 nftables procps squashfs-tools erofs-utils fakeroot umoci attr ;;
 	coverage) echo clang libclang-rt-dev llvm make ;;
 	rootdisk) echo e2fsprogs squashfs-tools erofs-utils fakeroot umoci attr skopeo xz-utils zstd ;;
-	bench) echo qemu-system-x86 jq gnuplot-nox strace cpio gcc libc6-dev ;;
+	bench) echo qemu-system-x86 jq gnuplot-nox strace cpio gcc libc6-dev bsdextrautils util-linux ;;
 	prove) echo gcc libc6-dev linux-libc-dev frama-c-base why3 z3 cvc4 ;;
 	*) fail "unknown group $1 (build, kernel, lab, cross, check, coverage, rootdisk, bench, prove)" ;;
 	esac

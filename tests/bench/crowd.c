@@ -1,0 +1,140 @@
+/* crowd: starts many of a program as fast as it can, looks at them, and ends them all.
+ *
+ *   crowd COUNT AT_ONCE LOOK PROGRAM [ARGUMENT...]
+ *
+ * Each is to write one byte to its standard output when it is up, and to stay. No more than AT_ONCE are on their way up at a
+ * time. When all are up, LOOK is run with their process ids as arguments; its output is passed on, a JSON object. Then all get
+ * SIGTERM. Prints a JSON object: how long all that took, what memory the machine gave for it, and what is left.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define COUNT_MAX 10000
+
+extern char **environ;
+
+static pid_t pids[COUNT_MAX];
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "crowd: %s\n", what);
+	kill(0, SIGTERM);
+	exit(1);
+}
+
+static double seconds(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static long available_kib(void)
+{
+	char line[256];
+	long kib = -1;
+	FILE *file = fopen("/proc/meminfo", "re");
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "MemAvailable: %ld", &kib) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return kib;
+}
+
+static pid_t start(char **words, int out)
+{
+	posix_spawn_file_actions_t actions;
+	pid_t pid;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	if (out >= 0)
+		posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+	int error = posix_spawn(&pid, words[0], &actions, NULL, words, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (error)
+		fail(strerror(error));
+	return pid;
+}
+
+static double start_all(char **words, int count, int at_once)
+{
+	char bytes[256];
+	int ends[2], up = 0;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		fail(strerror(errno));
+	double begin = seconds();
+	for (int i = 0; up < count;) {
+		if (i < count && i - up < at_once) {
+			pids[i++] = start(words, ends[1]);
+			if (i == count)
+				close(ends[1]);
+			continue;
+		}
+		ssize_t size = read(ends[0], bytes, sizeof(bytes));
+		if (size <= 0)
+			fail("some ended, and should not");
+		up += (int)size;
+	}
+	close(ends[0]);
+	return seconds() - begin;
+}
+
+static void look(char *program, int count)
+{
+	static char text[COUNT_MAX][12], *words[COUNT_MAX + 2];
+
+	words[0] = program;
+	for (int i = 0; i < count; i++) {
+		snprintf(text[i], sizeof(text[i]), "%d", pids[i]);
+		words[i + 1] = text[i];
+	}
+	if (waitpid(start(words, -1), NULL, 0) < 0)
+		fail(strerror(errno));
+}
+
+static double end_all(int count)
+{
+	double begin = seconds();
+
+	for (int i = 0; i < count; i++)
+		kill(pids[i], SIGTERM);
+	for (int i = 0; i < count; i++)
+		waitpid(pids[i], NULL, 0);
+	return seconds() - begin;
+}
+
+int main(int argc, char **argv)
+{
+	int count = argc > 4 ? atoi(argv[1]) : 0, at_once = argc > 4 ? atoi(argv[2]) : 0;
+
+	if (count < 1 || count > COUNT_MAX || at_once < 1) {
+		fputs("usage: crowd COUNT AT_ONCE LOOK PROGRAM [ARGUMENT...]\n", stderr);
+		return 1;
+	}
+	long before = available_kib();
+	double up = start_all(argv + 4, count, at_once);
+	usleep(300000); /* what they do when nothing happens is done */
+	long during = available_kib();
+	printf("{\"count\": %d, \"up_s\": %.3f, \"per_s\": %.1f, \"machine_kib_each\": %.1f, \"look\": ",
+	       count, up, count / up, (double)(before - during) / count);
+	fflush(stdout);
+	look(argv[3], count);
+	double down = end_all(count);
+	/* Whoever was there is a zombie that was waited for, or is not there: no child is left. */
+	int left = waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD ? 0 : 1;
+	printf(", \"down_s\": %.3f, \"left\": %d}\n", down, left);
+	return 0;
+}
