@@ -56,7 +56,7 @@ disk_write_1m) disk write 1024 4 150 ;;
 net_tcp_send) net bytes -n "$(share 100)M" ;;
 net_tcp_receive) net bytes -R -n "$(share 100)M" ;;
 # 18 bytes make the smallest frame, of 64.
-net_packets_send) net packets -u -b 0 -l 18 -n "$(share 90)K" ;;
+net_packets_send) net packets -u -b 0 -l 18 -n "$(share 30)K" ;;
 net_packets_receive) net packets -u -b 0 -l 18 -t 1 -R ;;
 esac
 reboot -f

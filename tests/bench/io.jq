@@ -20,7 +20,8 @@ def one($load):
 	{"system_calls_by_name_per_\($unit.name)": ($calls | group_by(.id | call) |
 		map({key: (.[0].id | call), value: (map(.count) | add / ($traced.traced_units / $unit.size) | rounded)}) |
 		map(select(.value > 0)) | from_entries)};
-group_by(.load) | map(.[0].load as $load | ($load | unit.name) as $unit | {key: $load, value: (
+# Both, or there is nothing to compare.
+group_by(.load) | map(select(map(select(.units).vmm) | unique | length == 2)) | map(.[0].load as $load | ($load | unit.name) as $unit | {key: $load, value: (
 	group_by(.vmm) | map({key: .[0].vmm, value: one($load)}) | from_entries |
 	. + {ratio_instructions_mayfly_to_qemu:
 		(.mayfly["instructions_per_\($unit)"] / .qemu["instructions_per_\($unit)"] | rounded)})}) | from_entries

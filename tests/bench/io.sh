@@ -17,13 +17,14 @@ loads='disk_read_4k_depth_1 disk_write_4k_depth_1 disk_read_4k_depth_32 disk_wri
 	net_tcp_send net_tcp_receive net_packets_send net_packets_receive'
 
 # once VMM LOAD: a lab of its own. Under -icount, QEMU 7.2 now and then lets an interrupt into a guest of the lab's KVM that
-# has disabled them, and the guest then waits for a lock that it holds itself, for ever; once in some ten thousand requests.
+# has disabled them, and the guest then waits for a lock that it holds itself, for ever; once in some ten thousand requests. A
+# load that meets that each time is left out, and said.
 once() {
 	local attempt
-	for attempt in 1 2 3 4 5 6 7 8; do
+	for attempt in 1 2 3 4; do
 		say "$1, $2"
 		in_lab io-lab.bash -t 30 -f "$work/io.cpio" -- "$1" "$2" >"$work/lines" 2>"$work/log" && break
-		[ "$attempt" -lt 8 ] || { cat "$work/lines" "$work/log" >&2 && return 1; }
+		[ "$attempt" -lt 4 ] || { say "$1, $2: not measured" && return; }
 	done
 	jq -c --arg vmm "$1" --arg load "$2" '. + {vmm: $vmm, load: $load}' "$work/lines" >>"$work/all"
 }

@@ -15,7 +15,7 @@ table() {
 }
 
 file=$1
-jq -r '"mayfly \(.commit) on \(.host), \(.date)"' "$file"
+jq -r '"\(.date): commit \(.commit) on \(.host)"' "$file"
 
 table 'Start of a bare guest, 128 MiB, 1 CPU: milliseconds from exec (median, 99th percentile)' '
 	["", "first byte", "p99", "exit", "p99", "CPU to first byte", "CPU", "peak KiB"],
@@ -30,7 +30,7 @@ table 'The same by memory, CPUs, disks, size of initrd and kernel: median millis
 table 'Many at once: KiB each, beside guest memory and in it' '
 	["VMs", "", "VMs/s", "ended in s", "left", "private dirty", "private clean", "proportional", "guest: private", "guest: proportional", "of the machine"],
 	(.crowd[] | [.count, .who, .per_s, .down_s, .left,
-		(.memory | if . then (.own | .private_dirty_kib, .private_clean_kib, .pss_kib), (.guest | .private_dirty_kib, .pss_kib) | round1 else "" end), .machine_kib_each])'
+		(.memory | if . then (.own | .private_dirty_kib, .private_clean_kib, .pss_kib), (.guest | .private_dirty_kib, .pss_kib) | round1 else "" end), (if .count > 1 then .machine_kib_each else "" end)])'
 
 table 'Boot of our kernel in the lab: millions of instructions from exec (host and guest; what VMM and guest worked alone), exits' '
 	["", "to workload", "worked", "to exit", "exits to the VMM", "all exits"],
