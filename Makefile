@@ -317,7 +317,7 @@ check: check-deps ## run all tests; ends with "N passed, N failed, N skipped"
 # What end-to-end tests take.
 check-files: $(B)/mayfly $(B)/mayfly-attack $(KERNELS) $(B)/initramfs.cpio $(B)/tools.cpio $(B)/debian-vmlinuz $(GUESTS)
 
-check-build: check-files $(TESTS)
+check-build: check-files $(TESTS) $(if $(filter x86_64,$(ARCH)),$(addprefix $(B)/bench/,floor measure crowd guest.elf guest-stays.elf))
 
 fuzz-coverage: ## build the fuzzers with counters; tell what their kept inputs reach of boot/ and devices/
 	$(Q)images/deps.sh build coverage

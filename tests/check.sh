@@ -161,6 +161,7 @@ host "command line, $arch" "$arch/cli"
 host "doctor" doctor
 host "kernels and configurations" check_kernel
 host "packed programs" pack
+[ "$arch" != x86_64 ] || suite "what benchmarks measure with" on_host "$here/e2e/x86_64/bench.bats"
 
 unseen=''
 if [ -r /dev/kvm ] && [ -w /dev/kvm ]; then

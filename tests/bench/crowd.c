@@ -22,11 +22,13 @@
 extern char **environ;
 
 static pid_t pids[COUNT_MAX];
+static int started;
 
 static void fail(const char *what)
 {
 	fprintf(stderr, "crowd: %s\n", what);
-	kill(0, SIGTERM);
+	for (int i = 0; i < started; i++)
+		kill(pids[i], SIGTERM);
 	exit(1);
 }
 
@@ -76,10 +78,10 @@ static double start_all(char **words, int count, int at_once)
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		fail(strerror(errno));
 	double begin = seconds();
-	for (int i = 0; up < count;) {
-		if (i < count && i - up < at_once) {
-			pids[i++] = start(words, ends[1]);
-			if (i == count)
+	while (up < count) {
+		if (started < count && started - up < at_once) {
+			pids[started] = start(words, ends[1]);
+			if (++started == count)
 				close(ends[1]);
 			continue;
 		}
