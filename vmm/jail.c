@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,7 +24,7 @@ static const struct layer {
 	int flag; /* of unshare(2), or 0 */
 } layers[JAIL_LAYERS] = {
 	[JAIL_USER] = {"user-ns", "allow user namespaces" USE_AUTO, CLONE_NEWUSER},
-	[JAIL_ROOT] = {"empty-root", "allow user namespaces, mount /proc" USE_AUTO, 0},
+	[JAIL_ROOT] = {"empty-root", "allow user namespaces, mount all of /proc" USE_AUTO, 0},
 	[JAIL_IPC] = {"ipc-ns", "allow it" USE_AUTO, CLONE_NEWIPC},
 	[JAIL_NET] = {"net-ns", "allow it" USE_AUTO, CLONE_NEWNET},
 	[JAIL_UTS] = {"uts-ns", "allow it" USE_AUTO, CLONE_NEWUTS},
@@ -63,12 +65,18 @@ static bool unshare_one(struct jail *jail, enum jail_layer layer, struct problem
  * namespace would do the same, and takes as long as there are mounts, with a lock that all processes share. */
 static bool empty_root(struct jail *jail, struct problem *problem)
 {
+	struct statfs system;
 	bool done = chroot("/proc/tty/ldisc") == 0;
 	int error = errno;
 
 	/* Wherever that got to, the directory that we were started in is not ours to keep. */
 	done = chdir("/") == 0 && done;
 	errno = error;
+	/* What is mounted over it may have anything in it. */
+	if (done && (statfs("/", &system) < 0 || system.f_type != PROC_SUPER_MAGIC)) {
+		done = false;
+		errno = ENOTDIR;
+	}
 	return note(jail, JAIL_ROOT, done, problem);
 }
 

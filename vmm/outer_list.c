@@ -21,6 +21,15 @@ enum {
 	TAPS_COUNT = FD_END - FD_TAP,
 };
 
+/* As sysfilter_allow_fds wants them. */
+#define IS_GROUP(first, count) (!((count) & ((count)-1)) && (first) % (count) == 0)
+_Static_assert(IS_GROUP(STREAMS, STREAMS_COUNT), "streams");
+_Static_assert(IS_GROUP(FILES, FILES_COUNT) && IS_GROUP(FD_DISK, DISKS_COUNT), "files");
+_Static_assert(IS_GROUP(FD_VIRTIO_IRQ, IRQS_COUNT), "interrupts");
+_Static_assert(IS_GROUP(FD_KICK, KICKS_COUNT) && IS_GROUP(FD_TAP, TAPS_COUNT), "queues");
+_Static_assert(IS_GROUP(FD_STATUS, FD_STATUS_COUNT), "status files");
+_Static_assert(IS_GROUP(FD_VCPU, VCPUS_MAX), "vCPUs");
+
 static const struct {
 	int nr, first;
 	unsigned count;

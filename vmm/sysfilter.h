@@ -1,5 +1,5 @@
 /* A list of the system calls that stay allowed, with the arguments that they may have. Each owner of a descriptor adds
- * its own rules, with the reason beside them; roles.c makes a list for each kind of thread, lockdown.c installs them. */
+ * its own rules, with the reason beside them; roles.c makes a list for each kind of thread, outer_list.c one over all of them, lockdown.c installs them. */
 #ifndef MAYFLY_SYSFILTER_H
 #define MAYFLY_SYSFILTER_H
 
@@ -10,7 +10,7 @@
 
 enum {
 	SYSFILTER_CONDITIONS = 3,
-	SYSFILTER_RULES = 512, /* eight NICs of eight queues need 370 */
+	SYSFILTER_RULES = 512, /* a vCPU with eight NICs of eight queues needs 200 */
 };
 
 /* Argument number ARGUMENT, but for the bits that are not in MASK, is VALUE. */

@@ -31,7 +31,7 @@ kill-parent      landlock6=EPERM nobody=EPERM
 pidfd-parent     landlock6=EPERM nobody=EPERM
 raise-limit      no-capabilities=EPERM user-ns=EPERM
 setuid           user-ns=EINVAL no-capabilities=EPERM
-new-user-ns      user-ns=EPERM
+new-user-ns      user-ns=EPERM empty-root=EPERM
 new-net-ns       no-capabilities=EPERM
 dumpable
 kvm              empty-root=ENOENT landlock=EACCES

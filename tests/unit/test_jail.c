@@ -400,8 +400,8 @@ static const struct lack {
 	 "user-ns cannot be had: No space left on device (allow user namespaces here, or use "
 	 "--jail=auto)"},
 	{JAIL_ROOT, SYS_chroot, ANY_ARGUMENT, EPERM,
-	 "empty-root cannot be had: Operation not permitted (allow user namespaces, mount /proc "
-	 "here, or use --jail=auto)"},
+	 "empty-root cannot be had: Operation not permitted (allow user namespaces, mount all "
+	 "of /proc here, or use --jail=auto)"},
 	{JAIL_IPC, SYS_unshare, CLONE_NEWIPC, EPERM,
 	 "ipc-ns cannot be had: Operation not permitted (allow it here, or use --jail=auto)"},
 	{JAIL_NET, SYS_unshare, CLONE_NEWNET, EPERM,
