@@ -343,14 +343,15 @@ $(BENCH_PROGRAMS:%=$(B)/bench/%): $(B)/bench/%: tests/bench/%.c Makefile | $(B)/
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -Os $(WARNINGS) -D_GNU_SOURCE= $(SYSTEM_INCLUDES) -static -o $@ $<
 
-# guest-N is a kernel of N MiB.
+# guest-N is a kernel of N MiB. Nobody may write to them, so that their pages are shared.
 $(B)/bench/guest-stays.elf: GUEST_FLAGS := -DSTAYS
 $(B)/bench/guest-8-stays.elf: GUEST_FLAGS := -DSTAYS -DPAD_MIB=8
 $(foreach mib,1 8 64 512,$(eval $(B)/bench/guest-$(mib).elf: GUEST_FLAGS := -DPAD_MIB=$(mib)))
 $(BENCH_GUESTS:%=$(B)/bench/%.elf): tests/bench/guest.S Makefile | $(B)/musl
 	$(call say,GUEST,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(B)/musl/bin/gcc $(GUEST_FLAGS) -nostdlib -static -no-pie -Wl,--build-id=none,-Ttext-segment=0x100000 -o $@ $<
+	$(Q)$(B)/musl/bin/gcc $(GUEST_FLAGS) -nostdlib -static -no-pie -Wl,--build-id=none,-Ttext-segment=0x100000 -o $@.new $<
+	$(Q)chmod a-w $@.new && mv -f $@.new $@
 
 bench-files: $(B)/mayfly $(BENCH_FILES) $(KERNELS) $(B)/initramfs.cpio $(B)/tools.cpio
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# budget.sh BENCH.json: compares the figures with tests/bench/budget, a line each. Exit: 1 if one is beyond its bound.
+# budget.sh BENCH.json: compares the figures with tests/bench/budget, a line each. Exit: 1 if one is beyond its bound, or not where the
+# section that should have it is.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=host.bash
 . "$(dirname "$0")/host.bash"
@@ -16,12 +17,13 @@ printf 'what\tfigure\ttarget\t\n'
 while read -r line; do
 	case $line in '#'* | '') continue ;; esac
 	IFS='|' read -r what path relation target bound <<<"${line//\\|/$'\1'}"
+	section=$(grep -oE '\.[a-z_]+' <<<"$path" | head -n 1)
 	figure=$(jq "${path//$'\1'/|}" "$1" 2>/dev/null) || figure=null
 	case ${figure:-null} in
-	null) said='not measured' ;;
+	null) if jq -e "$section" "$1" >/dev/null 2>&1; then said='NO SUCH FIGURE'; else said='not measured'; fi ;;
 	*) said=$(verdict "$figure" "${relation// /}" "$target" "$bound") ;;
 	esac
-	[ "$said" != 'BEYOND ITS BOUND' ] || broken=1
+	case $said in [A-Z]*) broken=1 ;; esac
 	printf '%s\t%.3g\t%s\t%s\n' "$what" "${figure/null/nan}" "$relation$target" "$said"
 done <tests/bench/budget
 exit $broken

@@ -34,5 +34,5 @@ truncate -s 64M "$work/disk"
 
 jq -s 'def median: sort | .[length / 2 | floor];
 	group_by(.count, .who)
-	| map({count: .[0].count, who: .[0].who, per_s: map(.per_s) | median, machine_kib_each: map(.machine_kib_each) | median,
+	| map({count: .[0].count, who: .[0].who, per_s: map(.per_s) | median,
 		down_s: map(.down_s) | median, left: map(.left) | max, memory: .[0].look})' "$work/start" "$work/more" >"$1"

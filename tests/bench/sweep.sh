@@ -46,7 +46,7 @@ by_disks() {
 by_size() {
 	for mib in 1 8 64 512; do
 		head -c "${mib}M" /dev/zero | tr '\0' Z >"$work/file"
-		(cd "$work" && echo file | cpio --quiet -o -H newc >"initrd$mib.cpio")
+		(cd "$work" && echo file | cpio --quiet -o -H newc >"initrd$mib.cpio" && chmod a-w "initrd$mib.cpio")
 		also "initrd_mib:$mib:mayfly" "$mayfly" run -k "$guest" -m 2048 -i "$work/initrd$mib.cpio"
 		also "kernel_mib:$mib:mayfly" "$mayfly" run -k "$bench/guest-$mib.elf" -m 2048
 	done

@@ -28,9 +28,9 @@ table 'The same by memory, CPUs, disks, size of initrd and kernel: median millis
 		| [$what, .[0].at, $by.floor // "", $by.mayfly])'
 
 table 'Many at once: KiB each, beside guest memory and in it' '
-	["VMs", "", "VMs/s", "ended in s", "left", "private dirty", "private clean", "proportional", "guest: private", "guest: proportional", "of the machine"],
+	["VMs", "", "VMs/s", "ended in s", "left", "private dirty", "private clean", "proportional", "guest: private", "guest: proportional"],
 	(.crowd[] | [.count, .who, .per_s, .down_s, .left,
-		(.memory | if . then (.own | .private_dirty_kib, .private_clean_kib, .pss_kib), (.guest | .private_dirty_kib, .pss_kib) | round1 else "" end), (if .count > 1 then .machine_kib_each else "" end)])'
+		(.memory | if . then (.own | .private_dirty_kib, .private_clean_kib, .pss_kib), (.guest | .private_dirty_kib, .pss_kib) | round1 else "" end)])'
 
 table 'Boot of our kernel in the lab: millions of instructions from exec (host and guest; what VMM and guest worked alone), exits' '
 	["", "to workload", "worked", "to exit", "exits to the VMM", "all exits"],

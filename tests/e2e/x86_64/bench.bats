@@ -61,14 +61,19 @@ needs_kvm() { [ -w /dev/kvm ] || skip "no /dev/kvm that this user may use"; }
 
 @test "a figure meets its target, misses it, is beyond its bound, or was not measured" {
 	verdict() { sed -nE "s/^$1.*	([^	]*)\$/\1/p" table; }
-	jq -n '{binary_bytes: 1024, start: {ratios: {first_to_floor: 2}}, crowd: []}' >few.json
+	jq -n '{binary_bytes: 1024, start: {ratios: {first_to_floor: 2, first_to_qemu: 0.1, exit_to_floor: 1, exit_to_qemu: 0.5},
+		mayfly: {cpu_first_us: {median: 3}}}}' >few.json
 	"$bench/budget.sh" "$PWD/few.json" >table
 	is met "$(verdict 'binary')"
 	is missed "$(verdict 'exec to the guest')"
-	is "not measured" "$(verdict 'exec to exit')"
+	is "not measured" "$(verdict 'exits in that boot')"
 	is "$(grep -cvE '^(#|$)' "$bench/budget")" "$(($(wc -l <table) - 1))"
 	jq -n '{start: {ratios: {first_to_floor: 99}}}' >bad.json
 	run --separate-stderr "$bench/budget.sh" "$PWD/bad.json"
 	ended 1
 	has "$output" "BEYOND ITS BOUND"
+	jq 'del(.start.ratios.exit_to_floor)' few.json >lost.json
+	run --separate-stderr "$bench/budget.sh" "$PWD/lost.json"
+	ended 1
+	is 1 "$(grep -c 'NO SUCH FIGURE$' <<<"$output")"
 }
