@@ -25,6 +25,7 @@ struct boot_request {
 	struct bytes kernel, initrd;           /* initrd.size 0: none */
 	const struct job *job;                 /* NULL: a plain boot */
 	const struct files *files;             /* that go with the job */
+	bool kernel_stays, initrd_stays;       /* their pages may become the guest's (ram_place) */
 	struct bytes packed;                   /* an archive of such files; size 0: none */
 	struct cmdline *cmdline;               /* the architecture adds what it needs */
 	const char *append;                    /* the user's words, which come last; NULL: none */

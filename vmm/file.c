@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static const char *mend_for(int error)
@@ -19,7 +22,18 @@ static const char *mend_for(int error)
 	}
 }
 
-static bool map_open_file(int fd, const char *path, struct bytes *file, struct problem *problem)
+/* Pages of hugetlbfs's cannot be mapped in parts. */
+static bool is_constant(int fd, const struct stat *stat)
+{
+	struct statfs system;
+
+	if (fstatfs(fd, &system) < 0 || (unsigned long)system.f_type == HUGETLBFS_MAGIC)
+		return false;
+	return !(stat->st_mode & 0222) || (system.f_flags & ST_RDONLY);
+}
+
+static bool map_open_file(int fd, const char *path, struct bytes *file, bool *constant,
+			  struct problem *problem)
 {
 	struct stat stat;
 
@@ -28,6 +42,7 @@ static bool map_open_file(int fd, const char *path, struct bytes *file, struct p
 				   "cannot use %s: it is not a regular file (give a regular file)",
 				   path);
 	*file = (struct bytes){.size = (size_t)stat.st_size};
+	*constant = is_constant(fd, &stat);
 	if (file->size == 0)
 		return true;
 	void *data = mmap(NULL, file->size, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
@@ -40,13 +55,21 @@ static bool map_open_file(int fd, const char *path, struct bytes *file, struct p
 
 bool file_map(const char *path, struct bytes *file, struct problem *problem)
 {
+	bool constant;
+
+	return file_map_and_look(path, file, &constant, problem);
+}
+
+bool file_map_and_look(const char *path, struct bytes *file, bool *constant,
+		       struct problem *problem)
+{
 	/* O_NONBLOCK: a FIFO given by mistake must not make us wait for a writer. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
 		return problem_set(problem, "cannot open %s: %s (%s)", path, strerror(errno),
 				   mend_for(errno));
-	bool mapped = map_open_file(fd, path, file, problem);
+	bool mapped = map_open_file(fd, path, file, constant, problem);
 	close(fd);
 	return mapped;
 }

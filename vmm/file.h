@@ -8,6 +8,11 @@
 /* Maps the regular file PATH, read-only and private; an empty file gives size 0. */
 bool file_map(const char *path, struct bytes *file, struct problem *problem);
 
+/* The same; CONSTANT: nobody may write to the file (its mode, or the mount), so that its pages may be a guest's memory. Who
+ * shortens a file takes away its pages, and what was written to those. */
+bool file_map_and_look(const char *path, struct bytes *file, bool *constant,
+		       struct problem *problem);
+
 /* Gives the mapping back. */
 void file_unmap(struct bytes *file);
 

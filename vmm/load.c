@@ -16,7 +16,7 @@ bool load_kernel(const struct boot_request *request, uint64_t lowest, const stru
 	if (!image_parse(request->kernel, space, image, &what))
 		return problem_set(problem, "cannot boot %s: it %s", request->kernel_name,
 				   what.text);
-	if (!image_load(request->kernel, image, ram, ram_place))
+	if (!image_load(request->kernel, image, ram, request->kernel_stays ? ram_place : ram_write))
 		return problem_set(problem,
 				   "cannot load %s: it does not fit (give the guest more memory "
 				   "with -m)",
@@ -57,8 +57,12 @@ static bool write_initrd(const struct boot_request *request, const struct ram *r
 	struct place place = {ram, address + segment};
 	struct cpio cpio = {.write = put, .context = &place};
 
-	/* It fits: that was measured. */
-	ram_place(ram, GPA(address), request->initrd.data, request->initrd.size);
+	image_put *put_initrd = request->initrd_stays ? ram_place : ram_write;
+
+	/* It fits: that was measured. But the host may have no memory for a mapping. */
+	if (!put_initrd(ram, GPA(address), request->initrd.data, request->initrd.size))
+		return problem_set(problem, "cannot put %s into the guest (free some memory)",
+				   request->initrd_name);
 	return !request->job || write_segment(request, &cpio, problem);
 }
 

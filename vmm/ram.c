@@ -124,7 +124,7 @@ bool ram_choose_pages(struct ram *ram, enum hugepages wanted, const char *settin
 		return problem_set(problem, "this host has no huge pages for --hugepages=on (%s)",
 				   setting ? "echo madvise "
 					     ">/sys/kernel/mm/transparent_hugepage/enabled"
-					   : "give it a kernel with "
+					   : "mount /sys, or give it a kernel with "
 					     "CONFIG_TRANSPARENT_HUGEPAGE");
 	ram->large = wanted == HUGEPAGES_ON || (wanted == HUGEPAGES_AUTO && always);
 	for (unsigned i = 0; i < RAM_RANGES_MAX && wanted != HUGEPAGES_AUTO; i++)

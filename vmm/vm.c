@@ -113,9 +113,11 @@ static bool load(struct vm *vm, struct boot_request *request, struct problem *pr
 {
 	const struct options *options = vm->options;
 
-	if (options->kernel && !file_map(options->kernel, &request->kernel, problem))
+	if (options->kernel &&
+	    !file_map_and_look(options->kernel, &request->kernel, &request->kernel_stays, problem))
 		return false;
-	if (options->initrd && !file_map(options->initrd, &request->initrd, problem))
+	if (options->initrd &&
+	    !file_map_and_look(options->initrd, &request->initrd, &request->initrd_stays, problem))
 		return false;
 	if (!arch_load(request, &vm->irqchip, &vm->ram, &vm->entry, problem))
 		return false;
@@ -151,6 +153,8 @@ static void take_payload(const struct payload *payload, struct boot_request *req
 	request->initrd = payload->part[PAYLOAD_INITRD];
 	request->initrd_name = request->initrd.size ? "the packed initrd" : NULL;
 	request->packed = payload->part[PAYLOAD_FILES];
+	/* Linux lets nobody write to a program that runs. */
+	request->kernel_stays = request->initrd_stays = true;
 }
 
 static bool load_guest(struct vm *vm, struct problem *problem)

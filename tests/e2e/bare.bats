@@ -259,3 +259,29 @@ crash_unheard() {
 	is "" "$(jobs)"
 	! pgrep -f "test=exit code=7"
 }
+
+# Whose pages are the guest's: nobody's who may write to them.
+@test "a kernel or initrd that somebody may write to can be overwritten while its guest runs" {
+	cp "$bare" "$BATS_TEST_TMPDIR/kernel"
+	cp "$initrd" "$BATS_TEST_TMPDIR/initrd"
+	chmod u+w "$BATS_TEST_TMPDIR"/{kernel,initrd}
+	bare=$BATS_TEST_TMPDIR/kernel start sleep -i "$BATS_TEST_TMPDIR/initrd"
+	until_true grep -q asleep "$BATS_TEST_TMPDIR/out"
+	: >"$BATS_TEST_TMPDIR/kernel"
+	: >"$BATS_TEST_TMPDIR/initrd"
+	kill "$pid"
+	code "$pid"
+	is 143 "$code"
+}
+
+@test "one that nobody may write to boots as well" {
+	cp "$bare" "$BATS_TEST_TMPDIR/kernel"
+	cp "$initrd" "$BATS_TEST_TMPDIR/initrd"
+	chmod a-w "$BATS_TEST_TMPDIR"/{kernel,initrd}
+	for pages in auto on off; do
+		bare=$BATS_TEST_TMPDIR/kernel guest hello -i "$BATS_TEST_TMPDIR/initrd" --hugepages=$pages
+		[ "$pages" = on ] && [ "$status" = 125 ] && grep -q '\[never\]' /sys/kernel/mm/transparent_hugepage/enabled && continue
+		ended 0
+		is "hello, world" "$output"
+	done
+}

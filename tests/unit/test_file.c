@@ -80,6 +80,29 @@ static void the_mapping_is_private(void **state)
 	assert_int_equal(chmod(name("text"), 0600), 0);
 }
 
+static void who_may_write_to_it(void **state)
+{
+	static const struct {
+		mode_t mode;
+		bool constant;
+	} cases[] = {{0400, true},  {0444, true},  {0555, true},
+		     {0600, false}, {0420, false}, {0402, false}};
+	struct bytes file;
+	struct problem problem;
+	bool constant;
+
+	(void)state;
+	create("text", "one", 3);
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(chmod(name("text"), cases[i].mode), 0);
+		constant = !cases[i].constant;
+		assert_true(file_map_and_look(name("text"), &file, &constant, &problem));
+		assert_each(constant == cases[i].constant, "mode", cases[i].mode);
+		file_unmap(&file);
+	}
+	assert_int_equal(chmod(name("text"), 0600), 0);
+}
+
 static void an_empty_file_has_no_bytes(void **state)
 {
 	struct bytes file = {(const uint8_t *)"x", 1};
@@ -156,10 +179,14 @@ static void numbers_of_status_files(void **state)
 	static char text[3 * 4200];
 
 	(void)state;
-	for (unsigned before = 0; before < 2 * 4200; before += before > 4000 && before < 4200 ? 1 : 97) {
+	for (unsigned before = 0;
+	     before<2 * 4200; before += before> 4000 && before < 4200 ? 1 : 97) {
 		uint64_t numbers[] = {0, 0, 7};
 		int fd = memfd_create("status", 0);
-		size_t length = (size_t)sprintf(text, "Name:\t%0*d\nFirst:\t   1234 kB\nSecond:\t18446744073709551615\nSecondary:\t5\n", (int)before, 0);
+		size_t length = (size_t)sprintf(
+			text,
+			"Name:\t%0*d\nFirst:\t   1234 kB\nSecond:\t18446744073709551615\nSecondary:\t5\n",
+			(int)before, 0);
 
 		assert_int_equal(write(fd, text, length), length);
 		lseek(fd, 0, SEEK_SET);
@@ -176,6 +203,7 @@ int main(void)
 		cmocka_unit_test(numbers_of_status_files),
 		cmocka_unit_test(a_file_is_mapped),
 		cmocka_unit_test(the_mapping_is_private),
+		cmocka_unit_test(who_may_write_to_it),
 		cmocka_unit_test(an_empty_file_has_no_bytes),
 		cmocka_unit_test(what_is_not_there),
 		cmocka_unit_test(what_is_no_regular_file),

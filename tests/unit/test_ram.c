@@ -2,13 +2,16 @@
 #define _GNU_SOURCE
 #include "ram.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "forbid.h"
 #include "unit.h"
 
 #define HOLE_START (3 * GIB)
@@ -360,6 +363,26 @@ static void place(const struct ram *ram, uint64_t address, size_t offset, size_t
 	assert_int_equal(seen[length + 1], 0);
 }
 
+/* VmFlags of the mapping that has guest memory at ADDRESS. */
+static bool has_flag(const struct ram *ram, uint64_t address, const char *flag)
+{
+	FILE *smaps = fopen("/proc/self/smaps", "re");
+	unsigned long begin, end;
+	char line[1024];
+	bool here = false, found = false;
+
+	assert_non_null(smaps);
+	while (fgets(line, sizeof(line), smaps)) {
+		if (sscanf(line, "%lx-%lx ", &begin, &end) == 2)
+			here = begin <= ram_host(ram, 0) + address &&
+			       ram_host(ram, 0) + address < end;
+		else if (here && !strncmp(line, "VmFlags:", 8))
+			found = strstr(line, flag);
+	}
+	fclose(smaps);
+	return found;
+}
+
 static void a_file_is_placed_anywhere(void **state)
 {
 	struct ram ram = reserve(16 * MIB);
@@ -373,6 +396,41 @@ static void a_file_is_placed_anywhere(void **state)
 	place(&ram, 16 * MIB - 300 * 1024 - PAGE, 0, 300 * 1024);
 	assert_false(ram_place(&ram, GPA(16 * MIB - FILE_SIZE + 1), file, FILE_SIZE));
 	assert_true(ram_place(&ram, GPA(MIB), NULL, 0));
+	ram_release(&ram);
+}
+
+/* As all of guest memory. */
+static void what_is_placed_is_in_no_dump_and_no_child(void **state)
+{
+	struct ram ram = reserve(16 * MIB);
+
+	(void)state;
+	place(&ram, MIB, 0, FILE_SIZE);
+	for (uint64_t address = 0; address < 2 * MIB; address += PAGE) {
+		assert_each(has_flag(&ram, address, " dd"), "in core dumps", address);
+		assert_each(has_flag(&ram, address, " dc"), "in children", address);
+	}
+	ram_release(&ram);
+}
+
+/* Linux 5.12 and older: what was there is unmapped, and mremap fails. */
+static void where_nothing_can_be_shared(void **state)
+{
+	struct ram ram = reserve(16 * MIB);
+	int status;
+
+	(void)state;
+	pid_t child = fork();
+	if (child == 0) {
+		ram = reserve(16 * MIB);
+		munmap((void *)(uintptr_t)(ram_host(&ram, 0) + MIB), FILE_SIZE / PAGE * PAGE);
+		if (!forbid(SYS_mremap, ANY_ARGUMENT, EINVAL))
+			_exit(2);
+		place(&ram, MIB, 0, FILE_SIZE);
+		_exit(has_flag(&ram, MIB, " dd") && has_flag(&ram, MIB, " dc") ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 	ram_release(&ram);
 }
 
@@ -458,25 +516,6 @@ static void large_pages_are_filled(void **state)
 	assert_int_equal(shares(HUGEPAGES_OFF, always), can);
 }
 
-/* VmFlags of the mapping that has the first byte of guest memory. */
-static bool has_flag(const struct ram *ram, const char *flag)
-{
-	FILE *smaps = fopen("/proc/self/smaps", "re");
-	unsigned long begin, end;
-	char line[1024];
-	bool here = false, found = false;
-
-	assert_non_null(smaps);
-	while (fgets(line, sizeof(line), smaps)) {
-		if (sscanf(line, "%lx-%lx ", &begin, &end) == 2)
-			here = begin <= ram_host(ram, 0) && ram_host(ram, 0) < end;
-		else if (here && !strncmp(line, "VmFlags:", 8))
-			found = strstr(line, flag);
-	}
-	fclose(smaps);
-	return found;
-}
-
 static void the_kernel_is_asked_for_them(void **state)
 {
 	static const struct {
@@ -498,8 +537,8 @@ static void the_kernel_is_asked_for_them(void **state)
 		struct ram ram = reserve(16 * MIB);
 
 		assert_true(ram_choose_pages(&ram, cases[i].wanted, "[madvise]", &problem));
-		assert_each(has_flag(&ram, " hg") == cases[i].huge, "MADV_HUGEPAGE, case", i);
-		assert_each(has_flag(&ram, " nh") == cases[i].none, "MADV_NOHUGEPAGE, case", i);
+		assert_each(has_flag(&ram, 0, " hg") == cases[i].huge, "MADV_HUGEPAGE, case", i);
+		assert_each(has_flag(&ram, 0, " nh") == cases[i].none, "MADV_NOHUGEPAGE, case", i);
 		ram_release(&ram);
 	}
 }
@@ -543,6 +582,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_placed_file_is_the_guests_own, open_file,
 						close_file),
 		cmocka_unit_test_setup_teardown(a_placed_file_is_shared, open_file, close_file),
+		cmocka_unit_test_setup_teardown(what_is_placed_is_in_no_dump_and_no_child,
+						open_file, close_file),
+		cmocka_unit_test_setup_teardown(where_nothing_can_be_shared, open_file, close_file),
 		cmocka_unit_test_setup_teardown(large_pages_are_filled, open_file, close_file),
 		cmocka_unit_test(the_kernel_is_asked_for_them),
 		cmocka_unit_test(there_may_be_none),

@@ -353,6 +353,15 @@ static void the_users_words_come_last(void **state)
 	assert_string_equal(text + strlen(text) - 19, " console=ttyS1 mine");
 }
 
+static void the_guest_is_told_what_there_is(void **state)
+{
+	(void)state;
+	assert_loads();
+	assert_string_equal(
+		(const char *)look(LAYOUT_CMDLINE, PAGE),
+		"console=ttyS0 reboot=k,panic_warm panic=-1 pci=off random.trust_cpu=on");
+}
+
 static void a_command_line_that_is_too_long(void **state)
 {
 	static char words[CMDLINE_CAPACITY + 1];
@@ -465,6 +474,7 @@ int main(void)
 		LOAD_TEST(a_job_alone),
 		LOAD_TEST(a_job_without_room),
 		LOAD_TEST(the_users_words_come_last),
+		LOAD_TEST(the_guest_is_told_what_there_is),
 		LOAD_TEST(a_command_line_that_is_too_long),
 		LOAD_TEST(devices_are_named_to_the_kernel),
 		LOAD_TEST(devices_are_in_the_tables),
