@@ -13,9 +13,8 @@
 #define MAYFLY_CHANNEL_WIRE_H
 
 enum channel_frame {
-	CHANNEL_READY =
-		1, /* guest: payload is the version, then where the window's table is or nothing */
-	CHANNEL_STDIN = 2,     /* host: data */
+	CHANNEL_READY = 1, /* guest: the version, then where the window's table is, or nothing */
+	CHANNEL_STDIN = 2, /* host: data */
 	CHANNEL_STDIN_END = 3, /* host: no more data */
 	CHANNEL_STDOUT = 4,    /* guest: data */
 	CHANNEL_STDERR = 5,    /* guest: data */

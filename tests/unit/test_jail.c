@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -477,6 +478,26 @@ static void strict_has_all(void **state)
 	run(strict_has_all_child);
 }
 
+/* Somebody has mounted something else where the kernel's empty directory is. */
+static int another_root_child(void)
+{
+	CHECK(unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+	CHECK(mount("none", "/proc/tty", "tmpfs", 0, NULL) == 0);
+	CHECK(mkdir("/proc/tty/ldisc", 0755) == 0 && mkdir("/proc/tty/ldisc/full", 0755) == 0);
+	CHECK(jail_enter(&jail, &automatic, &problem));
+	CHECK(jail.missing[JAIL_ROOT] == ENOTDIR);
+	return CHILD_PASSED;
+}
+
+static void another_root(void **state)
+{
+	(void)state;
+	need_up_to(JAIL_LANDLOCK);
+	if (geteuid() != 0)
+		skip_without("only root mounts");
+	run(another_root_child);
+}
+
 static int without_prctl(void)
 {
 	CHECK(forbid(SYS_prctl, PR_SET_NO_NEW_PRIVS, EPERM));
@@ -693,6 +714,7 @@ int main(void)
 		cmocka_unit_test(a_user_who_was_named),
 		cmocka_unit_test(strict_takes_all_or_nothing),
 		cmocka_unit_test(auto_takes_what_there_is),
+		cmocka_unit_test(another_root),
 		cmocka_unit_test(strict_has_all),
 		cmocka_unit_test(privileges_must_go),
 		cmocka_unit_test(three_limits),
