@@ -1,6 +1,7 @@
 #!/bin/bash
-# io-lab.bash VMM LOAD: io.sh's part in the lab: two guests of VMM with one load of io-guest.sh each, the first for its time,
-# the second, of a tenth of the work, for how often what happened.
+# io-lab.bash VMM LOAD: io.sh's part in the lab: three guests of VMM with one load of io-guest.sh each, the first for its time,
+# the others, of a tenth and of three tenths of the work, for how often what happened: what they have in common (the load's
+# begin, and the line on the console that tells of its end) is none of a request's.
 set -eu
 # shellcheck source-path=SCRIPTDIR source=lab.bash
 . /lab.bash
@@ -50,7 +51,9 @@ measure() {
 	guest 100
 }
 
+# count WORK
 count() {
+	local work=$1
 	begins() {
 		for event in "${events[@]}"; do watch "$event"; done
 		echo 'hist:keys=common_pid,id:size=4096' >"$syscalls/trigger"
@@ -58,16 +61,16 @@ count() {
 	# Stopped, it is all there to be looked at.
 	ends() {
 		kill -STOP "$1"
-		printf '{"traced_units":%d,"tasks":[%s]}\n' "$2" "$(cd "/proc/$1/task" && echo * | tr ' ' ,)"
+		printf '{"name":"%s","traced_units":%d,"tasks":[%s]}\n' "$work" "$2" "$(cd "/proc/$1/task" && echo * | tr ' ' ,)"
 		for event in "${events[@]}"; do
-			counts "$vmm" "$event"
+			counts "$work" "$event"
 			unwatch "$event"
 		done
-		counts "$vmm" ../raw_syscalls/sys_enter
+		counts "$work" ../raw_syscalls/sys_enter
 		echo '!hist:keys=common_pid,id' >"$syscalls/trigger"
 		kill -CONT "$1"
 	}
-	guest 10
+	guest "$work"
 }
 
 dd if=/dev/urandom of=/tmp/disk bs=1M count=64 2>/dev/null
@@ -76,4 +79,5 @@ ip addr add 10.0.0.1/24 dev t0
 ip link set t0 up
 case $load in net_*) iperf3 -s >/dev/null 2>&1 & sleep 0.2 ;; esac
 measure
-count
+count 10
+count 30

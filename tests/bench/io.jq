@@ -6,22 +6,32 @@ def call: {"0": "read", "1": "write", "16": "ioctl", "19": "readv", "20": "write
 def unit: if startswith("net_tcp") then {name: "kib", size: 1024}
 	elif startswith("net_packets") then {name: "packet", size: 1} else {name: "request", size: 1} end;
 def rounded: . * 1000 | round / 1000;
+# What a traced run came to: its units, and how often each event happened.
+def traced:
+	map(select(.tasks))[0] as $run | def sum(f): map(select(f) | .at.count) | add // 0;
+	map(select(.event == "../raw_syscalls/sys_enter" and (.at.common_pid | IN($run.tasks[])))) as $calls |
+	{
+		units: $run.traced_units,
+		launcher_exits: sum(.event == "kvm_userspace_exit"),
+		kvm_exits: sum(.event == "kvm_exit"),
+		interrupts: sum(.event == "kvm_set_irq" and .at.level == 1),
+		system_calls: ($calls | map(.at.count) | add),
+		by_name: (reduce $calls[] as $one ({}; .[$one.at.id | call] += $one.at.count))
+	};
 def one($load):
-	($load | unit) as $unit | map(select(.units))[0] as $run | map(select(.tasks))[0] as $traced |
-	def per($n): "\(.)_per_\($unit.name)" as $key | {($key): ($n / ($traced.traced_units / $unit.size) | rounded)};
-	def sum(f): map(select(.at) | select(f) | .at.count) | add // 0;
-	def calls: map(select(.event == "../raw_syscalls/sys_enter") | .at) | map(select(.common_pid | IN($traced.tasks[])));
-	sum(.event == "kvm_userspace_exit") as $launcher | sum(.event == "kvm_exit") as $all |
-	sum(.event == "kvm_set_irq" and .at.level == 1) as $interrupts | calls as $calls |
+	($load | unit) as $unit | map(select(.ns))[0] as $run |
+	(map(select(.name == "10")) | traced) as $less | (map(select(.name == "30")) | traced) as $more |
+	def per(f): ($more | f // 0) - ($less | f // 0) | . / (($more.units - $less.units) / $unit.size) | rounded;
 	{"instructions_per_\($unit.name)": ($run.ns / ($run.units / $unit.size) | rounded), "\($unit.name)s_measured":
 		($run.units / $unit.size | round)} +
-	("launcher_exits" | per($launcher)) + ("kvm_exits" | per($all)) + ("interrupts" | per($interrupts)) +
-	("system_calls" | per($calls | map(.count) | add)) +
-	{"system_calls_by_name_per_\($unit.name)": ($calls | group_by(.id | call) |
-		map({key: (.[0].id | call), value: (map(.count) | add / ($traced.traced_units / $unit.size) | rounded)}) |
+	(["launcher_exits", "kvm_exits", "interrupts", "system_calls"] | map(. as $what |
+		{key: "\(.)_per_\($unit.name)", value: per(.[$what])}) |
+		from_entries) +
+	{"system_calls_by_name_per_\($unit.name)": ($more.by_name | keys | map(. as $call |
+		{key: ., value: per(.by_name[$call])}) |
 		map(select(.value > 0)) | from_entries)};
 # Both, or there is nothing to compare.
-group_by(.load) | map(select(map(select(.units).vmm) | unique | length == 2)) | map(.[0].load as $load | ($load | unit.name) as $unit | {key: $load, value: (
+group_by(.load) | map(select(map(select(.ns).vmm) | unique | length == 2)) | map(.[0].load as $load | ($load | unit.name) as $unit | {key: $load, value: (
 	group_by(.vmm) | map({key: .[0].vmm, value: one($load)}) | from_entries |
 	. + {ratio_instructions_mayfly_to_qemu:
 		(.mayfly["instructions_per_\($unit)"] / .qemu["instructions_per_\($unit)"] | rounded)})}) | from_entries

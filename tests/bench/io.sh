@@ -1,8 +1,8 @@
 #!/bin/bash
 # io.sh OUT: what disk and network cost, in instructions of host and guest together, a request, KiB or packet: mayfly and
 # QEMU's microvm, with the same guest (io-guest.sh), fio on a virtio disk whose file is on a tmpfs, iperf3 over a TAP.
-# It all happens in the lab that counts instructions (x86-64's alone), on one CPU. Exits, interrupts and system calls are of
-# a second, shorter run, which is traced.
+# It all happens in the lab that counts instructions (x86-64's alone), on one CPU. Exits, interrupts and system calls are the
+# difference of two shorter runs, which are traced.
 # Output: one JSON object in OUT.
 set -euo pipefail
 
