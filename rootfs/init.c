@@ -264,7 +264,7 @@ int main(int argc, char **argv)
 	/* For tests: data in frames, as in a guest whose kernel does not tell where pages are. */
 	if (!has_word(argv, "mayfly_inline"))
 		window = link_make_window(ready);
-	link_send(channel, CHANNEL_READY, ready, window ? sizeof(ready) : 1);
+	link_greet(ready, window ? sizeof(ready) : 1);
 	if (failure.error)
 		finish(failure.kind, failure.error);
 	set_up_network();

@@ -37,15 +37,34 @@ static void send_all(int channel, const uint8_t *data, size_t size)
 	}
 }
 
+/* What waits to be sent: one write is one interrupt, which is seven exits. */
+static struct {
+	uint8_t bytes[CHANNEL_HEADER + CHANNEL_READY_WINDOWED + CHANNEL_HEADER +
+		      CHANNEL_INLINE_MAX];
+	size_t size;
+} frames;
+
+static void add_frame(unsigned type, const uint8_t *payload, size_t size)
+{
+	const uint8_t header[CHANNEL_HEADER] = {(uint8_t)type, (uint8_t)size, (uint8_t)(size >> 8)};
+
+	memcpy(frames.bytes + frames.size, header, sizeof(header));
+	frames.size += sizeof(header);
+	if (payload)
+		memcpy(frames.bytes + frames.size, payload, size);
+	frames.size += payload ? size : 0;
+}
+
+void link_greet(const uint8_t *ready, size_t size)
+{
+	add_frame(CHANNEL_READY, ready, size);
+}
+
 void link_send(int channel, unsigned type, const uint8_t *payload, size_t size)
 {
-	uint8_t frame[CHANNEL_HEADER + CHANNEL_INLINE_MAX] = {(uint8_t)type, (uint8_t)size,
-							      (uint8_t)(size >> 8)};
-	size_t carried = payload ? size : 0;
-
-	if (carried)
-		memcpy(frame + CHANNEL_HEADER, payload, carried);
-	send_all(channel, frame, CHANNEL_HEADER + carried);
+	add_frame(type, payload, size);
+	send_all(channel, frames.bytes, frames.size);
+	frames.size = 0;
 }
 
 int link_open(void)
@@ -58,10 +77,9 @@ int link_open(void)
 	if (channel < 0 || tcgetattr(channel, &modes) < 0)
 		give_up("cannot open " CHANNEL_DEVICE
 			" (the kernel needs SERIAL_8250 with two ports)");
+	/* The baud rate means nothing here, and a change of it is eight exits. */
 	cfmakeraw(&modes);
 	modes.c_cflag |= CLOCAL;
-	/* The baud rate means nothing here but for the kernel's waits, which are scaled by it. */
-	cfsetspeed(&modes, B115200);
 	if (tcsetattr(channel, TCSANOW, &modes) < 0)
 		give_up("cannot set up " CHANNEL_DEVICE);
 	return channel;

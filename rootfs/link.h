@@ -14,6 +14,9 @@ int link_open(void);
  * this kernel does not tell where they are. */
 uint8_t *link_make_window(uint8_t ready[CHANNEL_READY_WINDOWED]);
 
+/* Has READY, of SIZE bytes, go out with the frame that is sent first. */
+void link_greet(const uint8_t *ready, size_t size);
+
 /* Sends a frame; PAYLOAD NULL: its SIZE bytes are in the window. */
 void link_send(int channel, unsigned type, const uint8_t *payload, size_t size);
 

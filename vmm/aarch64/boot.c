@@ -9,7 +9,7 @@ static bool make_cmdline(const struct boot_request *request, const struct image 
 			 struct problem *problem)
 {
 	/* After a panic the guest asks PSCI for a warm reset (see end.c). */
-	cmdline_add(request->cmdline, "console=ttyS0 reboot=panic_warm panic=-1");
+	cmdline_add(request->cmdline, "reboot=panic_warm panic=-1");
 	return load_finish_cmdline(request, image, problem);
 }
 

@@ -26,7 +26,7 @@ static bool load_cmdline(const struct boot_request *request, const struct ram *r
 {
 	/* Reset through the keyboard controller, so that a reboot is not taken for a crash; a panic
 	 * leaves its mark in the BIOS reset flag (see machine.c). */
-	cmdline_add(request->cmdline, "console=ttyS0 reboot=k,panic_warm panic=-1 pci=off");
+	cmdline_add(request->cmdline, "reboot=k,panic_warm panic=-1 pci=off");
 	if (image->format == IMAGE_PVH)
 		cmdline_add(request->cmdline, "random.trust_cpu=on");
 	name_devices(request);

@@ -512,7 +512,7 @@ static void the_users_words_come_last(void **state)
 	request.append = "console=ttyS1 mine";
 	assert_loads();
 	const char *text = dt_text(tree(), "/chosen", "bootargs");
-	assert_string_equal(text, "console=ttyS0 reboot=panic_warm panic=-1 console=ttyS1 mine");
+	assert_string_equal(text, "reboot=panic_warm panic=-1 console=ttyS1 mine");
 }
 
 static void what_was_there_comes_first(void **state)

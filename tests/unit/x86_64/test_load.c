@@ -359,7 +359,7 @@ static void the_guest_is_told_what_there_is(void **state)
 	assert_loads();
 	assert_string_equal(
 		(const char *)look(LAYOUT_CMDLINE, PAGE),
-		"console=ttyS0 reboot=k,panic_warm panic=-1 pci=off random.trust_cpu=on");
+		"reboot=k,panic_warm panic=-1 pci=off random.trust_cpu=on");
 }
 
 static void a_command_line_that_is_too_long(void **state)
