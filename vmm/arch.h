@@ -44,6 +44,10 @@ struct boot_entry {
 	uint32_t page_size; /* of struct image */
 };
 
+struct placed_initrd {
+	uint64_t address, size; /* size 0: there is none */
+};
+
 /* The interrupt controller. */
 struct irqchip {
 	int fd;           /* arm64, until it is started */
@@ -56,13 +60,18 @@ struct machine {
 	const struct ram *ram;
 };
 
+/* Puts kernel, initrd and what the boot protocol wants into guest memory, and says where the INITRD is and how to enter. The
+ * request's files are not needed any more. */
+bool arch_load(const struct boot_request *request, const struct ram *ram,
+	       struct placed_initrd *initrd, struct boot_entry *entry, struct problem *problem);
+
 /* Makes the interrupt controller, for CPUS vCPUs. After kvm_set_memory. */
 bool arch_create_irqchip(const struct kvm *kvm, unsigned cpus, struct irqchip *irqchip,
 			 struct problem *problem);
 
-/* Puts kernel, initrd and boot data into guest memory and says how to enter. */
-bool arch_load(const struct boot_request *request, const struct irqchip *irqchip,
-	       const struct ram *ram, struct boot_entry *entry, struct problem *problem);
+/* Puts beside that what tells the guest of its machine. */
+bool arch_describe(const struct boot_request *request, const struct placed_initrd *initrd,
+		   const struct irqchip *irqchip, const struct ram *ram, struct problem *problem);
 
 /* Sets up the registers of all CPUS vCPUs; the first enters the kernel, the others wait for it. */
 bool arch_init_vcpus(const struct kvm *kvm, const struct vcpu *vcpus, unsigned cpus,

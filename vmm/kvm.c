@@ -5,9 +5,11 @@
 #include <linux/kvm.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "arch_layout.h"
+#include "facts.h"
 #include "fdplan.h"
 
 /* What the user can do about an errno from open or KVM_CREATE_VM. */
@@ -84,14 +86,42 @@ bool kvm_make_vm(struct kvm *kvm, const char *path, struct problem *problem)
 					   strerror(errno), kvm_mend(errno));
 }
 
+/* Its worker thread enters our cgroup, which changes only after a grace period: until Linux 6.13. */
+static bool takes_long(void)
+{
+	struct utsname host;
+
+	return uname(&host) == 0 && !facts_is_release(host.release, 6, 14);
+}
+
+static void *make_vm(void *argument)
+{
+	struct kvm *kvm = argument;
+
+	kvm_make_vm(kvm, kvm->path, &kvm->refusal);
+	return NULL;
+}
+
 bool kvm_open(struct kvm *kvm, const char *path, struct problem *problem)
 {
-	kvm->system = open(path, O_RDWR | O_CLOEXEC);
+	*kvm = (struct kvm){.system = open(path, O_RDWR | O_CLOEXEC), .path = path};
 	if (kvm->system < 0)
 		return problem_set(problem, "cannot open %s: %s (%s)", path, strerror(errno),
 				   kvm_mend(errno));
-	if (!kvm_check(kvm, path, problem) || !kvm_make_vm(kvm, path, problem))
+	if (!kvm_check(kvm, path, problem))
 		return false;
+	kvm->making = takes_long() && pthread_create(&kvm->maker, NULL, make_vm, kvm) == 0;
+	return kvm->making || kvm_make_vm(kvm, path, problem);
+}
+
+bool kvm_await_vm(struct kvm *kvm, struct problem *problem)
+{
+	if (kvm->making)
+		pthread_join(kvm->maker, NULL);
+	if (kvm->vm < 0) {
+		*problem = kvm->refusal;
+		return false;
+	}
 	int vm = kvm->vm;
 	kvm->vm = FD_VM;
 	return fd_place(vm, FD_VM, "a VM", problem);

@@ -2,6 +2,7 @@
 #ifndef MAYFLY_KVM_H
 #define MAYFLY_KVM_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -12,11 +13,20 @@ struct kvm {
 	int system;      /* /dev/kvm */
 	int vm;          /* FD_VM */
 	size_t run_size; /* bytes of the area that a vCPU shares with us */
+
+	const char *path;       /* of SYSTEM */
+	bool making;            /* a thread makes the VM … */
+	pthread_t maker;        /* … this one … */
+	struct problem refusal; /* … or says why it cannot */
 };
 
-/* Opens PATH (/dev/kvm), checks the API version and every capability that mayfly needs, makes a
- * VM. */
+/* Opens PATH (/dev/kvm), checks the API version and every capability that mayfly needs, and makes a VM, or begins to: before
+ * Linux 6.14 KVM waits for a grace period there, milliseconds in which there is something else to do. Until kvm_await_vm
+ * there may be two threads, and nothing is put at a place of the plan. */
 bool kvm_open(struct kvm *kvm, const char *path, struct problem *problem);
+
+/* Waits for the VM. There is one thread again. */
+bool kvm_await_vm(struct kvm *kvm, struct problem *problem);
 
 /* The steps of kvm_open: KVM->system, which PATH names, has the version and the capabilities; KVM->vm is made, with no
  * fixed number yet; and what a user can do about an errno from opening it or from making a VM. */

@@ -5,10 +5,6 @@
 #include "arch.h"
 #include "image.h"
 
-struct placed_initrd {
-	uint64_t address, size; /* size 0: there is none */
-};
-
 /* Puts the kernel at LOWEST or above, below the end of the first range of RAM. */
 bool load_kernel(const struct boot_request *request, uint64_t lowest, const struct ram *ram,
 		 struct image *image, struct problem *problem);

@@ -109,9 +109,19 @@ static bool open_events(struct problem *problem)
 	       fd_event(FD_CHANNEL_IRQ, problem);
 }
 
+/* The order is KVM's: see kvm_set_memory and arch_create_irqchip. */
+static bool await_machine(struct vm *vm, struct problem *problem)
+{
+	return kvm_await_vm(&vm->kvm, problem) && kvm_set_memory(&vm->kvm, &vm->ram, problem) &&
+	       arch_create_irqchip(&vm->kvm, (unsigned)vm->options->cpus, &vm->irqchip, problem) &&
+	       reached(vm, PHASE_KVM);
+}
+
+/* While the VM is made. */
 static bool load(struct vm *vm, struct boot_request *request, struct problem *problem)
 {
 	const struct options *options = vm->options;
+	struct placed_initrd initrd;
 
 	if (options->kernel &&
 	    !file_map_and_look(options->kernel, &request->kernel, &request->kernel_stays, problem))
@@ -119,12 +129,13 @@ static bool load(struct vm *vm, struct boot_request *request, struct problem *pr
 	if (options->initrd &&
 	    !file_map_and_look(options->initrd, &request->initrd, &request->initrd_stays, problem))
 		return false;
-	if (!arch_load(request, &vm->irqchip, &vm->ram, &vm->entry, problem))
+	if (!arch_load(request, &vm->ram, &initrd, &vm->entry, problem))
 		return false;
 	file_unmap(&request->kernel);
 	file_unmap(&request->initrd);
 	file_unmap(&request->packed);
-	return true;
+	return await_machine(vm, problem) &&
+	       arch_describe(request, &initrd, &vm->irqchip, &vm->ram, problem);
 }
 
 /* Where nobody reads the console, init's is one without hardware, if the kernel has such: to open a UART takes 40 exits, and
@@ -234,19 +245,16 @@ static bool choose_pages(struct vm *vm, struct problem *problem)
 	return ram_choose_pages(&vm->ram, vm->options->hugepages, is_set ? setting : NULL, problem);
 }
 
-/* The order is KVM's: see kvm_set_memory, arch_create_irqchip and arch_start_irqchip. */
+/* The interrupt controller is started when the vCPUs are there: see arch_start_irqchip. */
 static bool make_machine(struct vm *vm, const int *inherited, struct problem *problem)
 {
-	return kvm_open(&vm->kvm, KVM_PATH, problem) &&
-	       ram_reserve(&vm->ram, vm->options->memory, ARCH_RAM, ARCH_HOLE_START, ARCH_HOLE_END,
+	return ram_reserve(&vm->ram, vm->options->memory, ARCH_RAM, ARCH_HOLE_START, ARCH_HOLE_END,
 			   problem) &&
 	       choose_pages(vm, problem) &&
 	       devices_open(&vm->devices, vm->options, inherited, &vm->ram, problem) &&
-	       kvm_set_memory(&vm->kvm, &vm->ram, problem) &&
-	       arch_create_irqchip(&vm->kvm, (unsigned)vm->options->cpus, &vm->irqchip, problem) &&
-	       reached(vm, PHASE_KVM) && load_guest(vm, problem) && reached(vm, PHASE_LOADED) &&
-	       make_vcpus(vm, problem) && arch_start_irqchip(&vm->irqchip, problem) &&
-	       make_devices(vm, problem);
+	       kvm_open(&vm->kvm, KVM_PATH, problem) && load_guest(vm, problem) &&
+	       reached(vm, PHASE_LOADED) && make_vcpus(vm, problem) &&
+	       arch_start_irqchip(&vm->irqchip, problem) && make_devices(vm, problem);
 }
 
 static bool make_threads(struct vm *vm, struct problem *problem)

@@ -53,21 +53,26 @@ static bool write_tree(const struct boot_request *request, const struct irqchip 
 	return size && ram_write(ram, GPA(LAYOUT_DEVICE_TREE), out, size);
 }
 
-bool arch_load(const struct boot_request *request, const struct irqchip *irqchip,
-	       const struct ram *ram, struct boot_entry *entry, struct problem *problem)
+bool arch_load(const struct boot_request *request, const struct ram *ram,
+	       struct placed_initrd *initrd, struct boot_entry *entry, struct problem *problem)
 {
 	struct image image;
-	struct placed_initrd initrd = {0};
 
+	*initrd = (struct placed_initrd){0};
 	if (!load_kernel(request, LAYOUT_RAM, ram, &image, problem) ||
-	    !load_initrd(request, ram, &image, &initrd, problem) ||
+	    !load_initrd(request, ram, &image, initrd, problem) ||
 	    !make_cmdline(request, &image, problem))
 		return false;
 	*entry =
 		(struct boot_entry){image.entry, LAYOUT_DEVICE_TREE, image.format, image.page_size};
-	if (!write_tree(request, irqchip, ram, &initrd))
-		return problem_set(
-			problem, "cannot write the device tree (this is a bug of mayfly's: please "
-				 "report it)");
 	return true;
+}
+
+bool arch_describe(const struct boot_request *request, const struct placed_initrd *initrd,
+		   const struct irqchip *irqchip, const struct ram *ram, struct problem *problem)
+{
+	return write_tree(request, irqchip, ram, initrd) ||
+	       problem_set(problem,
+			   "cannot write the device tree (this is a bug of mayfly's: please "
+			   "report it)");
 }

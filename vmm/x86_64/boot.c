@@ -114,28 +114,43 @@ static uint64_t all_ram_size(const struct ram *ram)
 	return ram->range[0].size + ram->range[1].size;
 }
 
-bool arch_load(const struct boot_request *request, const struct irqchip *irqchip,
-	       const struct ram *ram, struct boot_entry *entry, struct problem *problem)
+static bool write_boot_data(const struct boot_request *request, const struct ram *ram,
+			    const struct image *image, const struct placed_initrd *initrd,
+			    struct boot_entry *entry)
 {
-	struct image image;
-	struct placed_initrd initrd = {0};
 	struct memmap map;
 
-	(void)irqchip;
-	if (!load_kernel(request, LAYOUT_RAM_LOW, ram, &image, problem) ||
-	    !load_initrd(request, ram, &image, &initrd, problem) ||
-	    !load_cmdline(request, ram, &image, problem))
-		return false;
 	layout_memmap(all_ram_size(ram), &map);
-	entry->entry = image.entry;
-	entry->mode = image.format;
-	bool written = image.format == IMAGE_PVH
-			       ? write_start_info(ram, &initrd, &map, entry)
-			       : write_zero_page(ram, &image, &initrd, &map, request->seed, entry);
-	if (!written || !write_tables(ram, request->cpus, request->devices) ||
-	    !gdt_write(ram, LAYOUT_GDT, image.format == IMAGE_BZIMAGE))
-		return problem_set(problem,
-				   "cannot write the boot data (this is a bug of mayfly's: please "
-				   "report it)");
-	return true;
+	entry->entry = image->entry;
+	entry->mode = image->format;
+	bool written = image->format == IMAGE_PVH
+			       ? write_start_info(ram, initrd, &map, entry)
+			       : write_zero_page(ram, image, initrd, &map, request->seed, entry);
+	return written && gdt_write(ram, LAYOUT_GDT, image->format == IMAGE_BZIMAGE);
+}
+
+static bool cannot_write(struct problem *problem)
+{
+	return problem_set(
+		problem,
+		"cannot write the boot data (this is a bug of mayfly's: please report it)");
+}
+
+bool arch_load(const struct boot_request *request, const struct ram *ram,
+	       struct placed_initrd *initrd, struct boot_entry *entry, struct problem *problem)
+{
+	struct image image;
+
+	*initrd = (struct placed_initrd){0};
+	return load_kernel(request, LAYOUT_RAM_LOW, ram, &image, problem) &&
+	       load_initrd(request, ram, &image, initrd, problem) &&
+	       load_cmdline(request, ram, &image, problem) &&
+	       (write_boot_data(request, ram, &image, initrd, entry) || cannot_write(problem));
+}
+
+bool arch_describe(const struct boot_request *request, const struct placed_initrd *initrd,
+		   const struct irqchip *irqchip, const struct ram *ram, struct problem *problem)
+{
+	(void)initrd, (void)irqchip;
+	return write_tables(ram, request->cpus, request->devices) || cannot_write(problem);
 }

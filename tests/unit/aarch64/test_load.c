@@ -22,6 +22,7 @@
 static struct ram ram;
 static struct problem problem;
 static struct cmdline cmdline;
+static struct placed_initrd placed;
 static struct boot_entry entry;
 static struct irqchip irqchip;
 static uint8_t kernel[A64_SIZE], seed[SEED_SIZE];
@@ -85,7 +86,8 @@ static bool load(void)
 {
 	problem.text[0] = '\0';
 	memset(&cmdline, 0, sizeof(cmdline));
-	return arch_load(&request, &irqchip, &ram, &entry, &problem);
+	return arch_load(&request, &ram, &placed, &entry, &problem) &&
+	       arch_describe(&request, &placed, &irqchip, &ram, &problem);
 }
 
 #define assert_loads()                                \
@@ -520,7 +522,8 @@ static void what_was_there_comes_first(void **state)
 	(void)state;
 	cmdline_add(&cmdline, "first");
 	request.append = "last";
-	assert_true(arch_load(&request, &irqchip, &ram, &entry, &problem));
+	assert_true(arch_load(&request, &ram, &placed, &entry, &problem));
+	assert_true(arch_describe(&request, &placed, &irqchip, &ram, &problem));
 	const char *text = dt_text(tree(), "/chosen", "bootargs");
 	assert_string_equal(text, cmdline.text);
 	assert_int_equal(strncmp(text, "first ", 6), 0);

@@ -18,6 +18,7 @@ enum { RAM_SIZE = 16 << 20 };
 static struct ram ram;
 static struct problem problem;
 static struct cmdline cmdline;
+static struct placed_initrd placed;
 static struct boot_entry entry;
 static const struct irqchip irqchip;
 static uint8_t elf[ELF_SIZE], bzimage[BZ_SIZE], seed[SEED_SIZE];
@@ -68,7 +69,8 @@ static void use_initrd(size_t size)
 static bool load(void)
 {
 	problem.text[0] = '\0';
-	return arch_load(&request, &irqchip, &ram, &entry, &problem);
+	return arch_load(&request, &ram, &placed, &entry, &problem) &&
+	       arch_describe(&request, &placed, &irqchip, &ram, &problem);
 }
 
 #define assert_loads()                                \
@@ -357,9 +359,8 @@ static void the_guest_is_told_what_there_is(void **state)
 {
 	(void)state;
 	assert_loads();
-	assert_string_equal(
-		(const char *)look(LAYOUT_CMDLINE, PAGE),
-		"reboot=k,panic_warm panic=-1 pci=off random.trust_cpu=on");
+	assert_string_equal((const char *)look(LAYOUT_CMDLINE, PAGE),
+			    "reboot=k,panic_warm panic=-1 pci=off random.trust_cpu=on");
 }
 
 static void a_command_line_that_is_too_long(void **state)
