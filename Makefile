@@ -44,7 +44,7 @@ OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o) $(B)/obj/vmm/$(ARCH)/start.o
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all clean help kernel rootfs run check check-deps check-files check-build fuzz-coverage lint prove bench bench-files bench-check install
+.PHONY: all clean help kernel kernel-fast rootfs run check check-deps check-files check-build fuzz-coverage lint prove bench bench-files bench-check install
 
 all: $(B)/mayfly ## build the launcher
 
@@ -164,6 +164,8 @@ $(B)/guests/bare.image: $(B)/guests/bare.elf
 # --- kernel, initramfs, Debian's kernel as a guest: from the cache ---
 
 KERNELS_x86_64 := vmlinux bzImage
+# The kernel for functions: images/x86_64-fast.config.
+FAST_KERNEL := $(if $(filter x86_64,$(ARCH)),$(B)/vmlinux-fast)
 KERNELS_aarch64 := Image
 KERNELS := $(KERNELS_$(ARCH):%=$(B)/%)
 KERNEL := $(firstword $(KERNELS))
@@ -178,6 +180,13 @@ $(KERNEL): images/kernel.sh images/arch.sh images/cache.sh images/common.config 
 		touch $(CURDIR)/$@
 
 $(filter-out $(KERNEL),$(KERNELS)): $(KERNEL)
+
+kernel-fast: $(FAST_KERNEL) ## build the guest kernel for functions: vmlinux-fast (x86-64)
+
+$(B)/vmlinux-fast: images/kernel.sh images/arch.sh images/cache.sh images/common.config images/x86_64.config images/x86_64-fast.config
+	$(Q)images/deps.sh kernel
+	$(Q)mkdir -p $(@D)
+	$(Q)entry=$$(images/kernel.sh x86_64 fast) && cp -f "$$entry/vmlinux" $@ && touch $@
 
 $(B)/initramfs.cpio: rootfs/initramfs.sh images/arch.sh images/tree.sh
 	$(Q)images/deps.sh kernel
@@ -315,7 +324,7 @@ check: check-deps ## run all tests; ends with "N passed, N failed, N skipped"
 	$(Q)tests/check.sh $(ARCH) $(OTHER)
 
 # What end-to-end tests take.
-check-files: $(B)/mayfly $(B)/mayfly-attack $(KERNELS) $(B)/initramfs.cpio $(B)/tools.cpio $(B)/debian-vmlinuz $(GUESTS)
+check-files: $(B)/mayfly $(B)/mayfly-attack $(KERNELS) $(FAST_KERNEL) $(B)/initramfs.cpio $(B)/tools.cpio $(B)/debian-vmlinuz $(GUESTS)
 
 check-build: check-files $(TESTS) $(if $(filter x86_64,$(ARCH)),$(addprefix $(B)/bench/,floor measure crowd guest.elf guest-stays.elf))
 
@@ -353,7 +362,7 @@ $(BENCH_GUESTS:%=$(B)/bench/%.elf): tests/bench/guest.S Makefile | $(B)/musl
 	$(Q)$(B)/musl/bin/gcc $(GUEST_FLAGS) -nostdlib -static -no-pie -Wl,--build-id=none,-Ttext-segment=0x100000 -o $@.new $<
 	$(Q)chmod a-w $@.new && mv -f $@.new $@
 
-bench-files: $(B)/mayfly $(BENCH_FILES) $(KERNELS) $(B)/initramfs.cpio $(B)/tools.cpio
+bench-files: $(B)/mayfly $(BENCH_FILES) $(KERNELS) $(FAST_KERNEL) $(B)/initramfs.cpio $(B)/tools.cpio
 
 bench: bench-files ## measure against the floor program and QEMU's microvm; tables, JSON and plots (docs/performance.md)
 	$(Q)images/deps.sh bench lab

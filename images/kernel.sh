@@ -1,16 +1,17 @@
 #!/bin/sh
-# kernel.sh ARCH: builds the guest kernel and prints the cache directory that holds
+# kernel.sh ARCH [VARIANT]: builds the guest kernel and prints the cache directory that holds
 #   vmlinux      stripped ELF with its PVH note (x86_64)
 #   bzImage      the same kernel, packed (x86_64)
 #   Image        the kernel, uncompressed (aarch64)
 #   System.map   addresses to names: the kernel itself carries no symbol table
 #   config       the final configuration
-# Input: common.config and ARCH.config beside this script; the source from Debian's linux-source package, or from the
-# directory LINUX_SRC, which is not written to. Exit: 0, or 1 with a line on stderr.
+# Input: common.config, ARCH.config and, for a VARIANT, ARCH-VARIANT.config beside this script, of which the last word
+# counts; the source from Debian's linux-source package, or from the directory LINUX_SRC, which is not written to. Exit: 0,
+# or 1 with a line on stderr.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-arch=${1:?usage: kernel.sh ARCH}
+arch=${1:?usage: kernel.sh ARCH [VARIANT]} variant=${2:+-$2}
 # shellcheck source=/dev/null
 . "$here/cache.sh"
 # shellcheck source-path=SCRIPTDIR source=arch.sh
@@ -18,7 +19,7 @@ arch=${1:?usage: kernel.sh ARCH}
 
 package=linux-source-6.12
 tarball=/usr/src/$package.tar.xz
-fragments="$here/common.config $here/$arch.config"
+fragments="$here/common.config $here/$arch.config${variant:+ $here/$arch$variant.config}"
 
 case $arch in
 x86_64) images='vmlinux arch/x86/boot/bzImage' target=bzImage ;;
@@ -44,6 +45,13 @@ kbuild() {
 	logged "$work/log" nice -n 10 make -C "$source" O="$work/build" ARCH="$linux_arch" CROSS_COMPILE="$cross" -j"$(nproc)" "$@"
 }
 
+# The options of all fragments, the last word on each: comments alone are no reason for another build.
+options() {
+	# shellcheck disable=SC2086 # a list of files
+	sed -nE '/^CONFIG_/p; /^# CONFIG_.* is not set$/p' $fragments |
+		awk '{ name = /^#/ ? $2 : $1; sub(/=.*/, "", name); said[name] = $0 } END { for (name in said) print said[name] }' | sort
+}
+
 # An option that asks for what its dependencies rule out vanishes without a word from olddefconfig.
 check_config() {
 	while IFS= read -r line; do
@@ -60,11 +68,9 @@ check_config() {
 
 configure() {
 	kbuild tinyconfig
-	# shellcheck disable=SC2086 # a list of files, here and below
-	cat $fragments >>"$work/build/.config" # the last word counts
+	options >>"$work/build/.config"
 	kbuild olddefconfig
-	# shellcheck disable=SC2086
-	cat $fragments | check_config "$work/build/.config"
+	options | check_config "$work/build/.config"
 }
 
 build() {
@@ -77,7 +83,7 @@ build() {
 		tar -xJf "$tarball" -C "$source" --strip-components=1
 	fi
 	configure
-	progress BUILD "guest kernel for $arch (some minutes)"
+	progress BUILD "guest kernel for $arch${variant:+, ${variant#-}} (some minutes)"
 	kbuild "$target"
 	cp "$work/build/.config" "$1/config"
 	cp "$work/build/System.map" "$1"
@@ -87,10 +93,7 @@ build() {
 }
 
 state=$(source_state)
-# The options alone: a better comment is no reason for another build.
-# shellcheck disable=SC2086
-options=$(cat $fragments | grep -E '^(CONFIG_|# CONFIG_.* is not set$)')
 compiler=$("${cross}gcc" -dumpfullversion)
 linker=$("${cross}ld" --version | head -n 1)
-key=$(cache_key "$0" "$options" "$state" "$compiler" "$linker")
-cache_entry "kernel-$arch" "$key" build
+key=$(cache_key "$0" "$(options)" "$state" "$compiler" "$linker")
+cache_entry "kernel-$arch$variant" "$key" build

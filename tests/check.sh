@@ -104,7 +104,7 @@ in_lab() {
 	shift
 	gic=3
 	[ "$machine" = "$lab" ] || gic=2
-	case $lab in aarch64) kernels=Image ;; *) kernels='vmlinux bzImage' ;; esac
+	case $lab in aarch64) kernels=Image ;; *) kernels='vmlinux vmlinux-fast bzImage' ;; esac
 	for file in mayfly mayfly-attack $kernels initramfs.cpio tools.cpio debian-vmlinuz guests; do
 		set -- "$@" -f "build/$lab/$file:/t/$file"
 	done

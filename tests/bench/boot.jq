@@ -36,5 +36,7 @@ group_by(.name) | map({key: .[0].name, value: boot}) | from_entries |
 	ratio_to_workload_mayfly_to_qemu:
 		(.mayfly_pvh_plain.to_workload_instructions.median / .qemu_pvh_plain.to_workload_instructions.median),
 	ratio_to_workload_mayfly_to_qemu_no_uart:
-		(.mayfly_pvh_plain.to_workload_instructions.median / .qemu_pvh_no_uart.to_workload_instructions.median)
+		(.mayfly_pvh_plain.to_workload_instructions.median / .qemu_pvh_no_uart.to_workload_instructions.median),
+	ratio_to_workload_mayfly_to_qemu_fast:
+		(.mayfly_fast_plain.to_workload_instructions.median / .qemu_fast_no_uart.to_workload_instructions.median)
 }

@@ -17,6 +17,6 @@ trap 'rm -rf "$work"' EXIT
 
 say "boots in the lab, which take a minute or two"
 prepare
-in_lab boot-lab.bash -t 600 -- >"$work/lines"
+in_lab boot-lab.bash -t 600 -f "$files/vmlinux-fast" -- >"$work/lines"
 jq -s -f "$here/boot.jq" "$work/lines" >"$out"
 say "wrote $out"

@@ -11,6 +11,15 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
 	is err "$stderr"
 }
 
+@test "the kernel for functions runs a command, without mitigations" {
+	linux_kernel=$files/vmlinux-fast linux -- /bin/sh -c '
+		uname -r; cat /sys/devices/system/cpu/vulnerabilities/spectre_v2; dmesg | grep -c "Kernel command line: noreplace-smp "; exit 42'
+	ended 42
+	has "$output" mayfly
+	has "$output" Vulnerable
+	is 1 "${output##*$'\n'}"
+}
+
 @test "4 CPUs with a bzImage" {
 	linux_kernel=$bzimage linux -c 4 -- nproc
 	ended 0
