@@ -182,6 +182,7 @@ $(KERNEL): images/kernel.sh images/arch.sh images/cache.sh images/common.config 
 $(filter-out $(KERNEL),$(KERNELS)): $(KERNEL)
 
 kernel-fast: $(FAST_KERNEL) ## build the guest kernel for functions: vmlinux-fast (x86-64)
+	$(Q)[ -n "$(FAST_KERNEL)" ] || { echo "make kernel-fast: x86-64 only" >&2; exit 1; }
 
 $(B)/vmlinux-fast: images/kernel.sh images/arch.sh images/cache.sh images/common.config images/x86_64.config images/x86_64-fast.config
 	$(Q)images/deps.sh kernel

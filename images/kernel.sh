@@ -21,6 +21,8 @@ package=linux-source-6.12
 tarball=/usr/src/$package.tar.xz
 fragments="$here/common.config $here/$arch.config${variant:+ $here/$arch$variant.config}"
 
+for fragment in $fragments; do [ -f "$fragment" ] || fail "there is no $fragment"; done
+
 case $arch in
 x86_64) images='vmlinux arch/x86/boot/bzImage' target=bzImage ;;
 aarch64) images=arch/arm64/boot/Image target=Image ;;

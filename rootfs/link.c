@@ -48,6 +48,8 @@ static void add_frame(unsigned type, const uint8_t *payload, size_t size)
 {
 	const uint8_t header[CHANNEL_HEADER] = {(uint8_t)type, (uint8_t)size, (uint8_t)(size >> 8)};
 
+	if (CHANNEL_HEADER + (payload ? size : 0) > sizeof(frames.bytes) - frames.size)
+		__builtin_trap(); /* more than a greeting and a frame */
 	memcpy(frames.bytes + frames.size, header, sizeof(header));
 	frames.size += sizeof(header);
 	if (payload)

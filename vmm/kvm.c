@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -86,18 +88,19 @@ bool kvm_make_vm(struct kvm *kvm, const char *path, struct problem *problem)
 					   strerror(errno), kvm_mend(errno));
 }
 
-/* Its worker thread enters our cgroup, which changes only after a grace period: until Linux 6.13. */
+/* Before Linux 6.14: its worker thread enters our cgroup, which changes only after a grace period. */
 static bool takes_long(void)
 {
 	struct utsname host;
 
-	return uname(&host) == 0 && !facts_is_release(host.release, 6, 14);
+	return ARCH_VM_HAS_WORKER && uname(&host) == 0 && !facts_is_release(host.release, 6, 14);
 }
 
 static void *make_vm(void *argument)
 {
 	struct kvm *kvm = argument;
 
+	kvm->maker_id = (int)syscall(SYS_gettid);
 	kvm_make_vm(kvm, kvm->path, &kvm->refusal);
 	return NULL;
 }
@@ -114,10 +117,19 @@ bool kvm_open(struct kvm *kvm, const char *path, struct problem *problem)
 	return kvm->making || kvm_make_vm(kvm, path, problem);
 }
 
+/* The C library says that a thread has ended a little before the kernel does, which then takes us for more than one: a user
+ * namespace cannot be made by those. */
+static void join_maker(struct kvm *kvm)
+{
+	pthread_join(kvm->maker, NULL);
+	while (syscall(SYS_tgkill, getpid(), kvm->maker_id, 0) == 0)
+		sched_yield();
+}
+
 bool kvm_await_vm(struct kvm *kvm, struct problem *problem)
 {
 	if (kvm->making)
-		pthread_join(kvm->maker, NULL);
+		join_maker(kvm);
 	if (kvm->vm < 0) {
 		*problem = kvm->refusal;
 		return false;

@@ -17,6 +17,7 @@ struct kvm {
 	const char *path;       /* of SYSTEM */
 	bool making;            /* a thread makes the VM … */
 	pthread_t maker;        /* … this one … */
+	_Atomic int maker_id;   /* … as the kernel calls it … */
 	struct problem refusal; /* … or says why it cannot */
 };
 

@@ -57,6 +57,6 @@ net_tcp_send) net bytes -n "$(share 100)M" ;;
 net_tcp_receive) net bytes -R -n "$(share 100)M" ;;
 # 18 bytes make the smallest frame, of 64.
 net_packets_send) net packets -u -b 0 -l 18 -n "$(share 30)K" ;;
-net_packets_receive) net packets -u -b 0 -l 18 -t 1 -R ;;
+net_packets_receive) net packets -u -b 0 -l 18 -n "$(share 60)K" -R ;;
 esac
 reboot -f

@@ -21,6 +21,7 @@ def traced:
 def one($load):
 	($load | unit) as $unit | map(select(.ns))[0] as $run |
 	(map(select(.name == "10")) | traced) as $less | (map(select(.name == "30")) | traced) as $more |
+	if $more.units < 1.5 * $less.units then error("\($load): three times the work was not more") else . end |
 	def per(f): ($more | f // 0) - ($less | f // 0) | . / (($more.units - $less.units) / $unit.size) | rounded;
 	{"instructions_per_\($unit.name)": ($run.ns / ($run.units / $unit.size) | rounded), "\($unit.name)s_measured":
 		($run.units / $unit.size | round)} +

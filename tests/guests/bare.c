@@ -88,12 +88,14 @@ void expect(bool condition, uint8_t number)
 
 /* --- the command line --- */
 
-/* What follows KEY, or NULL. */
+/* What follows KEY, at the beginning of a word, or NULL. */
 static const char *after(const char *key)
 {
 	for (const char *p = cmdline; *p; p++) {
 		const char *k = key, *q = p;
 
+		if (p != cmdline && p[-1] != ' ')
+			continue;
 		while (*k && *k == *q)
 			k++, q++;
 		if (!*k)

@@ -73,6 +73,7 @@ enum {
 #define ARCH_KERNELS IMAGE_FOR_ARM64
 
 /* What to do when KVM is not there, or the CPU has nothing for it. */
+#define ARCH_VM_HAS_WORKER false
 #define ARCH_LOAD_KVM "use a kernel with CONFIG_KVM that was started at EL2 (dmesg | grep -i kvm)"
 #define ARCH_ENABLE_KVM "this CPU or its firmware offers no virtualisation: EL2 is needed"
 

@@ -108,6 +108,8 @@ enum { POWER_RESET = 0, POWER_SLEEP_CONTROL = 1, POWER_SLEEP_STATUS = 2, POWER_R
 #define ARCH_KERNELS IMAGE_FOR_X86_64
 
 /* What to do when KVM is not there, or the CPU has nothing for it. */
+/* A VM comes with a thread of the kernel's, which splits huge pages (CVE-2018-12207). */
+#define ARCH_VM_HAS_WORKER true
 #define ARCH_LOAD_KVM "load KVM: modprobe kvm_intel or kvm_amd"
 #define ARCH_ENABLE_KVM "this CPU or its firmware offers no virtualisation: enable VT-x or AMD-V"
 
