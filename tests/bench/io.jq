@@ -21,8 +21,9 @@ def traced:
 def one($load):
 	($load | unit) as $unit | map(select(.ns))[0] as $run |
 	(map(select(.name == "10")) | traced) as $less | (map(select(.name == "30")) | traced) as $more |
-	if $more.units < 1.5 * $less.units then error("\($load): three times the work was not more") else . end |
-	def per(f): ($more | f // 0) - ($less | f // 0) | . / (($more.units - $less.units) / $unit.size) | rounded;
+	# A load of the same length each time (io-guest.sh) has so many units that the rest does not count.
+	(if $more.units > 2 * $less.units then $less else {units: 0} end) as $base |
+	def per(f): ($more | f // 0) - ($base | f // 0) | . / (($more.units - $base.units) / $unit.size) | rounded;
 	{"instructions_per_\($unit.name)": ($run.ns / ($run.units / $unit.size) | rounded), "\($unit.name)s_measured":
 		($run.units / $unit.size | round)} +
 	(["launcher_exits", "kvm_exits", "interrupts", "system_calls"] | map(. as $what |

@@ -23,7 +23,7 @@ once() {
 	local attempt
 	for attempt in 1 2 3 4; do
 		say "$1, $2"
-		in_lab io-lab.bash -t 30 -f "$work/io.cpio" -- "$1" "$2" >"$work/lines" 2>"$work/log" && break
+		in_lab io-lab.bash -t 60 -f "$work/io.cpio" -- "$1" "$2" >"$work/lines" 2>"$work/log" && break
 		[ "$attempt" -lt 4 ] || { say "$1, $2: not measured" && return; }
 	done
 	jq -c --arg vmm "$1" --arg load "$2" '. + {vmm: $vmm, load: $load}' "$work/lines" >>"$work/all"
