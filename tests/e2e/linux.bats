@@ -110,6 +110,16 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
 	is mayfly "$output"
 }
 
+# To open a UART takes exits; where the log is wanted, the console is one.
+@test "init's console is no UART where nobody reads it" {
+	linux -- sh -c 'set -e; echo lost >/dev/console; cat /proc/consoles'
+	ended 0
+	has "$output" ttynull
+	linux -v -- sh -c 'echo seen >/dev/console; cut -d " " -f 1 /proc/consoles'
+	is ttyS0 "$output"
+	has "$stderr" seen
+}
+
 @test "a kernel panic is 122, in a plain boot too" {
 	linux -- sh -c 'echo c >/proc/sysrq-trigger; sleep 10'
 	failed 122 "panicked"

@@ -66,7 +66,7 @@ needs_kvm() { [ -w /dev/kvm ] || skip "no /dev/kvm that this user may use"; }
 	"$bench/budget.sh" "$PWD/few.json" >table
 	is met "$(verdict 'binary')"
 	is missed "$(verdict 'exec to the guest')"
-	is "not measured" "$(verdict 'exits in that boot')"
+	is "not measured" "$(verdict 'exits in a plain boot')"
 	is "$(grep -cvE '^(#|$)' "$bench/budget")" "$(($(wc -l <table) - 1))"
 	jq -n '{start: {ratios: {first_to_floor: 99}}}' >bad.json
 	run --separate-stderr "$bench/budget.sh" "$PWD/bad.json"
