@@ -197,7 +197,7 @@ $(B)/initramfs.cpio: rootfs/initramfs.sh images/arch.sh images/tree.sh
 # To be appended to initramfs.cpio: what tests need in a guest.
 $(B)/tools.cpio: rootfs/tools-initramfs.sh images/tools.sh images/iperf3.c images/debian-kernel.sh images/tree.sh \
 		images/apt.sh images/arch.sh images/cache.sh
-	$(Q)images/deps.sh lab $(CROSS)
+	$(Q)images/deps.sh tools $(CROSS)
 	$(Q)mkdir -p $(@D)
 	$(Q)rootfs/tools-initramfs.sh $(ARCH) $@
 
@@ -316,7 +316,7 @@ OTHER := $(if $(filter x86_64,$(ARCH)),aarch64)
 JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 check-deps:
-	$(Q)images/deps.sh build kernel lab check $(if $(OTHER),cross)
+	$(Q)images/deps.sh build kernel lab tools check $(if $(OTHER),cross)
 
 # The packages first: with -j, compilers would be called before they are there.
 check: check-deps ## run all tests; ends with "N passed, N failed, N skipped"
@@ -366,7 +366,7 @@ $(BENCH_GUESTS:%=$(B)/bench/%.elf): tests/bench/guest.S Makefile | $(B)/musl
 bench-files: $(B)/mayfly $(BENCH_FILES) $(KERNELS) $(FAST_KERNEL) $(B)/initramfs.cpio $(B)/tools.cpio
 
 bench: bench-files ## measure against the floor program and QEMU's microvm; tables, JSON and plots (docs/performance.md)
-	$(Q)images/deps.sh bench lab
+	$(Q)images/deps.sh bench lab tools
 	$(Q)tests/bench/run.sh
 
 bench-check: ## compare what `make bench` measured with its budget; fails if a figure is beyond its bound

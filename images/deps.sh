@@ -26,7 +26,8 @@ packages_of() {
 	case $1 in
 	build) echo gcc libc6-dev make binutils lld musl-tools linux-libc-dev dpkg-dev gperf libseccomp-dev ;;
 	kernel) echo gcc libc6-dev make binutils linux-source-6.12 flex bison bc libelf-dev lz4 cpio xz-utils busybox-static ;;
-	lab) echo "$emulator" busybox-static bash-static bats cpio xz-utils gcc libc6-dev make binutils dpkg-dev ;;
+	lab) echo "$emulator" busybox-static cpio xz-utils ;;
+	tools) echo bash-static bats cpio gcc libc6-dev make binutils dpkg-dev ;;
 	cross) echo "$cross" ;;
 	check) echo libcmocka-dev python3 bats clang libclang-rt-dev clang-format shellcheck mandoc cppcheck strace bsdutils \
 		util-linux e2fsprogs device-tree-compiler iproute2 nftables procps squashfs-tools erofs-utils fakeroot umoci attr jq ;;
@@ -34,7 +35,7 @@ packages_of() {
 	rootdisk) echo e2fsprogs squashfs-tools erofs-utils fakeroot umoci attr skopeo xz-utils zstd ;;
 	bench) echo qemu-system-x86 jq gnuplot-nox strace cpio gcc libc6-dev bsdextrautils util-linux ;;
 	prove) echo gcc libc6-dev linux-libc-dev frama-c-base why3 z3 cvc4 ;;
-	*) fail "unknown group $1 (build, kernel, lab, cross, check, coverage, rootdisk, bench, prove)" ;;
+	*) fail "unknown group $1 (build, kernel, lab, tools, cross, check, coverage, rootdisk, bench, prove)" ;;
 	esac
 }
 
@@ -56,7 +57,7 @@ install() {
 		{ tail -n 20 "$log" >&2 && fail 'apt-get install failed'; }
 }
 
-[ $# -gt 0 ] || fail 'usage: deps.sh GROUP... (build, kernel, lab, cross, check, coverage, rootdisk, bench, prove)'
+[ $# -gt 0 ] || fail 'usage: deps.sh GROUP... (build, kernel, lab, tools, cross, check, coverage, rootdisk, bench, prove)'
 needed=
 for group in "$@"; do
 	wanted=$(packages_of "$group") # an assignment of its own: an unknown group ends the script here

@@ -114,7 +114,7 @@ in_lab() {
 		shift
 	done
 	# shellcheck disable=SC2086 # a list
-	"$here/lab/lab.sh" -a "$lab" -g "$gic" -t 900 "$@" -f "$here/e2e:/t/e2e" -f README.md:/t/README.md \
+	"$here/lab/lab.sh" -x -a "$lab" -g "$gic" -t 900 "$@" -f "$here/e2e:/t/e2e" -f README.md:/t/README.md \
 		-- env E2E_FILES=/t bats --tap $tests
 }
 

@@ -48,5 +48,5 @@ in_lab() {
 		shift
 	done
 	shift
-	"$here/../lab/lab.sh" -i "${options[@]}" -f "$here/lab.bash" -f "$here/$script" -- bash "/$script" "$@"
+	"$here/../lab/lab.sh" -i -x "${options[@]}" -f "$here/lab.bash" -f "$here/$script" -- bash "/$script" "$@"
 }

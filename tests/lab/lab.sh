@@ -1,15 +1,15 @@
 #!/bin/sh
 # lab.sh: runs a command in a lab host, an emulated machine whose Linux has a real /dev/kvm, where there is none.
 #
-#   lab.sh [-i] [-a ARCH] [-g GIC] [-t SECONDS] [-m MIB] [-c CPUS] [-f HOSTPATH[:LABPATH]]... -- COMMAND [ARG...]
+#   lab.sh [-ix] [-a ARCH] [-g GIC] [-t SECONDS] [-m MIB] [-c CPUS] [-f HOSTPATH[:LABPATH]]... -- COMMAND [ARG...]
 #
 # GIC is the version of an aarch64 host's interrupt controller: 2, or 3 (the default). With -i (x86_64 only) the lab's
 # clock counts instructions, a nanosecond each, on one CPU, so that what is measured repeats on a busy machine; where the
 # lab is idle, its clock leaps to the next timer. What an exit costs real hardware it does not know; and a repeated string
 # instruction counts once for each unit, so there is no ERMS, whose unit is a byte: it would make the kernels' copying and
 # clearing of pages most of all that is counted. Each -f puts a file or a directory
-# into the lab, as LABPATH (default: /NAME). COMMAND runs as root with busybox, bash, bats and the programs of
-# images/tools.sh at hand and /dev/kvm, /dev/net/tun, /dev/pts, /proc, /sys and a tmpfs on /tmp; it can make loop devices,
+# into the lab, as LABPATH (default: /NAME). COMMAND runs as root with busybox at hand (with -x also bash, bats and the
+# programs of images/tools.sh, which tests need) and /dev/kvm, /dev/net/tun, /dev/pts, /proc, /sys and a tmpfs on /tmp; it can make loop devices,
 # bridges, macvlan and macvtap links. Its output, both streams, is passed on as it comes, less the carriage returns at line
 # ends that consoles add.
 # Exit: COMMAND's code; 124 when SECONDS (default 120) have passed; 125 when the lab itself failed; a line on stderr
@@ -29,7 +29,7 @@ lab_fail() {
 }
 
 usage() {
-	lab_fail 'usage: lab.sh [-i] [-a ARCH] [-g 2|3] [-t SECONDS] [-m MIB] [-c CPUS] [-f HOSTPATH[:LABPATH]]... -- COMMAND [ARG...]'
+	lab_fail 'usage: lab.sh [-ix] [-a ARCH] [-g 2|3] [-t SECONDS] [-m MIB] [-c CPUS] [-f HOSTPATH[:LABPATH]]... -- COMMAND [ARG...]'
 }
 
 # PID 1 of the lab. The kernel's log and the verdict go to the console, one UART, COMMAND's output to another, so that
@@ -38,7 +38,8 @@ usage() {
 lab_init() {
 	cat <<-'END'
 		#!/bin/sh
-		export PATH=/sbin:/usr/sbin:/bin:/usr/bin HOME=/root TERM=dumb SHELL=/bin/bash LAB=1
+		export PATH=/sbin:/usr/sbin:/bin:/usr/bin HOME=/root TERM=dumb SHELL=/bin/sh LAB=1
+		[ ! -x /bin/bash ] || SHELL=/bin/bash
 		mount -t proc proc /proc
 		mount -t sysfs sysfs /sys
 		mount -t devtmpfs devtmpfs /dev
@@ -66,8 +67,10 @@ lab_init() {
 	END
 }
 
-# busybox's applets of the same names give way: their directories come first in the path.
+# What tests need. busybox's applets of the same names give way: their directories come first in the path.
 copy_tools() {
+	tree_bash "$1"
+	dpkg -L bats | grep -E '^/usr/(bin|lib|libexec)/' | cut -c2- | tar -C / -cf - --no-recursion -T - | tar -xf - -C "$1"
 	for program in "$tools"/bin/* "$tools"/bin-host/*; do
 		for directory in bin sbin usr/bin usr/sbin; do rm -f "$1/$directory/${program##*/}"; done
 		cp -a "$program" "$1/usr/bin"
@@ -85,10 +88,7 @@ build_base() {
 		find "$kernel/modules" -name "$module.ko" -exec cp {} "$1/tree/modules/$n-$module.ko" \;
 		n=$((n + 1))
 	done
-	tree_bash "$1/tree"
-	dpkg -L bats | grep -E '^/usr/(bin|lib|libexec)/' | cut -c2- | tar -C / -cf - --no-recursion -T - |
-		tar -xf - -C "$1/tree"
-	copy_tools "$1/tree"
+	[ -z "$tools" ] || copy_tools "$1/tree"
 	lab_init >"$1/tree/init"
 	chmod 755 "$1/tree/init"
 	tree_pack "$1/tree" "$1/base.cpio"
@@ -177,7 +177,7 @@ cleanup() {
 	exit "$status"
 }
 
-arch=$(uname -m) gic=3 seconds=120 mib=3000 cpus=2 icount='' threads=multi cpu=max,xsave=off
+arch=$(uname -m) gic=3 seconds=120 mib=3000 cpus=2 tools='' icount='' threads=multi cpu=max,xsave=off
 work=$(mktemp -d)
 vm='' reader='' judged=''
 trap cleanup EXIT
@@ -185,9 +185,10 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 mkdir -p "$work/tree/lab"
 
-while getopts ia:g:t:m:c:f: option; do
+while getopts ixa:g:t:m:c:f: option; do
 	case $option in
 	i) icount='-icount shift=0,sleep=off' threads=single cpu=$cpu,erms=off,fsrm=off ;;
+	x) tools=yes ;;
 	a) arch=$OPTARG ;;
 	g) gic=$OPTARG ;;
 	t) seconds=$OPTARG ;;
@@ -218,10 +219,13 @@ aarch64) ;; # KVM is built in
 esac
 
 kernel=$("$images/debian-kernel.sh" "$arch")
-tools=$("$images/tools.sh" "$arch")
-versions=$(installed busybox-static bash-static bats)
+versions=$(installed busybox-static)
+if [ -n "$tools" ]; then
+	tools=$("$images/tools.sh" "$arch")
+	versions=$(installed busybox-static bash-static bats)
+fi
 key=$(cache_key "$0" "$images/tree.sh" "$kernel" "$tools" "$versions")
-base=$(cache_entry "lab-$arch" "$key" build_base)
+base=$(cache_entry "lab${tools:+-tests}-$arch" "$key" build_base)
 
 printf 'exec %s\n' "$(quoted "$@")" >"$work/tree/lab/command"
 tree_pack "$work/tree" "$work/files.cpio"
