@@ -7,6 +7,8 @@ set -eu
 here=$(dirname "$0")
 arch=${1:?usage: cmocka.sh ARCH}
 # shellcheck source=/dev/null
+. "$here/progress.sh"
+# shellcheck source=/dev/null
 . "$here/cache.sh"
 # shellcheck source-path=SCRIPTDIR source=arch.sh
 . "$here/arch.sh"
@@ -18,8 +20,8 @@ features='MALLOC_H INTTYPES_H SIGNAL_H STRINGS_H STRUCT_TIMESPEC CLOCK_REALTIME 
 	GCC_THREAD_LOCAL_STORAGE'
 
 build() {
-	progress BUILD "cmocka for $arch"
 	apt_source cmocka "$1"
+	progress BUILD "cmocka for $arch"
 	cd "$1"
 	mkdir include lib
 	cp src/include/cmocka.h src/include/cmocka_pbc.h include

@@ -9,6 +9,8 @@ set -eu
 here=$(dirname "$0")
 arch=${1:?usage: debian-kernel.sh ARCH}
 # shellcheck source=/dev/null
+. "$here/progress.sh"
+# shellcheck source=/dev/null
 . "$here/cache.sh"
 # shellcheck source-path=SCRIPTDIR source=arch.sh
 . "$here/arch.sh"
@@ -18,7 +20,6 @@ arch=${1:?usage: debian-kernel.sh ARCH}
 meta=linux-image-cloud
 
 fetch() {
-	progress FETCH "Debian's kernel ($meta-$debian)"
 	apt_unpack "$1" "@$meta-$debian"
 	cd "$1"
 	mv files/boot/vmlinuz-* vmlinuz
@@ -28,6 +29,6 @@ fetch() {
 	rm -r files
 }
 
-version=$(apt_meta_version "$meta")
+version=$(apt_meta_version "$meta-$(dpkg --print-architecture)")
 key=$(cache_key "$0" "$here/apt.sh" "$version")
 cache_entry "debian-kernel-$arch" "$key" fetch

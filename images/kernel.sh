@@ -13,6 +13,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 arch=${1:?usage: kernel.sh ARCH [VARIANT]} variant=${2:+-$2}
 # shellcheck source=/dev/null
+. "$here/progress.sh"
+# shellcheck source=/dev/null
 . "$here/cache.sh"
 # shellcheck source-path=SCRIPTDIR source=arch.sh
 . "$here/arch.sh"

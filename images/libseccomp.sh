@@ -9,6 +9,8 @@ set -eu
 here=$(dirname "$0")
 arch=${1:?usage: libseccomp.sh ARCH}
 # shellcheck source=/dev/null
+. "$here/progress.sh"
+# shellcheck source=/dev/null
 . "$here/cache.sh"
 # shellcheck source-path=SCRIPTDIR source=arch.sh
 . "$here/arch.sh"
@@ -27,8 +29,8 @@ link_uapi() {
 }
 
 build() {
-	progress BUILD "libseccomp for $arch"
 	apt_source libseccomp "$1"
+	follow BUILD "libseccomp for $arch"
 	link_uapi "$1/uapi"
 	cd "$1/src"
 	# The table of names and numbers of all architectures' system calls, half of the library, is for those who name
@@ -41,6 +43,7 @@ build() {
 	logged "$1/log" make -C include install
 	cd "$1"
 	rm -r src log lib/libseccomp.la
+	followed
 }
 
 # libseccomp2 is part of every Debian system, and its version tells that of the source at once, without apt's indexes.

@@ -12,6 +12,8 @@ set -eu
 
 here=$(dirname "$0")
 arch=${1:?usage: musl.sh ARCH}
+# shellcheck source=/dev/null
+. "$here/progress.sh"
 # shellcheck source-path=SCRIPTDIR source=cache.sh
 . "$here/cache.sh"
 # shellcheck source-path=SCRIPTDIR source=arch.sh
@@ -21,7 +23,6 @@ arch=${1:?usage: musl.sh ARCH}
 
 # The compiler's wrapper and its specs name absolute paths: those of the finished entry, not of the one under way.
 relocate() {
-	progress FETCH "musl for $arch"
 	apt_unpack "$1" musl-dev
 	for file in "bin/$arch-linux-musl-gcc" "lib/$arch-linux-musl/musl-gcc.specs"; do
 		sed -i "s#/usr/\(lib\|include\)/#$place/files/usr/\1/#g" "$1/files/usr/$file"

@@ -14,8 +14,8 @@
 # Exit: 0, or 1 with a line on stderr.
 set -eu
 
-# shellcheck source-path=SCRIPTDIR source=cache.sh
-. "$(dirname "$0")/cache.sh"
+# shellcheck source-path=SCRIPTDIR source=progress.sh
+. "$(dirname "$0")/progress.sh"
 PATH=$PATH:/usr/sbin:/sbin # where an ordinary user's does not look for mke2fs
 export LC_ALL=C
 

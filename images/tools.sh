@@ -11,6 +11,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 arch=${1:?usage: tools.sh ARCH}
 # shellcheck source=/dev/null
+. "$here/progress.sh"
+# shellcheck source=/dev/null
 . "$here/cache.sh"
 # shellcheck source-path=SCRIPTDIR source=arch.sh
 . "$here/arch.sh"
@@ -25,9 +27,9 @@ ldflags='-static -Wl,--gc-sections'
 
 # Without SysV shared memory, which a small kernel lacks, and zlib, which its configure takes wherever it finds it.
 build_fio() (
-	progress BUILD "fio for $arch"
 	mkdir "$1/fio"
 	apt_source fio "$1/fio"
+	follow BUILD "fio for $arch"
 	cd "$1/fio/src"
 	logged ../log ./configure --cc="$cc" --extra-cflags="$cflags" --build-static --disable-native --disable-shm \
 		--disable-numa --disable-rdma --disable-rados --disable-rbd --disable-http --disable-gfapi \
@@ -36,13 +38,14 @@ build_fio() (
 	sed -i 's/^LIBS+=-lz/LIBS+=/; /CONFIG_ZLIB/d' config-host.mak config-host.h
 	logged ../log make -j"$(nproc)" fio
 	mv fio "$1/bin"
+	followed
 )
 
 # debugfs and e2fsck need all of the libraries, mke2fs and tune2fs most.
 build_e2fsprogs() (
-	progress BUILD "e2fsprogs for $arch"
 	mkdir "$1/e2fsprogs"
 	apt_source e2fsprogs "$1/e2fsprogs"
+	follow BUILD "e2fsprogs for $arch"
 	cd "$1/e2fsprogs/src"
 	logged ../log ./configure --host="$gnu" --sysconfdir=/etc --enable-libuuid --enable-libblkid --disable-nls \
 		--disable-fuse2fs --disable-uuidd --disable-fsck --disable-imager --disable-resizer --disable-defrag \
@@ -54,41 +57,44 @@ build_e2fsprogs() (
 	mv misc/mke2fs misc/tune2fs e2fsck/e2fsck debugfs/debugfs "$1/bin"
 	ln -s mke2fs "$1/bin/mkfs.ext4"
 	ln -s e2fsck "$1/bin/fsck.ext4"
+	followed
 )
 
 # The library wants OpenSSL (five megabytes) and SCTP for what no test does: its references to them go to one function.
 build_iperf3() (
-	progress BUILD "iperf3 for $arch"
 	mkdir "$1/iperf3"
 	apt_unpack "$1/iperf3" libiperf-dev
+	follow BUILD "iperf3 for $arch"
 	cd "$1/iperf3/files/usr"
 	absent=$("${cross}nm" -u "lib/$gnu/libiperf.a" | sort -u | sed -nE \
 		's/^ *U ((BIO|CRYPTO|ERR|EVP|OPENSSL|OSSL|PEM|RSA|SHA256|sctp)_.*)/-Wl,--defsym=\1=iperf3_absent/p')
 	# shellcheck disable=SC2086 # lists of words
 	logged log "$cc" -std=gnu11 -Wall -Wextra -Werror $cflags $ldflags -Iinclude -o "$1/bin/iperf3" \
 		"$here/iperf3.c" "lib/$gnu/libiperf.a" $absent -lm
+	followed
 )
 
 # With the kernel headers that it brings: it does not compile with newer ones.
 build_strace() (
-	progress BUILD "strace for $arch"
 	mkdir "$1/strace"
 	apt_source strace "$1/strace"
+	follow BUILD "strace for $arch"
 	cd "$1/strace/src"
 	logged ../log ./configure --host="$gnu" --enable-mpers=no --enable-bundled=yes --disable-gcc-Werror \
 		--without-libdw --without-libunwind --without-libiberty CC="$cc" CFLAGS="$cflags" LDFLAGS="$ldflags"
 	logged ../log make -j"$(nproc)" -C src
 	mv src/strace "$1/bin-host"
+	followed
 )
 
 # Debian's patches make the files that autotools generated look old.
 make_anyway() { logged ../log make -j"$(nproc)" ACLOCAL=: AUTOCONF=: AUTOHEADER=: AUTOMAKE=: "$@"; }
 
 build_util_linux() (
-	progress BUILD "util-linux for $arch"
 	mkdir "$1/util-linux" "$1/cap-ng"
 	apt_source util-linux "$1/util-linux"
 	apt_unpack "$1/cap-ng" libcap-ng-dev
+	follow BUILD "util-linux for $arch"
 	cap_ng=$1/cap-ng/files/usr
 	cd "$1/util-linux/src"
 	logged ../log ./configure --host="$gnu" --disable-all-programs --enable-scriptutils --enable-setpriv --disable-nls \
@@ -96,18 +102,20 @@ build_util_linux() (
 		CPPFLAGS="-I$cap_ng/include" LDFLAGS="$ldflags -L$cap_ng/lib/$gnu"
 	make_anyway script setpriv LDFLAGS="-all$ldflags -L$cap_ng/lib/$gnu"
 	mv script setpriv "$1/bin-host"
+	followed
 )
 
 # Its configure insists on a pkg-config, and then has nothing to ask it.
 build_procps() (
-	progress BUILD "procps for $arch"
 	mkdir "$1/procps"
 	apt_source procps "$1/procps"
+	follow BUILD "procps for $arch"
 	cd "$1/procps/src"
 	logged ../log ./configure --host="$gnu" --without-ncurses --without-systemd --disable-numa --disable-nls \
 		--disable-shared PKG_CONFIG=true CC="$cc" CFLAGS="$cflags" LDFLAGS="$ldflags"
 	make_anyway src/pgrep LDFLAGS="-all$ldflags"
 	mv src/pgrep "$1/bin-host"
+	followed
 )
 
 build() {

@@ -9,6 +9,8 @@ images=$(dirname "$0")/../images
 arch=${1:?usage: initramfs.sh ARCH OUT}
 out=${2:?usage: initramfs.sh ARCH OUT}
 # shellcheck source=/dev/null
+. "$images/progress.sh"
+# shellcheck source=/dev/null
 . "$images/cache.sh"
 # shellcheck source-path=SCRIPTDIR source=../images/arch.sh
 . "$images/arch.sh"

@@ -11,6 +11,8 @@ images=$(dirname "$0")/../images
 arch=${1:?usage: tools-initramfs.sh ARCH OUT}
 out=${2:?usage: tools-initramfs.sh ARCH OUT}
 # shellcheck source=/dev/null
+. "$images/progress.sh"
+# shellcheck source=/dev/null
 . "$images/cache.sh"
 # shellcheck source=/dev/null
 . "$images/arch.sh"

@@ -7,7 +7,7 @@ setup_file() {
 	export shared
 	chmod 755 "$shared"
 	mkdir "$shared/in" "$shared/images"
-	cp "$BATS_TEST_DIRNAME/../../images/rootdisk.sh" "$BATS_TEST_DIRNAME/../../images/cache.sh" "$shared/images"
+	cp "$BATS_TEST_DIRNAME/../../images/rootdisk.sh" "$BATS_TEST_DIRNAME/../../images/progress.sh" "$shared/images"
 	fakeroot sh "$BATS_TEST_DIRNAME/rootdisk_inputs.sh" "$shared/in"
 	chmod -R a+rX "$shared"
 }

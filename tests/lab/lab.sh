@@ -21,6 +21,8 @@ umask 022
 here=$(dirname "$0")
 images=$here/../../images
 # shellcheck source=/dev/null
+. "$images/progress.sh"
+# shellcheck source=/dev/null
 . "$images/cache.sh"
 
 lab_fail() {
