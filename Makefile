@@ -10,7 +10,10 @@ CROSS := $(if $(filter $(ARCH),$(shell uname -m)),,cross)
 
 # Quiet unless V=1.
 Q := $(if $(V),,@)
-say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+# On a terminal, after what a recipe's line that rewrites itself has left there (images/progress.sh).
+say = $(if $(V),,@printf '$(if $(MAKE_TERMOUT),\r\033[K)  %-7s %s\n' '$(1)' '$(2)')
+# The recipes end what they do when this make is gone.
+export MAYFLY_MAKE := $(or $(MAYFLY_MAKE),$(shell echo $$PPID))
 
 CC := $(B)/musl/bin/cc
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wcast-qual -Wvla -Wmissing-prototypes -Werror
@@ -44,7 +47,7 @@ OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o) $(B)/obj/vmm/$(ARCH)/start.o
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all clean help kernel kernel-fast rootfs run check check-deps check-files check-build fuzz-coverage lint prove bench bench-files bench-check install
+.PHONY: all clean help kernel kernel-fast rootfs run run-deps run-files cache-size cache-prune check check-deps check-files check-build fuzz-coverage lint prove bench bench-files bench-check install
 
 all: $(B)/mayfly ## build the launcher
 
@@ -208,9 +211,30 @@ $(B)/debian-vmlinuz: images/debian-kernel.sh images/apt.sh images/arch.sh images
 
 # --- use ---
 
-run: $(B)/mayfly $(KERNELS) $(B)/initramfs.cpio ## run a command in a microVM and show its exit code
-	$(Q)[ "$$(tests/where.sh $(ARCH))" = host ] || images/deps.sh lab $(CROSS)
+# Where a guest of $(ARCH) can run: here, or in the lab.
+WHERE = $(shell tests/where.sh $(ARCH))
+
+# All packages at once: apt works alone. Then all that is built, side by side: the kernel, which takes longest, first.
+run: run-deps ## run a command in a microVM and show its exit code
+	$(Q)$(MAKE) --no-print-directory $(JOBS) run-files
 	$(Q)tests/run.sh $(ARCH)
+
+run-deps:
+	$(Q)images/deps.sh build kernel $(filter lab,$(WHERE)) $(CROSS)
+
+run-files: $(KERNELS) $(B)/mayfly $(B)/initramfs.cpio $(if $(filter lab,$(WHERE)),$(B)/lab-host)
+
+# The lab's own part, which lies in the cache.
+$(B)/lab-host: tests/lab/lab.sh images/debian-kernel.sh images/tree.sh images/apt.sh images/arch.sh
+	$(Q)images/deps.sh lab $(CROSS)
+	$(Q)mkdir -p $(@D)
+	$(Q)tests/lab/lab.sh -n -a $(ARCH) >$@
+
+cache-size: ## tell what the cache holds, when that was used, and whether this tree needs it
+	$(Q)images/cache-list.sh size
+
+cache-prune: ## remove from the cache what this tree does not need and nobody used for DAYS (30)
+	$(Q)images/cache-list.sh prune $(or $(DAYS),30)
 
 install: $(B)/mayfly ## install the launcher, its manual and bash completion (PREFIX, DESTDIR)
 	install -D -m 755 $(B)/mayfly $(DESTDIR)$(PREFIX)/bin/mayfly

@@ -2,6 +2,7 @@
 # lab.sh: runs a command in a lab host, an emulated machine whose Linux has a real /dev/kvm, where there is none.
 #
 #   lab.sh [-ix] [-a ARCH] [-g GIC] [-t SECONDS] [-m MIB] [-c CPUS] [-f HOSTPATH[:LABPATH]]... -- COMMAND [ARG...]
+#   lab.sh -n [-x] [-a ARCH]     runs nothing; fills the cache, and prints the entry of the lab's base
 #
 # GIC is the version of an aarch64 host's interrupt controller: 2, or 3 (the default). With -i (x86_64 only) the lab's
 # clock counts instructions, a nanosecond each, on one CPU, so that what is measured repeats on a busy machine; where the
@@ -181,14 +182,15 @@ cleanup() {
 
 arch=$(uname -m) gic=3 seconds=120 mib=3000 cpus=2 tools='' icount='' threads=multi cpu=max,xsave=off
 work=$(mktemp -d)
-vm='' reader='' judged=''
+vm='' reader='' judged='' nothing=''
 trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 mkdir -p "$work/tree/lab"
 
-while getopts ixa:g:t:m:c:f: option; do
+while getopts inxa:g:t:m:c:f: option; do
 	case $option in
+	n) nothing=yes ;;
 	i) icount='-icount shift=0,sleep=off' threads=single cpu=$cpu,erms=off,fsrm=off ;;
 	x) tools=yes ;;
 	a) arch=$OPTARG ;;
@@ -201,7 +203,7 @@ while getopts ixa:g:t:m:c:f: option; do
 	esac
 done
 shift $((OPTIND - 1))
-[ $# -gt 0 ] || usage
+[ $# -gt 0 ] || [ -n "$nothing" ] || usage
 case $gic in 2 | 3) ;; *) usage ;; esac
 [ -z "$icount" ] || [ "$arch" = x86_64 ] || lab_fail "only an x86_64 lab counts instructions (leave out -i)"
 [ -z "$icount" ] || cpus=1
@@ -228,6 +230,11 @@ if [ -n "$tools" ]; then
 fi
 key=$(cache_key "$0" "$images/tree.sh" "$kernel" "$tools" "$versions")
 base=$(cache_entry "lab${tools:+-tests}-$arch" "$key" build_base)
+if [ -n "$nothing" ]; then
+	printf '%s\n' "$base"
+	judged=yes
+	exit 0
+fi
 
 printf 'exec %s\n' "$(quoted "$@")" >"$work/tree/lab/command"
 tree_pack "$work/tree" "$work/files.cpio"
