@@ -223,6 +223,7 @@ run-deps:
 	$(Q)images/deps.sh build kernel $(filter lab,$(WHERE)) $(CROSS)
 
 run-files: $(KERNELS) $(B)/mayfly $(B)/initramfs.cpio $(if $(filter lab,$(WHERE)),$(B)/lab-host)
+	$(Q):
 
 # The lab's own part, which lies in the cache.
 $(B)/lab-host: tests/lab/lab.sh images/debian-kernel.sh images/tree.sh images/apt.sh images/arch.sh
