@@ -38,6 +38,8 @@ spell_state() {
 	seconds=$1 amount=${2:-} total=${3:-0}
 	shift $(($# < 3 ? $# : 3))
 	unit=$*
+	# A meter may be asked when the files that it looks at are gone.
+	case $amount in *[!0-9]*) amount='' total=0 ;; esac
 	passed=$(spell_time "$seconds")
 	part="$amount of $total $unit"
 	case $total:$unit in
@@ -99,7 +101,7 @@ follow_watch() {
 		fi
 		told=$now
 		# shellcheck disable=SC2046 # words
-		line=$(printf '  %-7s %s: %s' "$follow_verb" "$follow_text" "$(spell_state "$now" $("$@"))")
+		line=$(printf '  %-7s %s: %s' "$follow_verb" "$follow_text" "$(spell_state "$now" $("$@" 2>/dev/null))")
 		if [ -n "$tty" ]; then printf "\\r\\033[K%.$((width - 1))s" "$line" >&2; else printf '%s\n' "$line" >&2; fi
 	done
 }

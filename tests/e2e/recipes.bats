@@ -91,8 +91,8 @@ long_recipe() {
 	for signal in KILL TERM INT; do
 		rm -rf "$cache" child again
 		long_recipe
-		# A shell ignores SIGINT in what runs in its background. A terminal sends it to all.
-		# As make does: by a shell that waits for the end of the recipe's output.
+		# As make does it: by a shell that waits for the end of the recipe's output. (What a shell runs in its background
+		# ignores SIGINT, which a terminal sends to all.)
 		setsid env --default-signal=INT sh -c 'entry=$(./recipe.sh); :' >/dev/null 2>&1 3>&- &
 		soon test -s child
 		case $signal in INT) kill -s INT -- -$! ;; *) kill -s "$signal" "$(cat script)" ;; esac
@@ -153,6 +153,14 @@ counting='
 	# Of six seconds: after three, and perhaps at the end.
 	[ "${#lines[@]}" -le 5 ]
 	! grep -q $'[\r\033]' <<<"$output"
+}
+
+@test "a meter that fails is not heard" {
+	recipe 'follow BUILD thing sh -c "echo nothing ~40 files; echo wrong >&2; exit 1"; sleep 2.5; followed'
+	PROGRESS_SECONDS=1 run ./recipe.sh
+	is 0 "$status"
+	[[ ${lines[1]} =~ ^"  BUILD   thing: "[12]" s"$ ]]
+	! grep -qE 'wrong|nothing|number' <<<"$output"
 }
 
 @test "by itself it says so every fifteen seconds" {
