@@ -59,11 +59,11 @@ help: ## show this list
 $(B)/musl: images/musl.sh images/arch.sh images/cache.sh images/apt.sh
 	$(Q)images/deps.sh build $(CROSS)
 	$(Q)mkdir -p $(@D)
-	$(Q)ln -sfn "$$(images/musl.sh $(ARCH))" $@.new && mv -T $@.new $@ && touch -h $@
+	$(Q)entry=$$(images/musl.sh $(ARCH)) && ln -sfn "$$entry" $@.new && mv -T $@.new $@ && touch -h $@
 
 $(B)/libseccomp: images/libseccomp.sh images/arch.sh images/cache.sh images/apt.sh | $(B)/musl
 	$(Q)mkdir -p $(@D)
-	$(Q)ln -sfn "$$(images/libseccomp.sh $(ARCH))" $@.new && mv -T $@.new $@ && touch -h $@
+	$(Q)entry=$$(images/libseccomp.sh $(ARCH)) && ln -sfn "$$entry" $@.new && mv -T $@.new $@ && touch -h $@
 
 $(B)/obj/%.o: %.c Makefile | $(B)/libseccomp $(B)/musl
 	$(call say,CC,$<)
@@ -289,7 +289,7 @@ $(B)/fuzz-coverage/%.o: %.c Makefile
 $(B)/cmocka: images/cmocka.sh images/cache.sh images/apt.sh
 	$(Q)images/deps.sh build check
 	$(Q)mkdir -p $(@D)
-	$(Q)ln -sfn "$$(images/cmocka.sh $(ARCH))" $@.new && mv -T $@.new $@ && touch -h $@
+	$(Q)entry=$$(images/cmocka.sh $(ARCH)) && ln -sfn "$$entry" $@.new && mv -T $@.new $@ && touch -h $@
 
 UNIT_OBJECTS = $(UNIT_CODE:%.c=$(B)/$(1)/%.o)
 
