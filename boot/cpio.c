@@ -70,10 +70,11 @@ void cpio_end(struct cpio *cpio)
 
 static void put_field(uint8_t *header, enum cpio_field field, uint32_t value)
 {
+	static const uint8_t hex[] = "0123456789abcdef";
 	uint8_t *digits = header + 6 + field * 8;
 
 	for (unsigned i = 0; i < 8; i++)
-		digits[i] = (uint8_t) "0123456789abcdef"[value >> (28 - 4 * i) & 15];
+		digits[i] = hex[value >> (28 - 4 * i) & 15];
 }
 
 void cpio_begin(struct cpio *cpio, const struct cpio_member *member)

@@ -22,7 +22,7 @@ enum {
 };
 
 /* As sysfilter_allow_fds wants them. */
-#define IS_GROUP(first, count) (!((count) & ((count)-1)) && (first) % (count) == 0)
+#define IS_GROUP(first, count) (!((count) & (-1 + (count))) && (first) % (count) == 0)
 _Static_assert(IS_GROUP(STREAMS, STREAMS_COUNT), "streams");
 _Static_assert(IS_GROUP(FILES, FILES_COUNT) && IS_GROUP(FD_DISK, DISKS_COUNT), "files");
 _Static_assert(IS_GROUP(FD_VIRTIO_IRQ, IRQS_COUNT), "interrupts");
