@@ -202,7 +202,7 @@ leave_traces() {
 	done
 	pids=''
 	for _ in $(seq "$at_once"); do
-		leave_traces -d disk,ro 3>&- &
+		leave_traces -c 2 -d disk,ro 3>&- &
 		pids="$pids $!"
 	done
 	for pid in $pids; do wait "$pid"; done

@@ -430,7 +430,7 @@ void test_blkstorm(void)
 
 	ready();
 	set_up_disk(&queue, disk);
-	for (unsigned i = 0; i < 100000; i++)
+	for (unsigned i = 0; i < 20000; i++)
 		kick(&queue);
 	expect_good(&queue);
 	say("quiet\n");
