@@ -166,6 +166,7 @@ bad() { run --separate-stderr timeout 30 "$mayfly" run "$@" </dev/null; }
 	failed 125 "/nowhere"
 }
 
+# bats test_tags=irqchip
 @test "as many devices, queues and CPUs as there may be" {
 	cd "$BATS_TEST_TMPDIR"
 	# shellcheck disable=SC2046

@@ -50,6 +50,7 @@ fio_verify='fio --name=v --directory=/mnt --size=8m --rw=randwrite --bs=4k --ver
 	sound
 }
 
+# bats test_tags=irqchip
 @test "the same without ACPI, with two CPUs and two queues" {
 	image 64M
 	on_ext4 -d image,queues=2 -c 2 -a acpi=off -- "test -d /sys/block/vda/mq/1; $fio_verify --numjobs=2"
@@ -189,6 +190,7 @@ killed_round() {
 	sound
 }
 
+# bats test_tags=irqchip
 @test "size, serial number, block size and read-ahead are the disk's own" {
 	truncate -s 3M first
 	truncate -s 5M second
@@ -200,6 +202,7 @@ killed_round() {
 
 # The writer's descriptor is opened while the disk is there: a redirection later would make a file of its name. And the
 # name may change: it is taken as long as the old disk is held open.
+# bats test_tags=irqchip
 @test "200 times away and back, under load" {
 	truncate -s 16M image
 	linux -c 2 -d image --stats stats -- sh -c 'cd /sys/bus/virtio/drivers/virtio_blk

@@ -52,6 +52,7 @@ as_may() {
 	fi
 }
 
+# bats test_tags=irqchip
 @test "doctor: a line a finding; what fails, and only that, has a mend and exit code 1" {
 	doctor
 	code_fits
@@ -68,6 +69,7 @@ as_may() {
 	lacks -E '^ok.*\)$'
 }
 
+# bats test_tags=irqchip
 @test "doctor: 0 where tests run Linux guests, 1 where they do not" {
 	if [ -n "${LAB:-}" ] || [ "$("$here/../where.sh" "$(uname -m)")" = host ]; then
 		doctor

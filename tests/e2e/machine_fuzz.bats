@@ -41,6 +41,7 @@ fuzz() { job "machinefuzz seed=$1 count=$2 others=1" -m 16M -c 2 $disks --consol
 
 # What a guest can make mayfly do may take no memory of it: eight times as much takes as much (the guest touches all of its RAM
 # first), but for what the host's kernel rounds: it counts pages by the dozen, on each CPU.
+# bats test_tags=irqchip
 @test "random accesses to the whole machine by two CPUs: it lives, and takes no more memory" {
 	fuzz 1 500
 	lived

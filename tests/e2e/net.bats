@@ -66,10 +66,12 @@ traffic() {
 	grep -q '"dropped": 0' stats
 }
 
+# bats test_tags=irqchip
 @test "ping and iperf3, TCP and UDP, IPv4 and IPv6, both ways, in packets of many segments" {
 	traffic
 }
 
+# bats test_tags=irqchip
 @test "the same with two CPUs and four queue pairs" {
 	ip link del t0
 	traffic_on_pairs() {
@@ -128,6 +130,7 @@ traffic() {
 	code "$pid"
 }
 
+# bats test_tags=irqchip
 @test "two NICs and two disks" {
 	make_tap t1
 	truncate -s 1M a b

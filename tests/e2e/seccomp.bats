@@ -56,6 +56,7 @@ sealed() {
 	is 0 "$(grep -c SIGSYS trace)"
 }
 
+# bats test_tags=irqchip
 @test "every ioctl after the filter is one for a vCPU, however the guest ends" {
 	for test in $ends; do
 		trace -a "test=$test"

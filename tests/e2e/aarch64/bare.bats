@@ -4,6 +4,7 @@ load ../helpers
 setup() { cd "$BATS_TEST_TMPDIR"; }
 
 # x86-64 has ports for what are calls here.
+# bats test_tags=irqchip
 @test "PSCI answers as the guest's kernel needs it" {
 	job psci -c 2
 	ended 0
@@ -19,6 +20,7 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
 }
 
 # An x86-64 guest's interrupt controller serves all CPUs that mayfly allows.
+# bats test_tags=irqchip
 @test "more CPUs than the interrupt controller serves are refused" {
 	guest hello -c 9
 	case $(most_cpus) in
