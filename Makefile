@@ -47,7 +47,7 @@ OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o) $(B)/obj/vmm/$(ARCH)/start.o
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all clean help kernel kernel-fast rootfs run run-deps run-files cache-size cache-prune check check-deps check-files check-build fuzz-coverage lint prove bench bench-files bench-check install
+.PHONY: all clean help kernel kernel-fast rootfs run run-deps run-files cache-size cache-prune check check-all check-files check-files-other check-unit check-build fuzz-coverage lint prove bench bench-files bench-check install
 
 all: $(B)/mayfly ## build the launcher
 
@@ -334,25 +334,34 @@ $(B)/unit-musl/sealed/%: $(B)/unit-musl/tests/unit/sealed/%.o $(SEALED_CODE:%.c=
 TESTS := $(UNIT_TESTS:%=$(B)/unit-san/%) $(UNIT_TESTS:%=$(B)/unit-musl/%) $(SEALED_TESTS:%=$(B)/unit-musl/%) $(THREAD_TESTS:%=$(B)/unit-tsan/%) $(FUZZERS:%=$(B)/fuzz/%)
 .SECONDARY:
 
-# An x86-64 machine tests the other architecture as well, in its lab.
+# An x86-64 machine can test the other architecture as well, in its lab.
 OTHER := $(if $(filter x86_64,$(ARCH)),aarch64)
 
 # All processors, unless the user said how many.
 JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-check-deps:
-	$(Q)images/deps.sh build kernel lab tools check $(if $(OTHER),cross)
+# SUITE names suites of tests/suites.sh; less is built for some of them. tests/check.pl takes FAILED, too.
+check: LEVEL := check
+check: ## test this architecture (SUITE="disk net": these suites; FAILED=1: what failed last)
+check-all: LEVEL := all
+check-all: ## test all there is: the other architecture, every kernel, longer hunts; what CI runs
 
 # The packages first: with -j, compilers would be called before they are there.
-check: check-deps ## run all tests; ends with "N passed, N failed, N skipped"
-	$(Q)$(MAKE) --no-print-directory $(JOBS) check-build
-	$(Q)$(if $(OTHER),$(MAKE) --no-print-directory $(JOBS) ARCH=$(OTHER) check-files)
-	$(Q)tests/check.sh $(ARCH) $(OTHER)
+check check-all:
+	$(Q)images/deps.sh build kernel lab tools check $(if $(filter check-all,$@),$(if $(OTHER),cross))
+	$(Q)targets=$$(tests/suites.sh targets $(ARCH) $(LEVEL) $(subst $(comma), ,$(SUITE))); \
+		[ -z "$$targets" ] || $(MAKE) --no-print-directory $(JOBS) $$targets
+	$(Q)SUITE="$(SUITE)" FAILED="$(FAILED)" tests/check.pl $(ARCH) $(LEVEL) $(OTHER)
+
+check-files-other:
+	$(Q)$(if $(OTHER),$(MAKE) --no-print-directory ARCH=$(OTHER) check-files)
 
 # What end-to-end tests take.
-check-files: $(B)/mayfly $(B)/mayfly-attack $(KERNELS) $(FAST_KERNEL) $(B)/initramfs.cpio $(B)/tools.cpio $(B)/debian-vmlinuz $(GUESTS)
+check-files: $(B)/mayfly $(B)/mayfly-attack $(KERNELS) $(B)/initramfs.cpio $(B)/tools.cpio $(B)/debian-vmlinuz $(GUESTS)
 
-check-build: check-files $(TESTS) $(if $(filter x86_64,$(ARCH)),$(addprefix $(B)/bench/,floor measure crowd guest.elf guest-stays.elf))
+check-unit: $(TESTS)
+
+check-build: check-files check-unit $(if $(filter x86_64,$(ARCH)),$(addprefix $(B)/bench/,floor measure crowd guest.elf guest-stays.elf))
 
 fuzz-coverage: ## build the fuzzers with counters; tell what their kept inputs reach of boot/ and devices/
 	$(Q)images/deps.sh build coverage

@@ -56,6 +56,7 @@ sizes() {
 # shellcheck disable=SC2086
 format() { clang-format --dry-run -Werror $sources; }
 shell() { shellcheck -x images/*.sh rootfs/*.sh tests/*.sh tests/fuzz/*.sh tests/lab/*.sh tests/attack/*.sh tests/e2e/*.sh tests/proof/*.sh tests/bench/*.sh tests/bench/*.bash .ci/run && shellcheck -s bash docs/mayfly.bash; }
+harness() { perl -wc tests/check.pl; }
 manual() { mandoc -Tlint -Wwarning docs/mayfly.1; }
 
 static() {
@@ -67,7 +68,7 @@ static() {
 	done
 }
 
-checks='layers arches sizes format shell manual static'
+checks='layers arches sizes format shell harness manual static'
 case ${1:-all} in
 list) echo "$checks" ;;
 all)

@@ -1,0 +1,288 @@
+#!/usr/bin/perl
+# check.pl ARCH LEVEL [OTHER]: runs the suites that `suites.sh list` names, as many at once as the machine has processors
+# (JOBS says another number), and ends with "N passed, N failed, N skipped".
+# With SUITE, only the suites of these names (`disk` is disk everywhere, `disk@aarch64` is one of them). With FAILED=1, only
+# what failed when it last ran. What is known of earlier runs is in build/check:
+#   SUITE.tap, SUITE.err   what the suite said last        failed   suites and their tests that failed
+#   times                  seconds of each suite's last runs
+# Exit: 0 if nothing failed (and, with CI set, nothing was skipped), 1 otherwise, 2 for a wrong call.
+use strict;
+use warnings;
+use File::Basename qw(dirname);
+use File::Path qw(make_path);
+use TAP::Harness;
+use Time::HiRes qw(time);
+
+use constant KEPT_TIMES => 5;        # of each suite
+use constant SLOWEST    => 10;       # tests that are named at the end
+use constant NOTED      => 10;       # seconds below which no suite is called slow
+
+my ($arch, $level, $other) = @ARGV;
+die "usage: check.pl ARCH LEVEL [OTHER]\n" unless $level;
+my $suites = dirname($0) . '/suites.sh';
+my $state  = 'build/check';
+
+# --- what is kept between runs: tab-separated lines ---
+
+sub load_lines {
+	my ($file) = @_;
+	open my $in, '<', "$state/$file" or return ();
+	return map { chomp; [split /\t/, $_, -1] } <$in>;
+}
+
+sub save_lines {
+	my ($file, @lines) = @_;
+	open my $out, '>', "$state/$file.new" or die "check.pl: cannot write $state/$file.new: $!\n";
+	print $out map { join("\t", @$_) . "\n" } @lines;
+	close $out or die "check.pl: cannot write $state/$file.new: $!\n";
+	rename "$state/$file.new", "$state/$file" or die "check.pl: cannot write $state/$file: $!\n";
+}
+
+sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[$#sorted / 2] }
+
+make_path($state);
+my %times  = map { my ($name, @seconds) = @$_; ($name => \@seconds) } load_lines('times');
+my %failed = ();
+push @{ $failed{ $_->[0] } }, $_->[1] for load_lines('failed');
+
+# --- which suites ---
+
+my @all = split /\n/, qx($suites list $arch $level @{[$other // '']});
+die "check.pl: suites.sh lists nothing\n" unless @all;
+
+sub chosen {
+	my @names = @all;
+	if (my @asked = split /[\s,]+/, $ENV{SUITE} // '') {
+		my %known = map { ($_ => 1, s/@.*//r => 1) } @all;
+		my @unknown = grep { !$known{$_} } @asked;
+		if (@unknown) {
+			print STDERR "make: no suite @unknown here (there are: ", join(' ', @all), ")\n";
+			exit 2;
+		}
+		my %wanted = map { ($_ => 1) } @asked;
+		@names = grep { $wanted{$_} || $wanted{ s/@.*//r } } @names;
+	}
+	@names = grep { $failed{$_} } @names if $ENV{FAILED};
+	return @names;
+}
+
+# The longest first, those of unknown length before all.
+sub usual { my ($name) = @_; return $times{$name} ? median(@{ $times{$name} }) : undef }
+my @names = sort { (usual($b) // 1e9) <=> (usual($a) // 1e9) } chosen();
+
+# The tests that a suite is to run, as a regular expression; '' for all. A suite without a name of a test died.
+sub tests_of {
+	my ($name) = @_;
+	my @tests = $ENV{FAILED} ? @{ $failed{$name} } : ('');
+	return '' if grep { $_ eq '' } @tests;
+	return '^(' . join('|', map { s/([][{}()*+?.^\$|\\])/\\$1/gr } @tests) . ')$';
+}
+my %only = map { ($_ => tests_of($_)) } @names;
+
+# --- what is told ---
+
+my $jobs = $ENV{JOBS} || qx(nproc) + 0;
+my $began = time;
+my %total = (passed => 0, failed => 0, skipped => 0);
+my (@tests, @slow, %seen, %ran, %pids);    # @tests: [milliseconds, suite, test]; %seen: suite => {test => 1}
+
+sub clock { my ($seconds) = @_; return sprintf '%d:%02d', int($seconds / 60), $seconds % 60 }
+
+# What all of it should take: no less than the longest, no less than a fair share.
+sub expected {
+	my @known = map { usual($_) // return undef } @names;
+	my ($sum, $most) = (0, 0);
+	for (@known) { $sum += $_; $most = $_ if $_ > $most }
+	my $share = $sum / $jobs;
+	return $share > $most ? $share : $most;
+}
+my $expected = expected();
+
+sub say_suite {
+	my ($verb, $name, $text) = @_;
+	my $of = defined $expected ? ' of ' . clock($expected) : '';
+	printf "%6s%s  %-7s %-24s %s\n", clock(time - $began), $of, $verb, $name, $text;
+}
+
+sub begins {
+	my ($name) = @_;
+	my $usual = usual($name);
+	say_suite('begins', $name, defined $usual ? 'usually ' . clock($usual) : '');
+}
+
+# The lines about a failure: TAP's of the tests that failed, and the end of what was said beside.
+sub explain {
+	my ($name, $lost, $parser, $lines) = @_;
+	print "    $_\n" for @$lines;
+	return unless $lost;
+	printf "    %s: exit code %s, %d of %d tests not reported\n", $name, $parser->exit, $lost, $parser->tests_planned // 0;
+	print map { "    $_" } tail("$state/$name.tap", 20), tail("$state/$name.err", 30);
+}
+
+sub tail {
+	my ($file, $count) = @_;
+	open my $in, '<', $file or return ();
+	my @lines = <$in>;
+	splice @lines, 0, @lines - $count if @lines > $count;
+	return @lines;
+}
+
+# Which of the parser's tests are missing; one, too, where a suite failed in a way that no test tells.
+sub lost {
+	my ($parser) = @_;
+	my $planned = $parser->tests_planned // 0;
+	my $lost = $planned - $parser->tests_run;
+	$lost = 0 if $lost < 0;
+	return 1 if !$lost && !$parser->failed && ($parser->exit || !$planned || $parser->parse_errors);
+	return $lost;
+}
+
+sub ends {
+	my ($name, $parser, $seconds, $lines, $bad) = @_;
+	my $lost = lost($parser);
+	my $skipped = $parser->skipped;
+	my $failures = $parser->failed + $lost;
+	my $ok = $parser->passed - $skipped;
+	say_suite($failures ? 'FAILED' : 'passed', $name, "$ok passed, $failures failed, $skipped skipped, " . clock($seconds));
+	explain($name, $lost, $parser, $lines);
+	$total{passed} += $ok;
+	$total{failed} += $failures;
+	$total{skipped} += $skipped;
+	delete $failed{$name};
+	$failed{$name} = [@$bad, $lost ? '' : ()] if $failures;
+	note_time($name, $seconds) unless $failures || $only{$name} ne '';
+}
+
+sub note_time {
+	my ($name, $seconds) = @_;
+	my $usual = usual($name);
+	push @slow, sprintf '%s took %s, usually %s', $name, clock($seconds), clock($usual)
+		if defined $usual && $seconds > 2 * $usual && $seconds > NOTED;
+	my @kept = (@{ $times{$name} // [] }, sprintf '%.1f', $seconds);
+	splice @kept, 0, @kept - KEPT_TIMES if @kept > KEPT_TIMES;
+	$times{$name} = \@kept;
+}
+
+# --- what TAP::Harness asks of a formatter ---
+
+package Report {
+	sub new { return bless {}, shift }
+	sub verbosity { return 0 }
+	sub prepare { }
+	sub summary { }
+
+	sub open_test {
+		my ($self, $name, $parser) = @_;
+		main::begins($name);
+		$pids{$name} = $parser->_iterator->{pid};
+		return Session->new($name, $parser);
+	}
+}
+
+package Session {
+	use Time::HiRes qw(time);
+
+	sub new {
+		my ($class, $name, $parser) = @_;
+		return bless { name => $name, parser => $parser, began => time, lines => [], bad => [], in_failure => 0 }, $class;
+	}
+
+	sub result {
+		my ($self, $result) = @_;
+		$self->test($result) if $result->is_test;
+		push @{ $self->{lines} }, $result->raw if $result->has_skip || $self->{in_failure};
+	}
+
+	# bats and suites.sh put the time at the end of a test's name.
+	sub test {
+		my ($self, $result) = @_;
+		my $test = $result->description =~ s/^- //r;
+		push @tests, [$1, $self->{name}, $test] if $test =~ s/ in (\d+)ms$//;
+		$self->{in_failure} = !$result->is_ok;
+		push @{ $self->{bad} }, $test unless $result->is_ok;
+		$seen{ $self->{name} }{$test} = 1 unless $result->has_skip;
+	}
+
+	sub close_test {
+		my ($self) = @_;
+		delete $pids{ $self->{name} };
+		$ran{ $self->{name} } = 1;
+		main::ends($self->{name}, $self->{parser}, time - $self->{began}, $self->{lines}, $self->{bad});
+	}
+}
+
+package main;
+
+# --- the same tests everywhere ---
+
+# The names of the tests in FILES that have TAG above them; of all, without TAG.
+sub declared {
+	my ($tag, @files) = @_;
+	my ($last, @names) = ('');
+	for (map { open my $in, '<', $_ or die "check.pl: $_: $!\n"; <$in> } @files) {
+		push @names, $1 if /^\@test "(.*)" \{$/ && (!$tag || $last eq "# bats test_tags=$tag\n");
+		$last = $_;
+	}
+	return @names;
+}
+
+# What ran here and there differs by nothing but the tests of one architecture, which are in the directory of its name.
+sub same_tests {
+	my $e2e = dirname($0) . '/e2e';
+	my @wrong;
+	for my $there (grep { /\@\Q$other\E$/ } @all) {
+		my $suite = $there =~ s/@.*//r;
+		my %names;
+		for my $name ($suite, "$suite\@$arch", $there) {
+			my $machine = $name eq $there ? $other : $arch;
+			my %own = map { ($_ => 1) } declared('', glob("$e2e/$machine/*.bats"));
+			$names{$machine}{$_} = 1 for grep { !$own{$_} } keys %{ $seen{$name} // {} };
+		}
+		push @wrong, map { "$suite, on $arch only: $_" } grep { !$names{$other}{$_} } sort keys %{ $names{$arch} };
+		push @wrong, map { "$suite, on $other only: $_" } grep { !$names{$arch}{$_} } sort keys %{ $names{$other} };
+	}
+	for my $tag (map { /^(.*)\@\Q$other\E-/ ? $1 : () } @all) {
+		my ($name) = grep { /^\Q$tag\E\@/ } @all;
+		push @wrong, map { "$name has not run: $_" } grep { !$seen{$name}{$_} } declared($tag, glob("$e2e/*.bats $e2e/$other/*.bats"));
+	}
+	printf "the same tests everywhere: %s\n", @wrong ? 'FAILED' : 'passed';
+	print map { "    $_\n" } @wrong;
+	$total{ @wrong ? 'failed' : 'passed' }++;
+}
+
+# --- the run ---
+
+# Each suite is a process group of its own, so that all of it can be ended.
+sub interrupted {
+	my ($signal) = @_;
+	kill TERM => map { -$_ } grep { $_ } values %pids;
+	print STDERR "make: interrupted\n";
+	exit 130;
+}
+$SIG{$_} = \&interrupted for qw(INT TERM HUP);
+
+$| = 1;
+printf "%d suite%s, %d at a time%s\n", scalar @names, @names == 1 ? '' : 's', $jobs, defined $expected ? ', about ' . clock($expected) : '';
+print "nothing failed when it last ran\n" if $ENV{FAILED} && !@names;
+my $harness = TAP::Harness->new({
+	formatter   => Report->new,
+	jobs        => $jobs,
+	ignore_exit => 0,
+	exec        => sub {
+		my ($self, $name) = @_;
+		return ['setsid', 'env', 'TESTS=' . $only{$name}, $suites, 'run', $arch, $name];
+	},
+});
+$harness->runtests(@names) if @names;
+same_tests() if $level eq 'all' && $other && @names == @all;
+
+save_lines('times', map { [$_, @{ $times{$_} }] } sort keys %times);
+save_lines('failed', map { my $name = $_; map { [$name, $_] } @{ $failed{$name} } } sort keys %failed);
+
+my @slowest = sort { $b->[0] <=> $a->[0] } @tests;
+splice @slowest, SLOWEST if @slowest > SLOWEST;
+print "\nthe slowest tests:\n" if @slowest;
+printf "%7.1f s  %s: %s\n", $_->[0] / 1000, $_->[1], $_->[2] for @slowest;
+print "slower than usual: $_\n" for @slow;
+printf "\n%d passed, %d failed, %d skipped\n", @total{qw(passed failed skipped)};
+exit($total{failed} || ($ENV{CI} && $total{skipped}) ? 1 : 0);

@@ -1,0 +1,159 @@
+# What runs the tests (tests/check.pl), here with suites made up for the purpose. Needs nothing that was built.
+load helpers
+
+# The suites are the functions below; each says what it likes. They run in a directory that has nothing else.
+setup() {
+	mkdir -p "$BATS_TEST_TMPDIR/tests/e2e/other"
+	cp "$BATS_TEST_DIRNAME/../check.pl" "$BATS_TEST_TMPDIR/tests"
+	cd "$BATS_TEST_TMPDIR"
+	suites good
+	unset SUITE FAILED CI
+	export JOBS=1
+}
+
+# suites NAME...: what `suites.sh list` says.
+suites() {
+	{
+		printf '#!/bin/bash\nif [ "$1" = list ]; then printf "%%s\\n" %s; exit; fi\n' "$*"
+		declare -f good bad dead mute loud skipping crash slow
+		printf 'mkdir -p build/check\n"${3%%@*}" "$3" >"build/check/$3.tap" 2>"build/check/$3.err"\ncode=$?\ncat "build/check/$3.tap"\nexit $code\n'
+	} >tests/suites.sh
+	chmod 755 tests/suites.sh
+}
+good() { printf '1..2\nok 1 first in 30ms\nok 2 second in 20ms\n'; }
+bad() {
+	echo "$TESTS" >>asked
+	printf '1..2\nok 1 first\nnot ok 2 a (b) is c+ in 7ms\n# the reason\n'
+	[ ! -e mended ] || { printf '1..1\nok 1 a (b) is c+\n' >build/check/bad.tap; return 0; }
+	return 1
+}
+dead() { printf '1..3\nok 1 first\n'; echo "why it died" >&2; return 7; }
+mute() { :; }
+loud() { printf '1..1\nok 1 first\n'; return 3; }
+skipping() { printf '1..2\nok 1 first\nok 2 second # skip no such thing here\n'; }
+crash() { echo 1..1; kill -9 $$; }
+slow() { sleep "${LASTS:-0}"; good; }
+
+check() { run --separate-stderr tests/check.pl here "${level:-check}" ${other:-}; }
+last() { is "$1" "${lines[-1]}"; }
+
+@test "what passes is counted, with the slowest tests" {
+	suites good loud@lab
+	sed -i 's/return 3/return 0/' tests/suites.sh
+	check
+	ended 0
+	last "3 passed, 0 failed, 0 skipped"
+	has "$output" "2 suites, 1 at a time"
+	has "$output" "passed  good                     2 passed, 0 failed, 0 skipped, 0:00"
+	has "$output" "passed  loud@lab"
+	has "$output" "    0.0 s  good: first"
+}
+
+@test "a test that fails is told with its reason" {
+	suites good bad
+	check
+	ended 1
+	last "3 passed, 1 failed, 0 skipped"
+	has "$output" "FAILED  bad"
+	has "$output" "the reason"
+}
+
+@test "a suite that dies, says nothing, crashes, or fails with all tests passed is a failure" {
+	suites dead
+	check
+	ended 1
+	last "1 passed, 2 failed, 0 skipped"
+	has "$output" "exit code 7, 2 of 3 tests not reported"
+	has "$output" "why it died"
+	for name in mute crash; do
+		suites $name
+		check
+		ended 1
+		last "0 passed, 1 failed, 0 skipped"
+	done
+	suites loud
+	check
+	ended 1
+	last "1 passed, 1 failed, 0 skipped"
+}
+
+@test "what is skipped is told, and fails CI" {
+	suites skipping
+	check
+	ended 0
+	last "1 passed, 0 failed, 1 skipped"
+	has "$output" "no such thing here"
+	CI=true check
+	ended 1
+}
+
+@test "SUITE runs what it names, everywhere or on one machine; FAILED what failed, and of bats only its tests" {
+	suites good good@lab bad
+	SUITE=good check
+	last "4 passed, 0 failed, 0 skipped"
+	SUITE=good@lab,bad check
+	last "3 passed, 1 failed, 0 skipped"
+	SUITE=godo check
+	ended 2
+	has "$stderr" "no suite godo here (there are: good good@lab bad)"
+	FAILED=1 check
+	ended 1
+	is '^(a \(b\) is c\+)$' "$(tail -n 1 asked)"
+	touch mended
+	FAILED=1 check
+	ended 0
+	last "1 passed, 0 failed, 0 skipped"
+	FAILED=1 check
+	ended 0
+	has "$output" "nothing failed when it last ran"
+	last "0 passed, 0 failed, 0 skipped"
+}
+
+@test "a suite that takes more than twice its usual time is named, and the expected time is told" {
+	suites slow
+	mkdir -p build/check
+	printf 'slow\t5\t5\t5\n' >build/check/times
+	LASTS=0 check
+	is "" "$(printf '%s\n' "$output" | grep 'slower than usual')"
+	has "$output" "about 0:05"
+	has "$output" "usually 0:05"
+	is "slow	5	5	5	0.0" "$(cat build/check/times)"
+	printf 'slow\t0.1\n' >build/check/times
+	sed -i 's/NOTED      => 10/NOTED      => 0/' tests/check.pl
+	LASTS=0.5 check
+	has "$output" "slower than usual: slow took"
+}
+
+@test "the other architecture's tests are the same, but for its own" {
+	printf '@test "own" {\n' >tests/e2e/other/x.bats
+	printf '# bats test_tags=slow\n@test "second" {\n' >tests/e2e/x.bats
+	mkdir -p tests/e2e/here
+	export other=other level=all
+	suites good good@other slow@other-old
+	check
+	ended 0
+	last "7 passed, 0 failed, 0 skipped"
+	# One that is skipped there, and a tag that nothing runs.
+	suites good good@other slow@other-old
+	sed -i 's/^"\${3.*/if [ "$3" = good@other ]; then skipping; else "${3%%@*}"; fi >"build\/check\/$3.tap"/' tests/suites.sh
+	printf '# bats test_tags=slow\n@test "third" {\n' >>tests/e2e/x.bats
+	check
+	ended 1
+	last "5 passed, 1 failed, 1 skipped"
+	has "$output" "the same tests everywhere: FAILED"
+	has "$output" "good, on here only: second"
+	has "$output" "slow@other-old has not run: third"
+}
+
+@test "what is interrupted ends with all that it started" {
+	suites slow
+	export LASTS=1000.25
+	tests/check.pl here check >out 2>&1 3>&- &
+	pid=$!
+	until_true pgrep -f 'sleep 1000.25'
+	kill "$pid"
+	code "$pid"
+	is 130 "$code"
+	gone() { ! pgrep -f 'sleep 1000.25'; }
+	until_true gone
+}
