@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# check.pl ARCH LEVEL [OTHER]: runs the suites that `suites.sh list` names, as many at once as the machine has processors
-# (JOBS says another number), and ends with "N passed, N failed, N skipped".
+# check.pl ARCH LEVEL [OTHER]: runs the suites that `suites.sh list` names, as many at once as the machine has processors and
+# memory for (JOBS says another number), and ends with "N passed, N failed, N skipped".
 # With SUITE, only the suites of these names (`disk` is disk everywhere, `disk@aarch64` is one of them). With FAILED=1, only
 # what failed when it last ran. What is known of earlier runs is in build/check:
 #   SUITE.tap, SUITE.err   what the suite said last        failed   suites and their tests that failed
@@ -16,6 +16,7 @@ use Time::HiRes qw(time);
 use constant KEPT_TIMES => 5;        # of each suite
 use constant SLOWEST    => 10;       # tests that are named at the end
 use constant NOTED      => 10;       # seconds below which no suite is called slow
+use constant LAB_KIB    => 4 << 20;  # of memory, for each suite that runs
 
 my ($arch, $level, $other) = @ARGV;
 die "usage: check.pl ARCH LEVEL [OTHER]\n" unless $level;
@@ -81,7 +82,16 @@ my %only = map { ($_ => tests_of($_)) } @names;
 
 # --- what is told ---
 
-my $jobs = $ENV{JOBS} || qx(nproc) + 0;
+# As many as have a processor and room for a lab.
+sub jobs {
+	my ($processors) = qx(nproc) =~ /(\d+)/;
+	open my $in, '<', '/proc/meminfo' or return $processors;
+	my ($kib) = map { /^MemAvailable:\s+(\d+)/ ? $1 : () } <$in>;
+	my $labs = int(($kib // 0) / LAB_KIB) || 1;
+	return $labs < $processors ? $labs : $processors;
+}
+
+my $jobs = $ENV{JOBS} || jobs();
 my $began = time;
 my %total = (passed => 0, failed => 0, skipped => 0);
 my (@tests, @slow, %seen, %ran, %pids);    # @tests: [milliseconds, suite, test]; %seen: suite => {test => 1}
