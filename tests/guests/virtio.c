@@ -20,6 +20,13 @@ void pause(uint64_t count)
 		relax();
 }
 
+unsigned rounds(unsigned usual)
+{
+	unsigned asked = number_after("rounds=");
+
+	return asked ? asked : usual;
+}
+
 /* --- the transport --- */
 
 void negotiate(uint64_t device, uint64_t features)

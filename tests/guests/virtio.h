@@ -51,6 +51,9 @@ bool is_all(const volatile void *from, uint8_t byte, uint64_t size);
 
 /* A moment, of so many ticks; and the most that anything may take. */
 void pause(uint64_t count);
+
+/* How often a storm is to blow: rounds=N of the command line, or USUAL. */
+unsigned rounds(unsigned usual);
 #define A_MOMENT 10000000
 #define PATIENCE 30000000000
 

@@ -605,7 +605,7 @@ static void evil_again(void)
 /* After a reset nothing that was under way touches memory. */
 static void evil_reset_storm(void)
 {
-	for (unsigned i = 0; i < 2000; i++) {
+	for (unsigned i = 0, count = rounds(2000); i < count; i++) {
 		set_up_disk(&queue, disk);
 		for (unsigned j = 0; j < 8; j++) {
 			describe(&queue, 4 * j, (uint64_t)&header[0], 16, NEXT, 4 * j + 1);
@@ -709,7 +709,7 @@ static void start_teasing(void)
 static void evil_two_cpus(void)
 {
 	start_teasing();
-	for (unsigned i = 0; i < 1000; i++)
+	for (unsigned i = 0, count = rounds(1000); i < count; i++)
 		set_up_disk(&queue, disk);
 	stop_teasing();
 }
@@ -735,7 +735,7 @@ static void evil_two_drivers(void)
 	start_other_cpus(confuse);
 	while (!running)
 		pause(1000);
-	for (unsigned i = 0; i < 1000; i++) {
+	for (unsigned i = 0, count = rounds(1000); i < count; i++) {
 		put(VIRTIO_MMIO_STATUS, 0);
 		for (uint32_t status = 1; status < 16; status = status * 2 + 1)
 			put(VIRTIO_MMIO_STATUS, status);
@@ -764,7 +764,7 @@ static void evil_flip(void)
 	start_other_cpus(flip);
 	while (!running)
 		pause(1000);
-	for (unsigned i = 0; i < 1000; i++) {
+	for (unsigned i = 0, count = rounds(1000); i < count; i++) {
 		uint16_t before = queue.used[1];
 
 		offer_chain(0);

@@ -227,7 +227,7 @@ void test_netstorm(void)
 	give_buffers();
 	say("listening\n");
 	await(&rx, 1);
-	for (unsigned i = 0; i < 1000; i++) {
+	for (unsigned i = 0, count = rounds(1000); i < count; i++) {
 		set_up_nic();
 		give_buffers();
 		make_frame();
