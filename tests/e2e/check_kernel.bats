@@ -4,7 +4,7 @@ load helpers
 setup() { cd "$BATS_TEST_TMPDIR"; }
 
 # check ARG...
-check() { run --separate-stderr timeout 30 "$mayfly" check-kernel "$@" </dev/null; }
+check() { run --separate-stderr timeout 120 "$mayfly" check-kernel "$@" </dev/null; }
 
 # lines_of NAME: what the last run said of it.
 lines_of() { printf '%s\n' "$output" | sed -n "/^$1:/p"; }

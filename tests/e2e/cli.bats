@@ -5,7 +5,7 @@ load helpers
 setup() { cd "$BATS_TEST_TMPDIR"; }
 
 # bad ARG...: mayfly run must refuse.
-bad() { run --separate-stderr timeout 30 "$mayfly" run "$@" </dev/null; }
+bad() { run --separate-stderr timeout 120 "$mayfly" run "$@" </dev/null; }
 
 @test "no command, unknown command, help, version" {
 	run --separate-stderr "$mayfly"

@@ -1,7 +1,7 @@
 # What mayfly says of the host. Its KVM may or may not run Linux, or not be there at all.
 load helpers
 
-doctor() { run --separate-stderr timeout 30 "$mayfly" doctor "$@" </dev/null; }
+doctor() { run --separate-stderr timeout 120 "$mayfly" doctor "$@" </dev/null; }
 
 # finding STATUS CHECK TEXT...: one of the lines is of CHECK, with STATUS, and has each TEXT.
 finding() {

@@ -67,6 +67,13 @@ start() {
 	pid=$!
 }
 
+# begins_within: in $limit, after how many seconds a Linux guest has begun to work, however slow the machine is.
+begins_within() {
+	local began=$SECONDS
+	linux -- true
+	export limit=$((2 * (SECONDS - began) + 3))
+}
+
 # netns COMMAND...: alone on a network where it may do what it wants.
 netns() {
 	if [ "$(id -u)" = 0 ]; then unshare -n "$@"; else unshare -rn "$@"; fi
@@ -100,7 +107,7 @@ on_terminal() {
 		echo "$1"
 	} >"$BATS_TEST_TMPDIR/commands"
 	: >"$shown"
-	timeout 60 script -qefc "bash $BATS_TEST_TMPDIR/commands" "$shown" >/dev/null
+	timeout 120 script -qefc "bash $BATS_TEST_TMPDIR/commands" "$shown" >/dev/null
 	output=$(cat -v "$shown")
 }
 

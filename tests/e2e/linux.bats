@@ -43,12 +43,12 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
 }
 
 @test "a reader that leaves gives the command its SIGPIPE" {
-	run bash -c "timeout 30 '$mayfly' run -k '$kernel' -i '$initrd' -- yes </dev/null | head -n 1; echo \${PIPESTATUS[0]}"
+	run bash -c "timeout 120 '$mayfly' run -k '$kernel' -i '$initrd' -- yes </dev/null | head -n 1; echo \${PIPESTATUS[0]}"
 	is "$(printf 'y\n141')" "$output"
 }
 
 @test "a command that closes its stdin does not hang us" {
-	run bash -c "yes | timeout 30 '$mayfly' run -k '$kernel' -i '$initrd' -- sh -c 'exec <&-; sleep 0.2; echo done'"
+	run bash -c "yes | timeout 120 '$mayfly' run -k '$kernel' -i '$initrd' -- sh -c 'exec <&-; sleep 0.2; echo done'"
 	is "done" "$output"
 }
 
@@ -158,7 +158,8 @@ setup() { cd "$BATS_TEST_TMPDIR"; }
 }
 
 @test "timeout(1) ends a Linux guest, and says so" {
-	run --separate-stderr timeout 10 "$mayfly" run -k "$kernel" -i "$initrd" -- sh -c 'echo up; sleep 100' </dev/null
+	begins_within
+	run --separate-stderr timeout "$limit" "$mayfly" run -k "$kernel" -i "$initrd" -- sh -c 'echo up; sleep 100' </dev/null
 	[ "$status" = 143 ] || ended 124 # busybox's leaves it to mayfly
 	is up "$output"
 }

@@ -3,7 +3,7 @@ load ../helpers
 
 setup() { cd "$BATS_TEST_TMPDIR"; }
 
-bad() { run --separate-stderr timeout 30 "$mayfly" run "$@" </dev/null; }
+bad() { run --separate-stderr timeout 120 "$mayfly" run "$@" </dev/null; }
 
 # le32 NUMBER
 le32() { printf "$(printf '\\%03o\\%03o\\%03o\\%03o' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24 & 255)))"; }

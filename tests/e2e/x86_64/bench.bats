@@ -36,7 +36,7 @@ needs_kvm() { [ -w /dev/kvm ] || skip "no /dev/kvm that this user may use"; }
 	needs_kvm
 	for options in "" "-c 4" "-m 5000 -c 2"; do
 		# shellcheck disable=SC2086 # words
-		run --separate-stderr timeout 20 "$programs/floor" $options
+		run --separate-stderr timeout 120 "$programs/floor" $options
 		ended 0
 		is "!" "$output"
 	done
@@ -44,7 +44,7 @@ needs_kvm() { [ -w /dev/kvm ] || skip "no /dev/kvm that this user may use"; }
 
 @test "the guest that all are measured with says a byte, and ends" {
 	needs_kvm
-	run --separate-stderr timeout 20 "$mayfly" run -k "$programs/guest.elf"
+	run --separate-stderr timeout 120 "$mayfly" run -k "$programs/guest.elf"
 	ended 0
 	is "!" "$output"
 }

@@ -3,7 +3,7 @@ load ../helpers
 
 setup() { cd "$BATS_TEST_TMPDIR"; }
 
-bad() { run --separate-stderr timeout 30 "$mayfly" run "$@" </dev/null; }
+bad() { run --separate-stderr timeout 120 "$mayfly" run "$@" </dev/null; }
 
 # Formats that arm64 does not have.
 @test "ELF files and bzImages: truncated, of another machine, unmarked" {
