@@ -111,8 +111,10 @@ on_terminal() {
 	output=$(cat -v "$shown")
 }
 
-# type_after TEXT KEYS: types when the terminal shows TEXT; stays while the terminal lives, as a user does.
+# type_after TEXT KEYS: types when the terminal shows TEXT, and stays for that as long as the terminal may live. (For ever, it
+# would keep bats from its end.)
 type_after() {
-	until grep -q "$1" "$shown" 2>/dev/null; do sleep 0.05; done
+	local last=$((SECONDS + 120))
+	until grep -q "$1" "$shown" 2>/dev/null || [ "$SECONDS" -gt "$last" ]; do sleep 0.05; done
 	printf "$2"
 }
