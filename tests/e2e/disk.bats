@@ -202,7 +202,6 @@ killed_round() {
 
 # The writer's descriptor is opened while the disk is there: a redirection later would make a file of its name. And the
 # name may change: it is taken as long as the old disk is held open.
-# bats test_tags=irqchip
 @test "200 times away and back, under load" {
 	truncate -s 16M image
 	linux -c 2 -d image --stats stats -- sh -c 'cd /sys/bus/virtio/drivers/virtio_blk
