@@ -111,8 +111,9 @@ lint() { for check in $("$here/lint.sh" list); do as_tap "lint: $check" "$here/l
 # A crash, or a leak told after the tests, has no line of its own.
 # The thread sanitizer wants its addresses where they always are.
 unit() {
-	for program in "$files/$1"/test_* "$files/$1"/*/test_*; do
-		case $program in *.d | */'*/test_*') continue ;; esac # no program, none of an architecture's
+	find "$here/unit" -name 'test_*.c' | sort | while read -r source; do
+		program=${source#"$here/unit/"} program=$files/$1/${program%.c}
+		[ -e "$program" ] || continue # none of this kind
 		CMOCKA_MESSAGE_OUTPUT=TAP setarch -R "$program" >"$work/one"
 		code=$?
 		cat "$work/one"

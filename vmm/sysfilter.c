@@ -1,12 +1,12 @@
 #include "sysfilter.h"
 
+#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 
-#include "arch_layout.h"
 
 /* --- the list --- */
 

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -8,7 +9,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "arch_layout.h"
 #include "sysfilter.h"
 
 /* Instructions that the kernel takes; the outer filter has 142. */

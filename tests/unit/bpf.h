@@ -3,10 +3,10 @@
 #ifndef MAYFLY_BPF_H
 #define MAYFLY_BPF_H
 
+#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 
-#include "arch_layout.h"
 #include "sysfilter.h"
 #include "unit.h"
 

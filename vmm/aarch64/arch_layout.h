@@ -20,7 +20,6 @@
 #ifndef MAYFLY_AARCH64_LAYOUT_H
 #define MAYFLY_AARCH64_LAYOUT_H
 
-#include <linux/audit.h>
 #include <stdint.h>
 
 #include "layout.h"
@@ -78,6 +77,5 @@ enum {
 #define ARCH_ENABLE_KVM "this CPU or its firmware offers no virtualisation: EL2 is needed"
 
 /* What a filter calls this architecture (seccomp(2)). */
-#define ARCH_AUDIT AUDIT_ARCH_AARCH64
 
 #endif

@@ -29,7 +29,6 @@
 #ifndef MAYFLY_X86_64_LAYOUT_H
 #define MAYFLY_X86_64_LAYOUT_H
 
-#include <linux/audit.h>
 #include <stdint.h>
 
 #include "layout.h"
@@ -117,6 +116,5 @@ enum { POWER_RESET = 0, POWER_SLEEP_CONTROL = 1, POWER_SLEEP_STATUS = 2, POWER_R
 void layout_memmap(uint64_t ram_size, struct memmap *map);
 
 /* What a filter calls this architecture (seccomp(2)). */
-#define ARCH_AUDIT AUDIT_ARCH_X86_64
 
 #endif
