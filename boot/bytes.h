@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Somebody else's bytes: read only, not owned. */
 struct bytes {
@@ -16,6 +17,12 @@ struct bytes {
 static inline bool bytes_have(struct bytes file, uint64_t offset, uint64_t size)
 {
 	return size <= file.size && offset <= file.size - size;
+}
+
+/* True if the LENGTH bytes of WHAT lie in FILE from OFFSET on. */
+static inline bool bytes_hold(struct bytes file, uint64_t offset, const char *what, size_t length)
+{
+	return bytes_have(file, offset, length) && !memcmp(file.data + offset, what, length);
 }
 
 static inline uint16_t get_le16(const uint8_t *p)

@@ -1,56 +1,21 @@
 #include "image.h"
 
-#include <string.h>
-
+#include "compressed.h"
 #include "cpio.h"
 
-/* Formats that are taken for kernels or initrds, and what to do with them. */
-struct signature {
+/* What is taken for a kernel and is none. */
+static const struct stranger {
 	size_t offset;
 	size_t length;
 	const char *magic;
 	const char *name;
-	const char *
-		unpack; /* the command that writes to stdout what it reads, or NULL: not compressed */
+} strangers[] = {
+	{0, 2, "#!", "a script"},
+	{0, 4, "!<ar", "an archive or package"},
+	{0, 6, "070701", "a cpio archive (an initramfs goes to -i)"},
+	{0, 4, "\x27\x05\x19\x56", "a U-Boot image"},
+	{4, 4, "zimg", "an EFI zboot image, which x86-64 does not have"},
 };
-
-static const struct signature compressors[] = {
-	{0, 2, "\x1f\x8b", "gzip", "gunzip -c"},
-	{0, 6,
-	 "\xfd"
-	 "7zXZ",
-	 "xz", "xz -dc"},
-	{0, 4, "\x28\xb5\x2f\xfd", "zstd", "zstd -dc"},
-	{0, 4, "\x02\x21\x4c\x18", "lz4", "lz4 -dc"},
-	{0, 3, "BZh", "bzip2", "bzip2 -dc"},
-	{0, 3, "\x5d\x00\x00", "lzma", "xz -dc"},
-	{0, 4, "\x89LZO", "lzo", "lzop -dc"},
-};
-
-static const struct signature strangers[] = {
-	{0, 2, "#!", "a script", NULL},
-	{0, 4, "!<ar", "an archive or package", NULL},
-	{0, 6, "070701", "a cpio archive (an initramfs goes to -i)", NULL},
-	{0, 4, "\x27\x05\x19\x56", "a U-Boot image", NULL},
-	{4, 4, "zimg", "an EFI zboot image, which x86-64 does not have", NULL},
-};
-
-static const struct signature *find_signature(struct bytes file, const struct signature *table,
-					      size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (bytes_have(file, table[i].offset, table[i].length) &&
-		    !memcmp(file.data + table[i].offset, table[i].magic, table[i].length))
-			return &table[i];
-	return NULL;
-}
-
-#define FIND(file, table) find_signature(file, table, sizeof(table) / sizeof((table)[0]))
-
-static bool has(struct bytes file, uint64_t offset, const char *magic, size_t length)
-{
-	return bytes_have(file, offset, length) && !memcmp(file.data + offset, magic, length);
-}
 
 static const struct kernel {
 	size_t offset;
@@ -77,52 +42,38 @@ static const struct {
 static bool explain_zboot(struct bytes file, struct problem *problem)
 {
 	enum { PAYLOAD_OFFSET = 8, PAYLOAD_SIZE = 12, COMPRESSION = 24 };
-	static const struct signature *const end =
-		compressors + sizeof(compressors) / sizeof(compressors[0]);
+	const char *unpack = compressed_command(file, COMPRESSION);
 
-	for (const struct signature *seen = compressors; seen < end; seen++)
-		if (has(file, COMPRESSION, seen->name, strlen(seen->name)))
-			return problem_set(
-				problem,
-				"is an EFI zboot image (unpack it first: tail -c +%llu FILE | "
-				"head -c %u | %s >Image)",
-				get_le32(file.data + PAYLOAD_OFFSET) + 1ull,
-				get_le32(file.data + PAYLOAD_SIZE), seen->unpack);
+	if (unpack)
+		return problem_set(problem,
+				   "is an EFI zboot image (unpack it first: tail -c +%llu FILE | "
+				   "head -c %u | %s >Image)",
+				   get_le32(file.data + PAYLOAD_OFFSET) + 1ull,
+				   get_le32(file.data + PAYLOAD_SIZE), unpack);
 	return problem_set(
 		problem,
 		"is an EFI zboot image, compressed in a way that mayfly does not know (give "
 		"an arm64 Image)");
 }
 
-bool image_is_compressed(struct bytes file, const char *unpacked, struct problem *problem)
-{
-	const struct signature *seen = FIND(file, compressors);
-
-	if (seen)
-		problem_set(problem, "is compressed with %s (unpack it first: %s FILE >%s)",
-			    seen->name, seen->unpack, unpacked);
-	return seen;
-}
-
 /* Why FILE is no kernel for MACHINE. */
 static bool explain(struct bytes file, enum image_machine machine, struct problem *problem)
 {
-	const struct signature *seen;
-
 	if (file.size == 0)
 		return problem_set(problem, "is empty (%s)", machines[machine].give);
 	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++)
-		if (has(file, kernels[i].offset, kernels[i].magic, kernels[i].length))
+		if (bytes_hold(file, kernels[i].offset, kernels[i].magic, kernels[i].length))
 			return problem_set(problem, "is %s, which is no kernel for %s guests (%s)",
 					   kernels[i].name, machines[machine].guests,
 					   machines[machine].give);
-	if (machine == IMAGE_FOR_ARM64 && has(file, 0, "MZ", 2) && has(file, 4, "zimg", 4))
+	if (machine == IMAGE_FOR_ARM64 && bytes_hold(file, 0, "MZ", 2) && bytes_hold(file, 4, "zimg", 4))
 		return explain_zboot(file, problem);
-	if (image_is_compressed(file, machines[machine].unpacked, problem))
+	if (compressed_explain(file, machines[machine].unpacked, problem))
 		return false;
-	seen = FIND(file, strangers);
-	if (seen)
-		return problem_set(problem, "is %s (%s)", seen->name, machines[machine].give);
+	for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++)
+		if (bytes_hold(file, strangers[i].offset, strangers[i].magic, strangers[i].length))
+			return problem_set(problem, "is %s (%s)", strangers[i].name,
+					   machines[machine].give);
 	return problem_set(problem, "is no kernel that mayfly knows (%s)", machines[machine].give);
 }
 
@@ -132,7 +83,7 @@ bool image_parse(struct bytes file, struct image_space space, struct image *imag
 	*image = (struct image){0};
 	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++)
 		if (kernels[i].machine == space.machine &&
-		    has(file, kernels[i].offset, kernels[i].magic, kernels[i].length))
+		    bytes_hold(file, kernels[i].offset, kernels[i].magic, kernels[i].length))
 			return kernels[i].parse(file, space, image, problem);
 	return explain(file, space.machine, problem);
 }
@@ -154,9 +105,9 @@ bool initrd_check(struct bytes file, struct problem *problem)
 {
 	if (file.size == 0)
 		return problem_set(problem, "is empty (leave out -i, or give an initramfs)");
-	if (FIND(file, compressors))
+	if (compressed_known(file))
 		return true;
-	if (!has(file, 0, "070701", 6) && !has(file, 0, "070702", 6))
+	if (!bytes_hold(file, 0, "070701", 6) && !bytes_hold(file, 0, "070702", 6))
 		return problem_set(problem, "is no initramfs (give a newc cpio archive: "
 					    "find . | cpio -o -H newc)");
 	return cpio_check(file, problem);

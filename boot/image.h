@@ -67,9 +67,6 @@ bool bzimage_parse(struct bytes file, struct image_space space, struct image *im
 bool arm64_image_parse(struct bytes file, struct image_space space, struct image *image,
 		       struct problem *problem);
 
-/* True if FILE is compressed: PROBLEM ("is …") has the command that unpacks it, to a file called UNPACKED. */
-bool image_is_compressed(struct bytes file, const char *unpacked, struct problem *problem);
-
 /* How bytes get into guest memory: ram_write, or ram_place if they lie in a mapping of a file. */
 typedef bool image_put(const struct ram *ram, gpa_t to, const void *from, size_t size);
 

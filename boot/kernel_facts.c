@@ -29,11 +29,6 @@ static const struct {
 	[IMAGE_FOR_ARM64] = {"arm64", 0x40000000, {0x40200000, 0x1040000000, IMAGE_FOR_ARM64}},
 };
 
-static bool has(struct bytes file, uint64_t offset, const char *magic, size_t length)
-{
-	return bytes_have(file, offset, length) && !memcmp(file.data + offset, magic, length);
-}
-
 /* The rest of FILE behind WORD, which is NUL-terminated; no data: WORD is not there. */
 static struct bytes after(struct bytes file, const char *word)
 {
@@ -131,12 +126,12 @@ static void read_bzimage(struct bytes file, struct kernel_facts *facts)
 void kernel_facts_read(struct bytes file, struct kernel_facts *facts)
 {
 	*facts = (struct kernel_facts){0};
-	if (has(file, 0, ELFMAG, SELFMAG)) {
+	if (bytes_hold(file, 0, ELFMAG, SELFMAG)) {
 		read_elf(file, facts);
-	} else if (has(file, SECTOR + 2, "HdrS", 4)) {
+	} else if (bytes_hold(file, SECTOR + 2, "HdrS", 4)) {
 		read_bzimage(file, facts);
 		return; /* the rest is compressed */
-	} else if (has(file, 56, "ARM\x64", 4)) {
+	} else if (bytes_hold(file, 56, "ARM\x64", 4)) {
 		facts->format = KERNEL_IMAGE;
 		set_machine(facts, IMAGE_FOR_ARM64);
 	} else {

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "image.h"
+#include "compressed.h"
 #include "tar_format.h"
 
 #define AGAIN "make it again"
@@ -41,7 +41,7 @@ static const struct tar_header *header_at(const struct tar *tar, uint64_t offset
 /* What has no first header. A disk image may begin with zeros, as an archive of nothing does. */
 static enum tar_answer explain(struct bytes file, struct problem *problem)
 {
-	if (!image_is_compressed(file, "rootfs.tar", problem))
+	if (!compressed_explain(file, "rootfs.tar", problem))
 		problem_set(problem,
 			    "is %s (give what `docker export` or `tar -C DIR -c .` writes)",
 			    file.size ? "no tar archive, or one of nothing" : "empty");
