@@ -66,7 +66,8 @@ static bool explain(struct bytes file, enum image_machine machine, struct proble
 			return problem_set(problem, "is %s, which is no kernel for %s guests (%s)",
 					   kernels[i].name, machines[machine].guests,
 					   machines[machine].give);
-	if (machine == IMAGE_FOR_ARM64 && bytes_hold(file, 0, "MZ", 2) && bytes_hold(file, 4, "zimg", 4))
+	if (machine == IMAGE_FOR_ARM64 && bytes_hold(file, 0, "MZ", 2) &&
+	    bytes_hold(file, 4, "zimg", 4))
 		return explain_zboot(file, problem);
 	if (compressed_explain(file, machines[machine].unpacked, problem))
 		return false;

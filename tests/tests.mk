@@ -69,7 +69,8 @@ UNIT_TESTS := $(filter-out sealed/% $(if $(filter x86_64,$(ARCH)),,x86_64/test_g
 SEALED_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/sealed/test_*.c))
 THREAD_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_virt*.c))
 FUZZERS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
-UNIT_CFLAGS = -std=c11 -O1 -g $(WARNINGS) -Itests/unit $(INCLUDES) -DMAYFLY_VERSION='"1.2.3"'
+# The request of an ioctl is an int in musl and an unsigned long in glibc.
+UNIT_CFLAGS = -std=c11 -O1 -g $(WARNINGS) -Wno-sign-conversion -Itests/unit $(INCLUDES) -DMAYFLY_VERSION='"1.2.3"'
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 
 # One object directory a flavour: sanitizers with glibc, musl as mayfly itself, libFuzzer with clang.
@@ -92,14 +93,14 @@ $(B)/unit-musl/%.o: %.c Makefile tests/tests.mk | $(B)/libseccomp $(B)/cmocka
 $(B)/fuzz/%.o: %.c Makefile tests/tests.mk
 	$(call say,CC-FUZZ,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)clang $(UNIT_CFLAGS) -Wno-gnu-variable-sized-type-not-at-end $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+	$(Q)clang $(UNIT_CFLAGS) -Wno-gnu-variable-sized-type-not-at-end -Wno-unknown-attributes $(SANITIZE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
 # And once more with counters, instead of sanitizers.
 COVERAGE := -fprofile-instr-generate -fcoverage-mapping
 $(B)/fuzz-coverage/%.o: %.c Makefile tests/tests.mk
 	$(call say,CC-COV,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)clang $(UNIT_CFLAGS) -Wno-gnu-variable-sized-type-not-at-end $(COVERAGE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+	$(Q)clang $(UNIT_CFLAGS) -Wno-gnu-variable-sized-type-not-at-end -Wno-unknown-attributes $(COVERAGE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
 $(B)/cmocka: images/cmocka.sh images/cache.sh images/apt.sh
 	$(Q)images/deps.sh build check
@@ -109,17 +110,16 @@ $(B)/cmocka: images/cmocka.sh images/cache.sh images/apt.sh
 # An archive of mayfly's own code, of which a test takes what it does not bring along itself. Threads are the devices'
 # alone; fuzzers need neither KVM nor processes.
 BELOW_THREADS := $(filter devices/% vmm/ram.c vmm/report.c vmm/format.c vmm/sysfilter.c,$(SOURCES))
-BELOW_FUZZERS := $(SOURCES)
 $(foreach flavour,unit-san unit-musl,$(eval $(B)/$(flavour)/mayfly.a: $(SOURCES:%.c=$(B)/$(flavour)/%.o)))
-$(foreach flavour,fuzz fuzz-coverage,$(eval $(B)/$(flavour)/mayfly.a: $(BELOW_FUZZERS:%.c=$(B)/$(flavour)/%.o)))
+$(foreach flavour,fuzz fuzz-coverage,$(eval $(B)/$(flavour)/mayfly.a: $(SOURCES:%.c=$(B)/$(flavour)/%.o)))
 $(B)/unit-tsan/mayfly.a: $(BELOW_THREADS:%.c=$(B)/unit-tsan/%.o)
 $(B)/%/mayfly.a:
 	$(Q)rm -f $@
-	$(Q)ar rcs $@ $^
+	$(Q)ar qcs $@ $^
 
 $(B)/unit-san/%: $(B)/unit-san/tests/unit/%.o $(B)/unit-san/mayfly.a
 	$(Q)mkdir -p $(@D)
-	$(Q)gcc $(SANITIZE) -o $@ $^ -lcmocka -lseccomp -pthread
+	$(Q)gcc $(SANITIZE) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lseccomp -pthread
 
 $(B)/unit-tsan/%: $(B)/unit-tsan/tests/unit/%.o $(B)/unit-tsan/mayfly.a
 	$(Q)mkdir -p $(@D)
@@ -127,7 +127,7 @@ $(B)/unit-tsan/%: $(B)/unit-tsan/tests/unit/%.o $(B)/unit-tsan/mayfly.a
 
 $(B)/unit-musl/%: $(B)/unit-musl/tests/unit/%.o $(B)/unit-musl/mayfly.a
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -static -o $@ $^ $(B)/libseccomp/lib/libseccomp.a $(B)/cmocka/lib/libcmocka.a -pthread
+	$(Q)$(CC) -static -o $@ $(filter %.o,$^) $(filter %.a,$^) $(B)/libseccomp/lib/libseccomp.a $(B)/cmocka/lib/libcmocka.a -pthread
 
 # With all that is pure, so that what no fuzzer calls is counted, too.
 $(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(PURE_SOURCES:%.c=$(B)/fuzz/%.o) $(B)/fuzz/mayfly.a
@@ -136,42 +136,9 @@ $(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(PURE_SOURCES:%.c=$(B)/fuzz/%.o
 $(B)/fuzz-coverage/fuzz_%: $(B)/fuzz-coverage/tests/fuzz/fuzz_%.o $(PURE_SOURCES:%.c=$(B)/fuzz-coverage/%.o) $(B)/fuzz-coverage/mayfly.a
 	$(Q)clang $(COVERAGE) -fsanitize=fuzzer -o $@ $^ -pthread
 
-# The map is another machine's.
+# With the map of the architecture that is tested, whatever machine tests. (Objects before the archive.)
 $(foreach flavour,unit-san unit-musl,$(foreach test,x86_64/test_layout x86_64/test_load,$(eval \
 	$(B)/$(flavour)/$(test): $(B)/$(flavour)/vmm/x86_64/layout.o)))
-
-TESTS := $(basename $(notdir $(wildcard tests/unit/test_virt*.c)))
-
-$(B)/unit-tsan/test_%: $(B)/unit-tsan/tests/unit/test_%.o $(THREAD_CODE:%.c=$(B)/unit-tsan/%.o)
-	$(Q)gcc -fsanitize=thread -o $@ $^ -lcmocka -pthread
-
-$(B)/unit-musl/%: $(B)/unit-musl/tests/unit/%.o $(call UNIT_OBJECTS,unit-musl)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -static -o $@ $^ $(B)/cmocka/lib/libcmocka.a -pthread
-
-$(B)/fuzz/fuzz_%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(filter-out $(HOST_CODE:%.c=$(B)/fuzz/%.o),$(call UNIT_OBJECTS,fuzz))
-	$(Q)clang $(SANITIZE) -fsanitize=fuzzer -o $@ $^ -pthread
-
-$(B)/fuzz-coverage/fuzz_%: $(B)/fuzz-coverage/tests/fuzz/fuzz_%.o $(filter-out $(HOST_CODE:%.c=$(B)/fuzz-coverage/%.o),$(call UNIT_OBJECTS,fuzz-coverage))
-	$(Q)clang $(COVERAGE) -fsanitize=fuzzer -o $@ $^ -pthread
-
-# What an architecture's own tests take from its directory.
-TAKEN := x86_64/test_guest_cpuid:guest_cpuid x86_64/test_layout:layout x86_64/test_load:layout
-$(foreach flavour,unit-san unit-musl,$(foreach pair,$(TAKEN),$(eval \
-	$(B)/$(flavour)/$(firstword $(subst :, ,$(pair))): $(B)/$(flavour)/vmm/x86_64/$(lastword $(subst :, ,$(pair))).o)))
-
-# Whoever has rules for a role.
-ROLES_CODE := $(addprefix vmm/,roles.c outer_list.c gate.c devices.c ioloop.c console.c signals.c stats.c terminal.c vcpu.c outbox.c crash.c $(ARCH)/end.c) \
-	$(wildcard vmm/$(ARCH)/registers.c)
-$(foreach flavour,unit-san unit-musl,$(eval $(B)/$(flavour)/test_roles: $(ROLES_CODE:%.c=$(B)/$(flavour)/%.o)))
-
-# Those of the filter itself: there are no sanitizers then, which make calls of their own.
-SEALED_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/sealed/test_*.c))
-SEALED_CODE := $(UNIT_CODE) vmm/outer.c vmm/outer_list.c vmm/sysfilter_install.c vmm/unpack_seal.c vmm/selftest_try.c vmm/$(ARCH)/selftest.c
-
-$(B)/unit-musl/sealed/%: $(B)/unit-musl/tests/unit/sealed/%.o $(SEALED_CODE:%.c=$(B)/unit-musl/%.o)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -static -o $@ $^ $(B)/libseccomp/lib/libseccomp.a $(B)/cmocka/lib/libcmocka.a -pthread
 
 TESTS := $(UNIT_TESTS:%=$(B)/unit-san/%) $(UNIT_TESTS:%=$(B)/unit-musl/%) $(SEALED_TESTS:%=$(B)/unit-musl/%) $(THREAD_TESTS:%=$(B)/unit-tsan/%) $(FUZZERS:%=$(B)/fuzz/%)
 .SECONDARY:

@@ -9,6 +9,7 @@
 
 #include "arch_layout.h"
 #include "cli.h"
+#include "keep.h"
 #include "exitcode.h"
 #include "file.h"
 #include "format.h"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "exitcode.h"
+#include "keep.h"
 #include "optionfile.h"
 
 static const struct cli_option *find_letter(const struct cli *cli, char letter)
@@ -42,16 +43,8 @@ static const struct cli_option *find_option(const struct cli *cli, char *word, c
 /* Before VALUE is cut up. */
 static void note(struct words *taken, const struct cli_option *option, const char *value)
 {
-	size_t name = strlen(option->name);
-	char *word = keep(name + (value ? strlen(value) : 0) + 4);
-
-	memcpy(word, "--", 2);
-	memcpy(word + 2, option->name, name);
-	if (value) {
-		word[2 + name] = '=';
-		strcpy(word + 3 + name, value);
-	}
-	words_add(taken, word);
+	words_add(taken,
+		  keep_format("--%s%s%s", option->name, value ? "=" : "", value ? value : ""));
 }
 
 static bool set(const struct cli_option *option, char *value, void *target, struct problem *problem)

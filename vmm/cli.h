@@ -58,9 +58,6 @@ bool cli_set_text(void *member, char *value, struct problem *problem);
 bool cli_set_milliseconds(void *member, char *value, struct problem *problem);
 bool cli_add_word(void *member, char *value, struct problem *problem);
 
-/* A decimal number with nothing before it, and what follows it in *END. */
-bool cli_number(const char *text, char **end, uint64_t *value);
-
 /* A size in bytes: a number and one of K, M, G, T (and B or iB); without one it is in MiB. */
 bool cli_size(const char *text, uint64_t *bytes);
 

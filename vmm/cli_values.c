@@ -1,18 +1,7 @@
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
-
-bool cli_number(const char *text, char **end, uint64_t *value)
-{
-	unsigned long long number;
-
-	errno = 0;
-	number = strtoull(text, end, 10);
-	*value = number;
-	return text[0] >= '0' && text[0] <= '9' && errno == 0;
-}
+#include "number.h"
 
 /* The unit's shift, or -1. */
 static int unit_shift(const char *unit)
@@ -33,11 +22,10 @@ static int unit_shift(const char *unit)
 bool cli_size(const char *text, uint64_t *bytes)
 {
 	uint64_t value;
-	char *end;
 
-	if (!cli_number(text, &end, &value))
+	if (!number_take(&text, &value))
 		return false;
-	int shift = unit_shift(end);
+	int shift = unit_shift(text);
 	if (shift < 0 || value > UINT64_MAX >> shift)
 		return false;
 	*bytes = value << shift;
@@ -60,7 +48,7 @@ static uint64_t unit_milliseconds(const char *text)
 }
 
 /* The digits behind a decimal point, as thousandths; *TEXT moves on past them. */
-static uint64_t take_thousandths(char **text)
+static uint64_t take_thousandths(const char **text)
 {
 	uint64_t value = 0, weight = 100;
 
@@ -75,9 +63,9 @@ bool cli_set_milliseconds(void *member, char *value, struct problem *problem)
 {
 	enum { LIMIT = 100000000 }; /* three years of seconds */
 	uint64_t whole, *milliseconds = member;
-	char *end;
+	const char *end = value;
 
-	if (cli_number(value, &end, &whole) && whole <= LIMIT) {
+	if (number_take(&end, &whole) && whole <= LIMIT) {
 		uint64_t thousandths = take_thousandths(&end), unit = unit_milliseconds(end);
 
 		*milliseconds = whole * unit + thousandths * unit / 1000;

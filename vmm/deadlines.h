@@ -6,15 +6,10 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "config.h"
 #include "ending.h"
 #include "report.h"
 #include "sysfilter.h"
-
-/* In milliseconds; 0: none. */
-struct limits {
-	uint64_t wall, cpu, idle;
-	uint64_t grace; /* between a signal for the workload and the end; 0: at once */
-};
 
 /* When a VM is to be ended, in milliseconds of CLOCK_MONOTONIC; 0: never. */
 struct deadlines {

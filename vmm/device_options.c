@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "number.h"
+
 enum { MTU_MIN = 68, MTU_MAX = 65535, SERIAL_MAX = 20 };
 
 /* What stands between two commas: KEY, or KEY=VALUE. */
@@ -14,19 +16,6 @@ struct setting {
 	const char *(*set)(void *options, char *value); /* returns what is wrong, or NULL */
 	size_t offset;                                  /* of a flag, if SET is NULL */
 };
-
-/* A decimal number of MINIMUM to MAXIMUM and nothing else. */
-static bool to_number(const char *text, unsigned long minimum, unsigned long maximum,
-		      unsigned *number)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	if (*text < '0' || *text > '9' || *end || strlen(text) > 9)
-		return false;
-	*number = (unsigned)value;
-	return value >= minimum && value <= maximum;
-}
 
 /* Cuts the next word off TEXT, which becomes NULL after the last. */
 static char *next_word(char **text, char separator)
@@ -76,8 +65,12 @@ static bool apply_all(const struct setting *settings, const char *option, char *
 
 static const char *set_queues(unsigned *queues, const char *value)
 {
-	return to_number(value, 1, DEVICE_QUEUES_MAX, queues) ? NULL
-							      : "is no number of queues (1 to 8)";
+	uint64_t number;
+
+	if (!number_parse(value, 1, DEVICE_QUEUES_MAX, &number))
+		return "is no number of queues (1 to 8)";
+	*queues = (unsigned)number;
+	return NULL;
 }
 
 /* --- disks --- */
@@ -136,11 +129,11 @@ static const char *set_tap(void *options, char *value)
 static const char *set_fds(void *options, char *value)
 {
 	struct net_options *net = options;
-	unsigned number;
+	uint64_t number;
 
 	for (net->fds = 0; value; net->fds++) {
 		if (net->fds == DEVICE_QUEUES_MAX ||
-		    !to_number(next_word(&value, ':'), 3, 1u << 20, &number))
+		    !number_parse(next_word(&value, ':'), 3, 1u << 20, &number))
 			return "is no list of descriptors (fd=N or fd=N:M..., each 3 or more, at "
 			       "most 8)";
 		net->fd_number[net->fds] = (int)number;
@@ -168,8 +161,12 @@ static const char *set_mac(void *options, char *value)
 static const char *set_mtu(void *options, char *value)
 {
 	struct net_options *net = options;
+	uint64_t number;
 
-	return to_number(value, MTU_MIN, MTU_MAX, &net->mtu) ? NULL : "is no MTU (68 to 65535)";
+	if (!number_parse(value, MTU_MIN, MTU_MAX, &number))
+		return "is no MTU (68 to 65535)";
+	net->mtu = (unsigned)number;
+	return NULL;
 }
 
 static const char *set_net_queues(void *options, char *value)
@@ -234,7 +231,7 @@ static const char *set_dns(void *options, char *value)
 static bool check_address(char *address, int *family)
 {
 	char *slash = strchr(address, '/');
-	unsigned prefix;
+	uint64_t prefix;
 
 	if (!slash)
 		return false;
@@ -242,7 +239,7 @@ static bool check_address(char *address, int *family)
 	*family = family_of(address);
 	*slash = '/';
 	return *family != AF_UNSPEC &&
-	       to_number(slash + 1, 0, *family == AF_INET ? 32 : 128, &prefix);
+	       number_parse(slash + 1, 0, *family == AF_INET ? 32 : 128, &prefix);
 }
 
 bool ip_options_parse(char *text, struct ip_options *ip, struct problem *problem)

@@ -9,7 +9,7 @@
 
 #include "arch_layout.h"
 #include "fdplan.h"
-#include "pages.h"
+#include "keep.h"
 
 _Static_assert(DEVICES_MAX == ARCH_VIRTIO_DEVICES, "a slot for each device");
 _Static_assert(DEVICE_QUEUES_MAX == VIRTIO_WORKERS_MAX, "a worker for each queue");
@@ -82,7 +82,7 @@ static bool open_net(struct devices *devices, const struct net_options *options,
 	struct slot *slot = &devices->slot[devices->count];
 	unsigned number = begin(devices, &slot->net.virtio, slot->tap, ram);
 
-	slot->net.pair = pages_reserve(options->queues * sizeof(*slot->net.pair), problem);
+	slot->net.pair = keep_pages(options->queues * sizeof(*slot->net.pair), problem);
 	if (!slot->net.pair || !fd_event(slot->virtio->irq_fd, problem) ||
 	    !tap_open(&slot->net, options, inherited, number, slot->tap, problem))
 		return false;
@@ -127,7 +127,7 @@ bool devices_pretend(struct devices *devices, struct problem *problem)
 	pretend_disk(devices, true);
 	struct slot *slot = &devices->slot[devices->count];
 	unsigned number = begin(devices, &slot->net.virtio, "", NULL);
-	slot->net.pair = pages_reserve(PAIRS * sizeof(*slot->net.pair), problem);
+	slot->net.pair = keep_pages(PAIRS * sizeof(*slot->net.pair), problem);
 	if (!slot->net.pair)
 		return false;
 	tap_number(&slot->net, PAIRS, number);

@@ -4,10 +4,9 @@
 #define MAYFLY_DEVICES_H
 
 #include "bus.h"
-#include "device_options.h"
+#include "config.h"
 #include "gate.h"
 #include "kvm.h"
-#include "options.h"
 #include "ram.h"
 #include "storage.h"
 #include "tap.h"

@@ -11,7 +11,7 @@
 #include "arch.h"
 #include "facts.h"
 #include "file.h"
-#include "words.h"
+#include "keep.h"
 
 #define KVM_PATH "/dev/kvm"
 

@@ -2,18 +2,17 @@
 
 #include <string.h>
 
-#include "cli.h"
+#include "number.h"
 #include "report.h"
 
 bool facts_is_release(const char *release, unsigned major, unsigned minor)
 {
 	uint64_t first, second = 0;
-	char *end;
 
-	if (!cli_number(release, &end, &first))
+	if (!number_take(&release, &first))
 		return false;
-	if (*end == '.')
-		cli_number(end + 1, &end, &second);
+	if (*release++ == '.')
+		number_take(&release, &second);
 	return first > major || (first == major && second >= minor);
 }
 
@@ -55,9 +54,11 @@ bool facts_has_word(const char *text, const char *field, const char *word)
 bool facts_number(const char *text, const char *field, uint64_t *number)
 {
 	const char *value = find_field(text, field);
-	char *end;
 
-	return value && cli_number(value + strspn(value, " \t"), &end, number);
+	if (!value)
+		return false;
+	value += strspn(value, " \t");
+	return number_take(&value, number);
 }
 
 void facts_choice(char *text)

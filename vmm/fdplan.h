@@ -5,9 +5,8 @@
 
 #include <stdbool.h>
 
+#include "config.h"
 #include "report.h"
-
-#define VCPUS_MAX 32
 
 enum fd_plan {
 	FD_SIGNALS = 32,  /* signalfd */

@@ -12,19 +12,15 @@
 
 #include "file.h"
 #include "job.h"
-#include "words.h"
+#include "keep.h"
 #include "xxh64.h"
 
 static const char *join(const char *directory, const char *name)
 {
 	size_t length = strlen(directory);
-	char *path = keep(length + strlen(name) + 2);
 
-	memcpy(path, directory, length);
-	if (length && path[length - 1] != '/')
-		path[length++] = '/';
-	strcpy(path + length, name);
-	return path;
+	return keep_format("%s%s%s", directory, length && directory[length - 1] != '/' ? "/" : "",
+			   name);
 }
 
 /* --- the list --- */

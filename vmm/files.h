@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "cpio.h"
-#include "job_options.h"
+#include "config.h"
 #include "report.h"
 
 struct files_entry {

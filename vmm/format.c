@@ -5,7 +5,7 @@
 
 struct text {
 	char *out;
-	size_t room; /* for characters, the NUL not counted */
+	size_t size, length;
 };
 
 /* What stands between % and the conversion. */
@@ -17,10 +17,9 @@ struct spec {
 
 static void put(struct text *text, char character)
 {
-	if (text->room == 0)
-		return;
-	*text->out++ = character;
-	text->room--;
+	if (text->length < text->size)
+		text->out[text->length] = character;
+	text->length++;
 }
 
 static void put_string(struct text *text, const struct spec *spec, const char *string)
@@ -79,9 +78,9 @@ static void put_signed(struct text *text, const struct spec *spec, int number)
 	put_number(text, spec, number < 0 ? 0 - (uint64_t)number : (uint64_t)number, 10);
 }
 
-void format_text(char *out, size_t size, const char *format, va_list args)
+size_t format_text(char *out, size_t size, const char *format, va_list args)
 {
-	struct text text = {out, size - 1};
+	struct text text = {out, size, 0};
 
 	for (; *format; format++) {
 		if (*format != '%') {
@@ -114,5 +113,7 @@ void format_text(char *out, size_t size, const char *format, va_list args)
 			__builtin_trap(); /* the compiler sees to the rest of a format, and a test to this */
 		}
 	}
-	*text.out = '\0';
+	if (size)
+		out[text.length < size ? text.length : size - 1] = '\0';
+	return text.length;
 }

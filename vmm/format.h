@@ -7,8 +7,9 @@
 #include <stddef.h>
 
 /* Like vsnprintf for %s, %d, %u, %x, %c and %%, with #, 0 and width (of numbers), a precision (of %s, not 0) and the
- * lengths ll and z (of %u and %x). SIZE is at least 1. Any other conversion traps. */
-void format_text(char *out, size_t size, const char *format, va_list args)
+ * lengths ll and z (of %u and %x). Any other conversion traps. Returns the length that the
+ * whole text has; OUT gets what fits in SIZE, with a NUL at its end if SIZE is not 0. */
+size_t format_text(char *out, size_t size, const char *format, va_list args)
 	__attribute__((format(printf, 3, 0)));
 
 #endif

@@ -8,16 +8,14 @@
 #include <unistd.h>
 
 #include "guest_init.h"
+#include "keep.h"
 #include "words.h"
 
 _Static_assert(ADDRESSES_MAX == JOB_IPS, "every address has a place in the job");
 
 static const char *pair(unsigned first, unsigned second)
 {
-	struct problem text; /* any text will do */
-
-	problem_set(&text, "%u:%u", first, second);
-	return keep_text(text.text, strlen(text.text));
+	return keep_format("%u:%u", first, second);
 }
 
 /* Programs need not know what kind of terminal it is if the user does not say. */
@@ -30,13 +28,8 @@ static void set_terminal(const struct options *options, struct job *job, struct 
 		return;
 	ioctl(STDIN_FILENO, TIOCGWINSZ, &size);
 	job->terminal = pair(size.ws_row, size.ws_col);
-	if (kind) {
-		char *variable = keep(strlen(kind) + 6);
-
-		memcpy(variable, "TERM=", 5);
-		strcpy(variable + 5, kind);
-		words_add(environment, variable);
-	}
+	if (kind)
+		words_add(environment, keep_format("TERM=%s", kind));
 }
 
 /* NULL-terminated. */
@@ -51,10 +44,7 @@ static const char *const *out_paths(const struct job_options *wanted)
 
 static const char *disk_name(unsigned index)
 {
-	char name[] = "/dev/vda";
-
-	name[sizeof(name) - 2] = (char)('a' + index);
-	return keep_text(name, strlen(name));
+	return keep_format("/dev/vd%c", 'a' + (int)index);
 }
 
 /* The first of a name counts: the user's come first. */

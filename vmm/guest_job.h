@@ -3,7 +3,7 @@
 #define MAYFLY_GUEST_JOB_H
 
 #include "job.h"
-#include "options.h"
+#include "config.h"
 #include "report.h"
 
 /* Fills JOB, which refers to OPTIONS and to texts that are kept for the process's life. The size of the user's

@@ -6,9 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config.h"
 #include "report.h"
-
-enum jail_mode { JAIL_AUTO, JAIL_STRICT, JAIL_OFF };
 
 enum jail_layer {
 	JAIL_USER,         /* a user namespace */
@@ -21,14 +20,6 @@ enum jail_layer {
 	JAIL_LANDLOCK,     /* no access to files, TCP, others' abstract sockets and signals */
 	JAIL_LIMITS,       /* on processes, descriptors and the length of files */
 	JAIL_LAYERS,
-};
-
-#define JAIL_NOBODY 65534
-
-struct jail_options {
-	enum jail_mode mode;
-	bool other_user; /* the user said which: it must be that one */
-	uint32_t uid, gid;
 };
 
 struct jail {

@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "cli.h"
+#include "config.h"
+#include "keep.h"
+#include "number.h"
 #include "optionfile.h"
 
 /* --- files in --- */
@@ -105,12 +108,10 @@ bool job_add_file(void *job, char *value, struct problem *problem)
 
 bool job_add_rootdir(void *job, char *value, struct problem *problem)
 {
-	size_t length = strlen(value);
-	char *host = keep(length + 3);
+	/* "/.": nothing but a directory. */
+	const char *host = keep_format("%s/.", value);
 
 	(void)problem;
-	memcpy(host, value, length);
-	memcpy(host + length, "/.", 2); /* nothing but a directory */
 	*new_file(&((struct job_options *)job)->files) =
 		(struct file_option){.path = host, .guest = "/", .mode = -1};
 	return true;
@@ -156,11 +157,7 @@ bool job_add_environment(void *job, char *value, struct problem *problem)
 		host = getenv(value);
 		if (!host)
 			return true;
-		char *entry = keep(name + strlen(host) + 2);
-		memcpy(entry, value, name);
-		entry[name] = '=';
-		strcpy(entry + name + 1, host);
-		value = entry;
+		value = keep_format("%s=%s", value, host);
 	}
 	set_variable(&options->environment, value, name + 1);
 	return true;
@@ -191,11 +188,11 @@ bool job_set_hostname(void *job, char *value, struct problem *problem)
 }
 
 /* One of the ids; 2³² - 1 means "leave it as it is" to the kernel. */
-static bool take_id(char **text, uint32_t *id)
+static bool take_id(const char **text, uint32_t *id)
 {
 	uint64_t value;
 
-	if (!cli_number(*text, text, &value) || value >= UINT32_MAX)
+	if (!number_take(text, &value) || value >= UINT32_MAX)
 		return false;
 	*id = (uint32_t)value;
 	return true;
@@ -204,7 +201,7 @@ static bool take_id(char **text, uint32_t *id)
 bool job_set_user(void *job, char *value, struct problem *problem)
 {
 	struct job_options *options = job;
-	char *text = value;
+	const char *text = value;
 
 	options->has_user = true;
 	if (take_id(&text, &options->uid)) {

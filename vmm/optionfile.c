@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "file.h"
-#include "words.h"
+#include "keep.h"
 
 static bool is_blank(char c)
 {

@@ -1,9 +1,12 @@
 #include "options.h"
 
+#include <limits.h>
 #include <stddef.h>
 #include <string.h>
 
-#include "fdplan.h"
+#include "device_options.h"
+#include "job_options.h"
+#include "number.h"
 
 #define MIB (1ull << 20)
 #define PAGE_SIZE_MAX 65536 /* of arm64 hosts */
@@ -16,9 +19,8 @@
 static bool set_cpus(void *cpus, char *text, struct problem *problem)
 {
 	uint64_t value;
-	char *end;
 
-	if (!cli_number(text, &end, &value) || *end || value < 1 || value > VCPUS_MAX)
+	if (!number_parse(text, 1, VCPUS_MAX, &value))
 		return problem_set(problem, "cannot give the guest '%s' CPUs (-c takes 1 to %d)",
 				   text, VCPUS_MAX);
 	*(unsigned long *)cpus = (unsigned long)value;
@@ -79,10 +81,9 @@ static bool set_hugepages(void *hugepages, char *value, struct problem *problem)
 static bool set_id(uint32_t *id, const char *text, const char *what, struct problem *problem)
 {
 	uint64_t value;
-	char *end;
 
 	/* -1 is none, for the kernel. */
-	if (!cli_number(text, &end, &value) || *end || value < 1 || value >= UINT32_MAX)
+	if (!number_parse(text, 1, UINT32_MAX - 1, &value))
 		return problem_set(problem, "mayfly cannot be %s '%s' (give a number from 1 on)",
 				   what, text);
 	*id = (uint32_t)value;
@@ -160,6 +161,23 @@ static bool add_ip(void *target, char *value, struct problem *problem)
 	return true;
 }
 
+/* A file, or fd:N. */
+static bool set_stats(void *target, char *value, struct problem *problem)
+{
+	struct options *options = target;
+	uint64_t number = 0;
+	bool is_fd = !strncmp(value, "fd:", 3);
+
+	if (is_fd && !number_parse(value + 3, 0, INT_MAX, &number))
+		return problem_set(problem,
+				   "--stats cannot use '%s' (write fd:N with a descriptor's "
+				   "number, or ./%s for a file)",
+				   value, value);
+	options->stats = value;
+	options->stats_fd = is_fd ? (int)number : -1;
+	return true;
+}
+
 #define MEMBER(name) offsetof(struct options, name)
 #define TEXT(name) cli_set_text, MEMBER(name)
 #define TIME(name) cli_set_milliseconds, MEMBER(limits.name)
@@ -206,7 +224,7 @@ static const struct cli_option table[] = {
 	 "write the guest's console, the kernel's log, to FILE"},
 	{0, "hugepages", "WHEN", set_hugepages, MEMBER(hugepages),
 	 "huge pages for its memory: on, off, or as the host does (auto)"},
-	{0, "stats", "FILE", TEXT(stats), "write counters to FILE (or fd:N), as JSON, at the end"},
+	{0, "stats", "FILE", set_stats, 0, "write counters to FILE (or fd:N), as JSON, at the end"},
 	{0, "jail", "MODE", set_jail, MEMBER(jail),
 	 "auto: what the host offers; strict: all of it, or fail; off (auto)"},
 	{0, "uid", "UID", set_uid, MEMBER(jail), "started by root, mayfly becomes UID (65534) …"},

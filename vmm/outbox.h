@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "ioloop.h"
-#include "options.h"
+#include "config.h"
 #include "report.h"
 #include "sysfilter.h"
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "keep.h"
 #include "words.h"
 #include "xxh64.h"
 

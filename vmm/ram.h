@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "config.h"
 #include "report.h"
 
 /* A guest-physical address. A struct, so that no arithmetic or cast compiles by accident. */
@@ -26,9 +27,6 @@ struct ram_range {
 	uint64_t
 		before; /* bytes that nobody may touch, in front of HOST; there are some behind it, too */
 };
-
-/* Large pages of the host's: as it gives them to everybody, or wherever it can, or none. */
-enum hugepages { HUGEPAGES_AUTO, HUGEPAGES_ON, HUGEPAGES_OFF };
 
 struct ram {
 	struct ram_range range[RAM_RANGES_MAX];

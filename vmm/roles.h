@@ -4,7 +4,7 @@
 
 #include <linux/filter.h>
 
-#include "device_options.h"
+#include "config.h"
 #include "report.h"
 #include "sysfilter.h"
 

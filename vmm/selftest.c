@@ -12,6 +12,7 @@
 #include "exitcode.h"
 #include "fdplan.h"
 #include "json.h"
+#include "options.h"
 #include "outer.h"
 #include "vm_state.h"
 

@@ -3,7 +3,7 @@
 #include <linux/kvm.h>
 #include <sys/syscall.h>
 
-#include "device_options.h"
+#include "config.h"
 #include "fdplan.h"
 #include "selftest.h"
 

@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 #include "fdplan.h"
-#include "pages.h"
+#include "keep.h"
+#include "number.h"
 
 #define BLOCK_LARGE 4096 /* of drives with 4 KiB sectors, and what all of today's like best */
 
@@ -103,21 +104,25 @@ static bool takes_small_direct(int fd)
 }
 
 /* The number in a file of /sys about the device; 0 if there is none. A partition's is its parent's. */
-static unsigned long device_number(dev_t device, const char *name)
+static uint64_t device_number(dev_t device, const char *name)
 {
 	static const char *const formats[] = {"/sys/dev/block/%u:%u/queue/%s",
 					      "/sys/dev/block/%u:%u/../queue/%s"};
 	struct problem path; /* any text will do */
-	char digits[24] = "";
+	char text[24] = "";
+	const char *digits = text;
+	uint64_t number = 0;
 
 	for (unsigned i = 0; i < 2; i++) {
 		problem_set(&path, formats[i], major(device), minor(device), name);
 		int fd = open(path.text, O_RDONLY | O_CLOEXEC);
 		if (fd < 0)
 			continue;
-		ssize_t size = read(fd, digits, sizeof(digits) - 1);
+		ssize_t size = read(fd, text, sizeof(text) - 1);
 		close(fd);
-		return size > 0 ? strtoul(digits, NULL, 10) : 0;
+		if (size > 0)
+			number_take(&digits, &number);
+		return number;
 	}
 	return 0;
 }
@@ -203,7 +208,7 @@ static bool open_layer(struct disk *disk, int place, struct problem *problem)
 	if (!open_scratch(disk->size, disk->name, place, problem))
 		return false;
 	disk->scratch_fd = place;
-	disk->dirty = pages_reserve(disk_dirty_bytes(disk->size), problem);
+	disk->dirty = keep_pages(disk_dirty_bytes(disk->size), problem);
 	return disk->dirty;
 }
 
@@ -246,7 +251,7 @@ bool storage_open(struct disk *disk, const struct disk_options *options, unsigne
 		disk->discard = can_punch(disk->scratch_fd, disk->size);
 	else if (is_written(options) && S_ISREG(stat.st_mode))
 		disk->discard = can_punch(disk->fd, disk->size);
-	if (disk->direct && !(disk->bounce = pages_reserve(DISK_BOUNCE_SIZE, problem)))
+	if (disk->direct && !(disk->bounce = keep_pages(DISK_BOUNCE_SIZE, problem)))
 		return false;
 	disk_init(disk);
 	return true;

@@ -2,7 +2,7 @@
 #ifndef MAYFLY_STORAGE_H
 #define MAYFLY_STORAGE_H
 
-#include "device_options.h"
+#include "config.h"
 #include "disk.h"
 #include "report.h"
 

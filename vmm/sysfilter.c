@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 
-
 /* --- the list --- */
 
 /* Member by member: what lies between them may be anything. */

@@ -2,7 +2,7 @@
 #ifndef MAYFLY_TAP_H
 #define MAYFLY_TAP_H
 
-#include "device_options.h"
+#include "config.h"
 #include "report.h"
 #include "virtio_net.h"
 

@@ -6,7 +6,7 @@
 #include "files.h"
 #include "job.h"
 #include "tar.h"
-#include "words.h"
+#include "keep.h"
 
 static const uint32_t types[] = {
 	[TAR_FILE] = S_IFREG,
@@ -19,15 +19,7 @@ static const uint32_t types[] = {
 
 static const char *name_of(const char *name)
 {
-	size_t prefix = strlen(&JOB_FILES_PATH[1]), length = strlen(name);
-	char *whole = keep(prefix + length + 2);
-
-	memcpy(whole, &JOB_FILES_PATH[1], prefix);
-	if (length) {
-		whole[prefix] = '/';
-		memcpy(whole + prefix + 1, name, length);
-	}
-	return whole;
+	return keep_format("%s%s%s", &JOB_FILES_PATH[1], name[0] ? "/" : "", name);
 }
 
 static bool too_many(struct problem *problem)

@@ -29,24 +29,12 @@ static bool reached(struct vm *vm, enum phase phase)
 	return true;
 }
 
-/* The number in "fd:N", or -1: it is a path. */
-static int stats_descriptor(const char *stats)
-{
-	uint64_t number;
-	char *end;
-
-	if (!stats || strncmp(stats, "fd:", 3) || !cli_number(stats + 3, &end, &number) || *end ||
-	    number > INT_MAX)
-		return -1;
-	return (int)number;
-}
-
 /* What we were started with and do not need goes first: descriptors, core dumps, debuggers. INHERITED gets those
  * that the user gave us for NICs. */
 static bool shed(const struct options *options, int *inherited, struct problem *problem)
 {
 	const struct rlimit no_core = {0, 0};
-	int stats = stats_descriptor(options->stats);
+	int stats = options->stats ? options->stats_fd : -1;
 	unsigned count = 0;
 
 	/* A limit on the size of files is an error of write to us, and an I/O error to the guest. */
@@ -275,7 +263,7 @@ static bool open_stats(const struct options *options, const int *inherited, stru
 {
 	unsigned count = 0;
 
-	if (stats_descriptor(options->stats) < 0)
+	if (options->stats_fd < 0)
 		return stats_open(options->stats, problem);
 	for (unsigned i = 0; i < options->nets; i++)
 		count += options->net[i].fds;

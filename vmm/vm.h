@@ -2,7 +2,7 @@
 #ifndef MAYFLY_VM_H
 #define MAYFLY_VM_H
 
-#include "options.h"
+#include "config.h"
 #include "report.h"
 
 /* Runs one VM; the process is of no other use afterwards: it is sealed, and the caller must _exit with

@@ -2,6 +2,7 @@
 #include "fuzz.h"
 
 #include "options.h"
+#include "keep.h"
 #include "words.h"
 
 #include <fcntl.h>

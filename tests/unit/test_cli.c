@@ -1,6 +1,7 @@
 /* Command lines of any command: a table of their own, files of options, values, the help. */
 #define _GNU_SOURCE
 #include "cli.h"
+#include "keep.h"
 
 #include <errno.h>
 
@@ -351,24 +352,6 @@ static void durations(void **state)
 	}
 }
 
-static void numbers(void **state)
-{
-	static const char *const wrong[] = {"", "-1", "+1", " 1", "x", "18446744073709551616"};
-	uint64_t value;
-	char *end;
-
-	(void)state;
-	assert_true(cli_number("18446744073709551615", &end, &value));
-	assert_true(value == UINT64_MAX && !*end);
-	assert_true(cli_number("12x", &end, &value));
-	assert_int_equal(value, 12);
-	assert_string_equal(end, "x");
-	assert_true(cli_number("010", &end, &value));
-	assert_int_equal(value, 10);
-	for (unsigned i = 0; i < COUNT(wrong); i++)
-		assert_each(!cli_number(wrong[i], &end, &value), wrong[i], value);
-}
-
 static void sizes(void **state)
 {
 	uint64_t bytes;
@@ -449,7 +432,6 @@ int main(void)
 		cmocka_unit_test(lines_that_are_wrong),
 		cmocka_unit_test(files_that_are_wrong),
 		cmocka_unit_test(durations),
-		cmocka_unit_test(numbers),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(help),
 		cmocka_unit_test(help_to_nobody),

@@ -8,7 +8,7 @@
 
 #include <sys/wait.h>
 
-#include "device_options.h"
+#include "config.h"
 #include "unit.h"
 
 static bool is_open(int fd)

@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "job_options.h"
 
+#include "config.h"
+#include "keep.h"
 #include "tmpdir.h"
 
 static struct job_options job;

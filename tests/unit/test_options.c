@@ -321,6 +321,8 @@ static void values_are_required(void **state)
 	assert_refused("'--console'", "needs a value (FILE)", "-kx", "--console");
 	assert_refused("'--initrd'", "needs a value (FILE)", "-kx", "--initrd");
 	assert_refused("'--stats'", "needs a value (FILE)", "-kx", "--stats");
+	assert_refused("'fd:x'", "(write fd:N", "-kx", "--stats=fd:x");
+	assert_refused("'fd:2147483648'", "./fd:2147483648 for a file", "-kx", "--stats=fd:2147483648");
 	assert_refused("'-d'", "needs a value (FILE[,KEY...])", "-kx", "-d");
 	assert_refused("'--disk='", "not empty", "-kx", "--disk=");
 	assert_refused("'-n'", "needs a value (tap=NAME[,KEY...])", "-kx", "-n");

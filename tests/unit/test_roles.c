@@ -8,6 +8,7 @@
 
 #include "bpf.h"
 #include "fdplan.h"
+#include "options.h"
 #include "outer.h"
 #include "rules.h"
 #include "unpack.h"

@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "device_options.h"
 #include "fdplan.h"
 #include "child.h"
 
