@@ -28,7 +28,7 @@ INCLUDES = -D_GNU_SOURCE= -DARCH_AUDIT=$(AUDIT_$(MAP)) -DGUEST_INIT_FILE='"$(B)/
 # The links are made by the rules of $(B)/libseccomp and $(B)/musl below.
 SYSTEM_INCLUDES := -isystem $(B)/libseccomp/include -isystem $(B)/libseccomp/uapi
 # What runs only before the guest does, or instead of it, shall be small. There, variables begin as zeros.
-OPTIMIZE = $(if $(filter devices/% $(addprefix vmm/,bus.c console.c ioloop.c ram.c serial.c stream.c vcpu.c),$<),-O2,-Os \
+OPTIMIZE = $(if $(filter devices/% $(addprefix vmm/,base/ram.c bus.c console.c ioloop.c serial.c stream.c vcpu.c),$<),-O2,-Os \
 	-ftrivial-auto-var-init=zero)
 # An overflow, a bad index or a bad shift ends in an illegal instruction. (Armv8.3 signs return addresses; older CPUs do nothing.)
 HARDEN_aarch64 := -mbranch-protection=pac-ret
@@ -85,9 +85,9 @@ $(B)/ioctls.inc: images/ioctls.sh | $(B)/libseccomp $(B)/musl
 	$(Q)images/ioctls.sh $(CC) $(SYSTEM_INCLUDES) >$@
 
 # The outer seccomp filter. The machine that builds makes it, with its own libseccomp: ours knows one architecture's calls.
-FILTER_SOURCES := images/filter.c $(addprefix vmm/,outer_list.c sysfilter.c sysfilter_install.c report.c format.c)
+FILTER_SOURCES := images/filter.c $(addprefix vmm/,outer_list.c base/sysfilter.c sysfilter_install.c base/report.c base/format.c)
 
-$(B)/outer.inc: $(FILTER_SOURCES) $(wildcard vmm/*.h vmm/$(ARCH)/*.h) images/deps.sh Makefile
+$(B)/outer.inc: $(FILTER_SOURCES) $(wildcard vmm/*.h vmm/*/*.h) images/deps.sh Makefile
 	$(call say,FILTER,$@)
 	$(Q)images/deps.sh build
 	$(Q)mkdir -p $(@D)
@@ -115,7 +115,7 @@ INIT_CFLAGS := -std=c11 -Os $(WARNINGS) -fno-pie -fstack-protector-strong -ffunc
 
 INIT_SOURCES := $(wildcard rootfs/*.c) boot/cpio.c
 
-$(B)/init: $(INIT_SOURCES) $(wildcard rootfs/*.h) devices/channel_wire.h boot/job.h boot/bytes.h boot/cpio.h Makefile | $(B)/libseccomp
+$(B)/init: $(INIT_SOURCES) $(wildcard rootfs/*.h) devices/channel_wire.h boot/job.h vmm/base/bytes.h boot/cpio.h Makefile | $(B)/libseccomp
 	$(call say,CC,$@)
 	$(Q)$(CC) -D_GNU_SOURCE= -Irootfs -Idevices -Iboot -Ivmm $(SYSTEM_INCLUDES) $(INIT_CFLAGS) -static -no-pie \
 		-Wl,--gc-sections,--build-id=none,-z,noexecstack,-z,norelro,-z,noseparate-code -s -o $@ $(INIT_SOURCES) $(B)/musl/libc.a

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "aml.h"
-#include "bytes.h"
+#include "base/bytes.h"
 #include "checksum.h"
 
 enum { RSDP_SIZE = 36, HEADER_SIZE = 36, FADT_SIZE = 276 };

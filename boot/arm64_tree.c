@@ -1,7 +1,7 @@
 /* The bindings are those of Linux: Documentation/devicetree/bindings. */
 #include "arm64_tree.h"
 
-#include "report.h"
+#include "base/report.h"
 
 enum { GIC_PHANDLE = 1, BUS_CLOCK_PHANDLE = 2 };
 

@@ -3,8 +3,8 @@
 #ifndef MAYFLY_COMPRESSED_H
 #define MAYFLY_COMPRESSED_H
 
-#include "bytes.h"
-#include "report.h"
+#include "base/bytes.h"
+#include "base/report.h"
 
 /* The command that unpacks files of the format NAME, which FILE holds as text from OFFSET on; NULL if no format is called
  * so. */

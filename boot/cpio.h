@@ -2,8 +2,8 @@
 #ifndef MAYFLY_CPIO_H
 #define MAYFLY_CPIO_H
 
-#include "bytes.h"
-#include "report.h"
+#include "base/bytes.h"
+#include "base/report.h"
 
 enum { CPIO_HEADER_SIZE = 110 }; /* magic of 6 characters, 13 fields of 8 hexadecimal digits */
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "report.h"
+#include "base/report.h"
 
 enum {
 	MAGIC = (int)0xd00dfeed,

@@ -1,6 +1,6 @@
 #include "gdt.h"
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 bool gdt_write(const struct ram *ram, uint64_t address, bool long_mode)
 {

@@ -3,9 +3,9 @@
 #ifndef MAYFLY_IMAGE_H
 #define MAYFLY_IMAGE_H
 
-#include "bytes.h"
-#include "ram.h"
-#include "report.h"
+#include "base/bytes.h"
+#include "base/ram.h"
+#include "base/report.h"
 
 #define IMAGE_SEGMENTS_MAX 16
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 enum { PAGE = 4096, ENTRIES = 512, DIRECTORIES = 4, ENTRY_SIZE = 8 };
 enum { PRESENT = 1 << 0, WRITABLE = 1 << 1, LARGE = 1 << 7 };

@@ -3,7 +3,7 @@
 #ifndef MAYFLY_PAGE_TABLES_H
 #define MAYFLY_PAGE_TABLES_H
 
-#include "ram.h"
+#include "base/ram.h"
 
 #define PAGE_TABLES_SIZE 0x6000 /* one PML4, one PDPT, four page directories */
 

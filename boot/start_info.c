@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 #define HVM_START_MAGIC_VALUE 0x336ec578
 

@@ -3,8 +3,8 @@
 #ifndef MAYFLY_TAR_H
 #define MAYFLY_TAR_H
 
-#include "bytes.h"
-#include "report.h"
+#include "base/bytes.h"
+#include "base/report.h"
 #include "tar_format.h"
 
 /* In the order of POSIX's typeflags '0' to '6'. */

@@ -2,7 +2,7 @@
 #ifndef MAYFLY_TAR_FORMAT_H
 #define MAYFLY_TAR_FORMAT_H
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 enum {
 	TAR_BLOCK = 512,

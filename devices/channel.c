@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 void channel_init(struct channel *channel, const struct ram *ram)
 {

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #include "channel_wire.h"
-#include "ram.h"
-#include "report.h"
+#include "base/ram.h"
+#include "base/report.h"
 
 struct channel {
 	const struct ram *ram;

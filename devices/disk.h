@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "sysfilter.h"
+#include "base/sysfilter.h"
 #include "virtq.h"
 
 #define DISK_SECTOR 512

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "sysfilter.h"
+#include "base/sysfilter.h"
 
 #define PL031_SIZE 0x1000 /* of its registers, 32 bits each */
 

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sysfilter.h"
+#include "base/sysfilter.h"
 
 #define UART_FIFO_SIZE 64
 #define UART_TX_SIZE 8192 /* bytes on their way to the host; a power of two */

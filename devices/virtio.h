@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ram.h"
-#include "sysfilter.h"
+#include "base/ram.h"
+#include "base/sysfilter.h"
 #include "virtq.h"
 
 #define VIRTIO_QUEUES_MAX 17 /* a NIC with eight pairs and its control queue */

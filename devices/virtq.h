@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "ram.h"
+#include "base/ram.h"
 
 #define VIRTQ_SIZE_MAX 256
 

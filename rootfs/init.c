@@ -15,7 +15,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "job_file.h"
 #include "link.h"
 #include "net.h"

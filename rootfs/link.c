@@ -11,7 +11,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "system.h"
 
 #define CHANNEL_DEVICE "/dev/ttyS1"

@@ -8,14 +8,14 @@
 
 #include "arch_layout.h" /* ARCH_… constants: the memory map, found by the include path */
 #include "bus.h"
-#include "bytes.h"
+#include "base/bytes.h"
 #include "cmdline.h"
-#include "ending.h"
+#include "base/ending.h"
 #include "files.h"
 #include "job.h"
 #include "kvm.h"
-#include "ram.h"
-#include "report.h"
+#include "base/ram.h"
+#include "base/report.h"
 #include "uart16550.h"
 #include "vcpu.h"
 

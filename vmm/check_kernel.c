@@ -9,10 +9,10 @@
 
 #include "arch_layout.h"
 #include "cli.h"
-#include "keep.h"
-#include "exitcode.h"
-#include "file.h"
-#include "format.h"
+#include "base/keep.h"
+#include "base/exitcode.h"
+#include "base/file.h"
+#include "base/format.h"
 #include "kernel_config.h"
 #include "kernel_facts.h"
 

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "exitcode.h"
-#include "keep.h"
+#include "base/exitcode.h"
+#include "base/keep.h"
 #include "optionfile.h"
 
 static const struct cli_option *find_letter(const struct cli *cli, char letter)

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "report.h"
-#include "words.h"
+#include "base/report.h"
+#include "base/words.h"
 
 struct cli_option {
 	char letter; /* 0: none */

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "cli.h"
-#include "number.h"
+#include "base/number.h"
 
 /* The unit's shift, or -1. */
 static int unit_shift(const char *unit)

@@ -2,7 +2,7 @@
 #ifndef MAYFLY_CRASH_H
 #define MAYFLY_CRASH_H
 
-#include "report.h"
+#include "base/report.h"
 
 struct kvm_run;
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "moment.h"
+#include "base/moment.h"
 
 static uint64_t now(void)
 {

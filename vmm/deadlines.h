@@ -6,10 +6,10 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "config.h"
-#include "ending.h"
-#include "report.h"
-#include "sysfilter.h"
+#include "base/config.h"
+#include "base/ending.h"
+#include "base/report.h"
+#include "base/sysfilter.h"
 
 /* When a VM is to be ended, in milliseconds of CLOCK_MONOTONIC; 0: never. */
 struct deadlines {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "number.h"
+#include "base/number.h"
 
 enum { MTU_MIN = 68, MTU_MAX = 65535, SERIAL_MAX = 20 };
 

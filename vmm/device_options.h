@@ -2,8 +2,8 @@
 #ifndef MAYFLY_DEVICE_OPTIONS_H
 #define MAYFLY_DEVICE_OPTIONS_H
 
-#include "config.h"
-#include "report.h"
+#include "base/config.h"
+#include "base/report.h"
 
 /* Each parses TEXT, which is cut up where it stands and outlives the result. */
 bool disk_options_parse(char *text, struct disk_options *disk, struct problem *problem);

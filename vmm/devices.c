@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "arch_layout.h"
-#include "fdplan.h"
-#include "keep.h"
+#include "base/fdplan.h"
+#include "base/keep.h"
 
 _Static_assert(DEVICES_MAX == ARCH_VIRTIO_DEVICES, "a slot for each device");
 _Static_assert(DEVICE_QUEUES_MAX == VIRTIO_WORKERS_MAX, "a worker for each queue");

@@ -4,10 +4,10 @@
 #define MAYFLY_DEVICES_H
 
 #include "bus.h"
-#include "config.h"
+#include "base/config.h"
 #include "gate.h"
 #include "kvm.h"
-#include "ram.h"
+#include "base/ram.h"
 #include "storage.h"
 #include "tap.h"
 #include "virtio_blk.h"

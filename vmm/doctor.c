@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "cli.h"
-#include "exitcode.h"
-#include "format.h"
+#include "base/exitcode.h"
+#include "base/format.h"
 
 static const struct {
 	const char *name;

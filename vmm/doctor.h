@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "json.h"
+#include "base/json.h"
 #include "kvm.h"
-#include "report.h"
+#include "base/report.h"
 
 enum finding {
 	FINDING_OK,

@@ -15,8 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "facts.h"
-#include "fdplan.h"
+#include "base/facts.h"
+#include "base/fdplan.h"
 
 #define MEMORY_NEEDED_KIB (256u << 10) /* of a guest without -m */
 

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "arch.h"
-#include "facts.h"
-#include "file.h"
-#include "keep.h"
+#include "base/facts.h"
+#include "base/file.h"
+#include "base/keep.h"
 
 #define KVM_PATH "/dev/kvm"
 

@@ -10,10 +10,10 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "file.h"
+#include "base/file.h"
 #include "job.h"
-#include "keep.h"
-#include "xxh64.h"
+#include "base/keep.h"
+#include "base/xxh64.h"
 
 static const char *join(const char *directory, const char *name)
 {

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "cpio.h"
-#include "config.h"
-#include "report.h"
+#include "base/config.h"
+#include "base/report.h"
 
 struct files_entry {
 	struct cpio_member member;

@@ -3,8 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "exitcode.h"
-#include "moment.h"
+#include "base/exitcode.h"
+#include "base/moment.h"
 #include "outbox.h"
 #include "vm_state.h"
 

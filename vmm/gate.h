@@ -8,8 +8,8 @@
 
 #include "jail.h"
 #include "lockdown.h"
-#include "report.h"
-#include "sysfilter.h"
+#include "base/report.h"
+#include "base/sysfilter.h"
 
 enum gate_state { GATE_SHUT, GATE_SEALING, GATE_OPEN };
 

@@ -2,7 +2,7 @@
 #ifndef MAYFLY_GUEST_INIT_H
 #define MAYFLY_GUEST_INIT_H
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 struct bytes guest_init(void);
 

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "guest_init.h"
-#include "keep.h"
-#include "words.h"
+#include "base/keep.h"
+#include "base/words.h"
 
 _Static_assert(ADDRESSES_MAX == JOB_IPS, "every address has a place in the job");
 

@@ -3,8 +3,8 @@
 #define MAYFLY_GUEST_JOB_H
 
 #include "job.h"
-#include "config.h"
-#include "report.h"
+#include "base/config.h"
+#include "base/report.h"
 
 /* Fills JOB, which refers to OPTIONS and to texts that are kept for the process's life. The size of the user's
  * terminal is asked for here. */

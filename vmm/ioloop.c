@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "console.h"
-#include "fdplan.h"
-#include "moment.h"
+#include "base/fdplan.h"
+#include "base/moment.h"
 #include "signals.h"
 
 bool ioloop_open(struct ioloop *loop, enum console_place place, int log_fd, struct problem *problem)

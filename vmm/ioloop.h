@@ -8,11 +8,11 @@
 #include <stdint.h>
 
 #include "channel.h"
-#include "ending.h"
+#include "base/ending.h"
 #include "deadlines.h"
-#include "report.h"
+#include "base/report.h"
 #include "stream.h"
-#include "sysfilter.h"
+#include "base/sysfilter.h"
 #include "terminal.h"
 #include "uart16550.h"
 

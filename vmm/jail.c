@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "capabilities.h"
-#include "fdplan.h"
+#include "base/fdplan.h"
 #include "landlock.h"
 
 #define USE_AUTO " here, or use --jail=auto"

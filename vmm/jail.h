@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "config.h"
-#include "report.h"
+#include "base/config.h"
+#include "base/report.h"
 
 enum jail_layer {
 	JAIL_USER,         /* a user namespace */

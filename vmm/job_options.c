@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "cli.h"
-#include "config.h"
-#include "keep.h"
-#include "number.h"
+#include "base/config.h"
+#include "base/keep.h"
+#include "base/number.h"
 #include "optionfile.h"
 
 /* --- files in --- */

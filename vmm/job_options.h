@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "report.h"
+#include "base/report.h"
 
 /* Each takes the VALUE of an option, which is cut up where it stands and outlives the JOB. */
 bool job_add_file(void *job, char *value, struct problem *problem);

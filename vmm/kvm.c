@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "arch_layout.h"
-#include "facts.h"
-#include "fdplan.h"
+#include "base/facts.h"
+#include "base/fdplan.h"
 
 /* What the user can do about an errno from open or KVM_CREATE_VM. */
 static const struct {

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "ram.h"
-#include "report.h"
+#include "base/ram.h"
+#include "base/report.h"
 
 struct kvm {
 	int system;      /* /dev/kvm */

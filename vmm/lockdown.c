@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fdplan.h"
-#include "file.h"
+#include "base/fdplan.h"
+#include "base/file.h"
 #include "gate.h"
 #include "jail.h"
 #include "outer.h"

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "report.h"
+#include "base/report.h"
 
 struct gate;
 struct jail;

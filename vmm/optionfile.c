@@ -3,8 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "file.h"
-#include "keep.h"
+#include "base/file.h"
+#include "base/keep.h"
 
 static bool is_blank(char c)
 {

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "report.h"
+#include "base/report.h"
 
 /* Calls TAKE with each line of PATH that is not empty and does not begin with '#'; blanks around it are cut off.
  * The lines are kept for the process's life. False at the first that is refused: PROBLEM names file and line. */

@@ -6,7 +6,7 @@
 
 #include "device_options.h"
 #include "job_options.h"
-#include "number.h"
+#include "base/number.h"
 
 #define MIB (1ull << 20)
 #define PAGE_SIZE_MAX 65536 /* of arm64 hosts */

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 
 #include "cli.h"
-#include "config.h"
-#include "report.h"
+#include "base/config.h"
+#include "base/report.h"
 
 /* Parses what follows "mayfly run", or was packed with PAYLOAD (else NULL). ARGUMENTS is NULL-terminated and outlives OPTIONS; values that are lists are cut
  * up where they stand. */

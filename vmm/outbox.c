@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "fdplan.h"
+#include "base/fdplan.h"
 #include "unpack.h"
 
 _Static_assert(OUTS_MAX <= UNPACK_TARGETS_MAX, "every -o has a target");

@@ -6,9 +6,9 @@
 #include <stdbool.h>
 
 #include "ioloop.h"
-#include "config.h"
-#include "report.h"
-#include "sysfilter.h"
+#include "base/config.h"
+#include "base/report.h"
+#include "base/sysfilter.h"
 
 /* Checks where the files are to go and starts the child. ARCHIVE is the disk's descriptor. While there is one thread. */
 bool outbox_open(const struct options *options, int archive, struct problem *problem);

@@ -3,7 +3,7 @@
 #ifndef MAYFLY_OUTER_H
 #define MAYFLY_OUTER_H
 
-#include "sysfilter.h"
+#include "base/sysfilter.h"
 
 /* Adds what the outer filter allows, on either architecture. */
 void outer_allow(struct sysfilter *filter);

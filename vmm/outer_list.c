@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fdplan.h"
+#include "base/fdplan.h"
 #include "outer.h"
 
 /* The numbers that descriptors of a kind have, in groups as fdplan.h has them. */

@@ -9,14 +9,14 @@
 #include <unistd.h>
 
 #include "arch_layout.h"
-#include "exitcode.h"
-#include "file.h"
+#include "base/exitcode.h"
+#include "base/file.h"
 #include "files.h"
 #include "image.h"
 #include "kernel_facts.h"
 #include "options.h"
 #include "payload.h"
-#include "xxh64.h"
+#include "base/xxh64.h"
 
 struct pack_options {
 	struct options run;

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "report.h"
+#include "base/report.h"
 
 /* Says on standard output what is in the packed program PATH. */
 bool pack_list(const char *path, struct problem *problem);

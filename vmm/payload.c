@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "keep.h"
-#include "words.h"
-#include "xxh64.h"
+#include "base/keep.h"
+#include "base/words.h"
+#include "base/xxh64.h"
 
 /* Where the ELF file ends: the linker puts the section headers last. 0: it is none of ours. */
 static uint64_t launcher_size(int fd)

@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
-#include "bytes.h"
-#include "report.h"
+#include "base/bytes.h"
+#include "base/report.h"
 
 #define PAYLOAD_MAGIC "mayfly-1"
 #define PAYLOAD_ALIGN 65536 /* pages of any host */

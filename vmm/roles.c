@@ -3,7 +3,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "fdplan.h"
+#include "base/fdplan.h"
 #include "outbox.h"
 #include "vm_state.h"
 

@@ -4,9 +4,9 @@
 
 #include <linux/filter.h>
 
-#include "config.h"
-#include "report.h"
-#include "sysfilter.h"
+#include "base/config.h"
+#include "base/report.h"
+#include "base/sysfilter.h"
 
 struct vm;
 

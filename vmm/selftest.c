@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "cli.h"
-#include "exitcode.h"
-#include "fdplan.h"
-#include "json.h"
+#include "base/exitcode.h"
+#include "base/fdplan.h"
+#include "base/json.h"
 #include "options.h"
 #include "outer.h"
 #include "vm_state.h"

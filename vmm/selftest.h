@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "sysfilter.h"
+#include "base/sysfilter.h"
 
 /* A system call to try. */
 struct attempt {

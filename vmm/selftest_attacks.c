@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include "fdplan.h"
+#include "base/fdplan.h"
 
 #define RWX (PROT_READ | PROT_WRITE | PROT_EXEC)
 #define PRIVATE (MAP_PRIVATE | MAP_ANONYMOUS)

@@ -3,8 +3,8 @@
 #include <linux/kvm.h>
 #include <sys/syscall.h>
 
-#include "config.h"
-#include "fdplan.h"
+#include "base/config.h"
+#include "base/fdplan.h"
 #include "selftest.h"
 
 #define NUMBERS 512 /* of system calls; Linux has 470 */

@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "fdplan.h"
+#include "base/fdplan.h"
 
 enum { ENDING_SIGNALS = 4, PATIENCE = 3 /* signals that ask for the end */ };
 

@@ -6,9 +6,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "fdplan.h"
-#include "file.h"
-#include "json.h"
+#include "base/fdplan.h"
+#include "base/file.h"
+#include "base/json.h"
 
 /* The descriptor is the user's, with what is in it. */
 static bool taken;

@@ -4,8 +4,8 @@
 
 #include "devices.h"
 #include "jail.h"
-#include "report.h"
-#include "sysfilter.h"
+#include "base/report.h"
+#include "base/sysfilter.h"
 #include "vcpu.h"
 
 /* Moments of a VM's life, in their order. */

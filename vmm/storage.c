@@ -14,9 +14,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "fdplan.h"
-#include "keep.h"
-#include "number.h"
+#include "base/fdplan.h"
+#include "base/keep.h"
+#include "base/number.h"
 
 #define BLOCK_LARGE 4096 /* of drives with 4 KiB sectors, and what all of today's like best */
 

@@ -2,9 +2,9 @@
 #ifndef MAYFLY_STORAGE_H
 #define MAYFLY_STORAGE_H
 
-#include "config.h"
+#include "base/config.h"
 #include "disk.h"
-#include "report.h"
+#include "base/report.h"
 
 /* Fills DISK (for device INDEX, whose descriptors get their places) from OPTIONS, which it names and which outlive
  * it. The file is locked: against everybody if it is written to, else against writers. An ephemeral disk

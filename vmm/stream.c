@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "fdplan.h"
+#include "base/fdplan.h"
 
 /* What a pipe that poll calls writable takes without blocking. */
 #define SAFE_CHUNK 4096

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "report.h"
+#include "base/report.h"
 
 /* Opens /dev/null for each of descriptors 0–2 that is closed, so that no other file gets its number. */
 bool streams_fill(struct problem *problem);

@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "sysfilter.h"
+#include "base/sysfilter.h"
 
 /* Instructions that the kernel takes; the outer filter has 142. */
 #define FILTER_MAX 4096

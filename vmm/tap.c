@@ -12,8 +12,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "bytes.h"
-#include "fdplan.h"
+#include "base/bytes.h"
+#include "base/fdplan.h"
 
 #define TUN_PATH "/dev/net/tun"
 

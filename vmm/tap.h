@@ -2,8 +2,8 @@
 #ifndef MAYFLY_TAP_H
 #define MAYFLY_TAP_H
 
-#include "config.h"
-#include "report.h"
+#include "base/config.h"
+#include "base/report.h"
 #include "virtio_net.h"
 
 #define TAP_NAME_SIZE 16

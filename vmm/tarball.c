@@ -2,11 +2,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "file.h"
+#include "base/file.h"
 #include "files.h"
 #include "job.h"
 #include "tar.h"
-#include "keep.h"
+#include "base/keep.h"
 
 static const uint32_t types[] = {
 	[TAR_FILE] = S_IFREG,

@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "fdplan.h"
+#include "base/fdplan.h"
 #include "landlock.h"
 
 /* TCSETS sets at once: waiting for output to drain would hang on a stopped terminal. */

@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <termios.h>
 
-#include "report.h"
-#include "sysfilter.h"
+#include "base/report.h"
+#include "base/sysfilter.h"
 
 struct terminal {
 	bool raw;

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "report.h"
+#include "base/report.h"
 
 enum { TREE_NAME_SIZE = 256, TREE_DEPTH_MAX = 128 };
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "report.h"
+#include "base/report.h"
 #include "tree.h"
 
 enum { UNPACK_TARGETS_MAX = 64 };

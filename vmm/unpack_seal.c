@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "capabilities.h"
-#include "fdplan.h"
+#include "base/fdplan.h"
 #include "landlock.h"
-#include "sysfilter.h"
+#include "base/sysfilter.h"
 
 /* What unpack() does below a target's directory. It renames only inside of one, which needs no right to REFER. */
 #define RIGHTS                                                         \

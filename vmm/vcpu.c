@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "arch.h"
-#include "fdplan.h"
+#include "base/fdplan.h"
 
 bool vcpu_create(struct vcpu *vcpu, const struct kvm *kvm, unsigned index, struct problem *problem)
 {

@@ -6,11 +6,11 @@
 #include <stdint.h>
 
 #include "bus.h"
-#include "ending.h"
-#include "fdplan.h"
+#include "base/ending.h"
+#include "base/fdplan.h"
 #include "gate.h"
 #include "kvm.h"
-#include "sysfilter.h"
+#include "base/sysfilter.h"
 
 struct kvm_run;
 

@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include "arch.h"
-#include "exitcode.h"
-#include "fdplan.h"
-#include "file.h"
+#include "base/exitcode.h"
+#include "base/fdplan.h"
+#include "base/file.h"
 #include "guest_job.h"
 #include "lockdown.h"
-#include "moment.h"
+#include "base/moment.h"
 #include "outbox.h"
 #include "payload.h"
 #include "vm_state.h"

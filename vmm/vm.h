@@ -2,8 +2,8 @@
 #ifndef MAYFLY_VM_H
 #define MAYFLY_VM_H
 
-#include "config.h"
-#include "report.h"
+#include "base/config.h"
+#include "base/report.h"
 
 /* Runs one VM; the process is of no other use afterwards: it is sealed, and the caller must _exit with
  * the code that is returned. What is to be said has been said. */

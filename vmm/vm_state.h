@@ -7,7 +7,7 @@
 #include "devices.h"
 #include "ioloop.h"
 #include "jail.h"
-#include "config.h"
+#include "base/config.h"
 #include "roles.h"
 #include "stats.h"
 #include "terminal.h"

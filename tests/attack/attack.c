@@ -22,8 +22,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "fdplan.h"
-#include "report.h"
+#include "base/fdplan.h"
+#include "base/report.h"
 
 #define PAGE 65536 /* the largest that there is */
 

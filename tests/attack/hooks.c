@@ -25,9 +25,9 @@
 
 #include "arch.h"
 #include "attack.h"
-#include "fdplan.h"
+#include "base/fdplan.h"
 #include "landlock.h"
-#include "sysfilter.h"
+#include "base/sysfilter.h"
 #include "virtio.h"
 
 /* The page: a number that is written attacks at once, from the vCPU's thread; with this bit, when a device's worker is woken

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "report.h"
+#include "base/bytes.h"
+#include "base/report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,7 +5,7 @@
 
 #include "fuzz.h"
 #include "image.h"
-#include "ram.h"
+#include "base/ram.h"
 
 /* 64 KiB, so that a whole look at them costs little. */
 enum { SPACE_SIZE = 0x10000, SPACE_END = SPACE_START + SPACE_SIZE };

@@ -2,8 +2,8 @@
 #include "fuzz.h"
 
 #include "options.h"
-#include "keep.h"
-#include "words.h"
+#include "base/keep.h"
+#include "base/words.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "pl031.h"
-#include "sysfilter.h"
+#include "base/sysfilter.h"
 #include "uart16550.h"
 #include "virtio_blk.h"
 #include "virtio_net.h"

@@ -2,7 +2,7 @@
  * time, with the lanes in an array; and from an allocation of just the data's size, at any alignment. */
 #include "fuzz.h"
 
-#include "xxh64.h"
+#include "base/xxh64.h"
 
 /* Decimal, as the specification has them, too. */
 static const uint64_t primes[] = {0,

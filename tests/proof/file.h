@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "annotated/boot/bytes.h"
+#include "annotated/vmm/base/bytes.h"
 #include "bits.h"
 #include "image.h"
 

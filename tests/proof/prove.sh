@@ -18,10 +18,10 @@ multiarch=$(gcc -print-multiarch)
 
 # NAME, the source, how (see prove), the functions.
 proofs='
-ram vmm/ram.c at-once locate,ram_read,ram_write,ram_holds,ram_span,ram_load16_acquire,ram_store16_release
+ram vmm/base/ram.c at-once locate,ram_read,ram_write,ram_holds,ram_span,ram_load16_acquire,ram_store16_release
 virtq devices/virtq.c at-once virtq_enable,add_part,virtq_pop,virtq_await_kick,virtq_push,virtq_publish,wants_interrupt,suppress_kicks,at,avail_bytes,used_bytes,used_event,avail_event,begin,next_piece,chain_read,chain_write
 virtq devices/virtq.c in-two walk,to_iov
-bytes boot/bytes.h at-once bytes_have,get_le16,get_le32,get_le64,align_up
+bytes vmm/base/bytes.h at-once bytes_have,get_le16,get_le32,get_le64,align_up
 pvh boot/pvh.c at-once check_header,program_at,overlaps,add_segment,find_in_notes,pvh_find_entry,check_entry,pvh_parse
 bzimage boot/bzimage.c at-once check_protocol,place,bzimage_parse
 arm64_image boot/arm64_image.c at-once check_header,arm64_image_parse
@@ -64,7 +64,7 @@ cpio cpio_get s/i < 8; i++/i < 9; i++/
 
 # Puts the sources, with their annotations, where the harnesses include them from.
 prepare() {
-	for each in vmm/ram.c devices/virtq.c boot/bytes.h boot/pvh.c boot/bzimage.c boot/arm64_image.c boot/cpio.c; do
+	for each in vmm/base/ram.c devices/virtq.c vmm/base/bytes.h boot/pvh.c boot/bzimage.c boot/arm64_image.c boot/cpio.c; do
 		file=${each##*/}
 		mkdir -p "$work/annotated/${each%/*}"
 		cp "$each" "$work/plain"

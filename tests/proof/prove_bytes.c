@@ -1,2 +1,2 @@
-/* boot/bytes.h: the view of a file that all its readers share. */
+/* vmm/base/bytes.h: the view of a file that all its readers share. */
 #include "file.h"

@@ -1,10 +1,10 @@
-/* vmm/ram.c: whatever address and length it is given, it touches mapped guest memory only. */
+/* vmm/base/ram.c: whatever address and length it is given, it touches mapped guest memory only. */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "atomics.h"
-#include "ram.h"
+#include "base/ram.h"
 
 /* Frama-C's headers are POSIX's; the functions that take these are not proved. */
 #define MAP_NORESERVE 0
@@ -105,4 +105,4 @@ uint16_t ram_load16_acquire(const struct ram *ram, gpa_t address);
     exits \false; */
 void ram_store16_release(const struct ram *ram, gpa_t address, uint16_t value);
 
-#include "annotated/vmm/ram.c"
+#include "annotated/vmm/base/ram.c"

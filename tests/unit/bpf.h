@@ -7,7 +7,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 
-#include "sysfilter.h"
+#include "base/sysfilter.h"
 #include "unit.h"
 
 enum { X32 = 0x40000000, NUMBERS = 1024 };

@@ -4,7 +4,7 @@
 
 #include <sys/syscall.h>
 
-#include "sysfilter.h"
+#include "base/sysfilter.h"
 #include "unit.h"
 
 enum { ANY = -1 };

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 /* --- a PVH kernel: one segment of text at 1 MiB, one note with the entry --- */
 

@@ -1,7 +1,7 @@
 /* The ACPI tables. Section numbers are those of ACPI 6.4. */
 #include "acpi.h"
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "unit.h"
 
 #define ADDRESS 0xe0000u

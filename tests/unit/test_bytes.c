@@ -1,5 +1,5 @@
 /* Little-endian fields and the bounds check of files. */
-#include "bytes.h"
+#include "base/bytes.h"
 
 #include "checksum.h"
 #include "unit.h"

@@ -1,7 +1,7 @@
 /* The host's side of the channel, against honest guests, broken guests and hostile ones. */
 #include "channel.h"
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "decoder.h"
 #include "unit.h"
 

@@ -1,7 +1,7 @@
 /* Command lines of any command: a table of their own, files of options, values, the help. */
 #define _GNU_SOURCE
 #include "cli.h"
-#include "keep.h"
+#include "base/keep.h"
 
 #include <errno.h>
 

@@ -3,7 +3,7 @@
 #include "gdt.h"
 #include "page_tables.h"
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "unit.h"
 
 static struct ram ram;

@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#include "fdplan.h"
+#include "base/fdplan.h"
 #include "rules.h"
 #include "child.h"
 

@@ -1,13 +1,13 @@
 /* How a VM ended: the first word counts, the exit code never lies, and the user is told why. */
 #define _GNU_SOURCE
-#include "ending.h"
+#include "base/ending.h"
 
 #include <errno.h>
 #include <signal.h>
 
 #include "channel.h"
-#include "exitcode.h"
-#include "fdplan.h"
+#include "base/exitcode.h"
+#include "base/fdplan.h"
 #include "unit.h"
 
 static struct capture capture;

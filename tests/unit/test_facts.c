@@ -1,6 +1,6 @@
 /* What is read from a host's files, and who may use one. */
 #define _GNU_SOURCE
-#include "facts.h"
+#include "base/facts.h"
 
 #include "unit.h"
 

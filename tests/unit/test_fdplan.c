@@ -1,6 +1,6 @@
 /* Descriptors at their fixed places. */
 #define _GNU_SOURCE
-#include "fdplan.h"
+#include "base/fdplan.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include <sys/wait.h>
 
-#include "config.h"
+#include "base/config.h"
 #include "unit.h"
 
 static bool is_open(int fd)

@@ -1,7 +1,7 @@
 /* Input files: what can be mapped, and what is said about what cannot. */
 #define _GNU_SOURCE
 #define _GNU_SOURCE
-#include "file.h"
+#include "base/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* The same text as the C library makes. */
-#include "format.h"
+#include "base/format.h"
 
 #include <limits.h>
 #include <stdio.h>

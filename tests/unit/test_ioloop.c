@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "fdplan.h"
+#include "base/fdplan.h"
 #include "rules.h"
 
 /* A guest that wants its word and the input to arrive together asks for the loop to be HELD; when it is, the

@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 
 #include "child.h"
-#include "fdplan.h"
+#include "base/fdplan.h"
 #include "forbid.h"
 #include "landlock.h"
 

@@ -2,8 +2,8 @@
 #define _GNU_SOURCE
 #include "job_options.h"
 
-#include "config.h"
-#include "keep.h"
+#include "base/config.h"
+#include "base/keep.h"
 #include "tmpdir.h"
 
 static struct job_options job;

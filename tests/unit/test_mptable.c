@@ -1,7 +1,7 @@
 /* The MP table. Section numbers are those of the MultiProcessor Specification 1.4. */
 #include "mptable.h"
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "unit.h"
 
 #define ADDRESS 0xf0000u

@@ -1,6 +1,6 @@
 /* Decimal numbers in text. */
 #define _GNU_SOURCE
-#include "number.h"
+#include "base/number.h"
 
 #include "unit.h"
 

@@ -1,6 +1,6 @@
 /* Guest memory: its two ranges, and the one bounds check that everybody relies on. */
 #define _GNU_SOURCE
-#include "ram.h"
+#include "base/ram.h"
 
 #include <errno.h>
 #include <signal.h>

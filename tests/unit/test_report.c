@@ -1,5 +1,5 @@
 /* What mayfly says: one line, one write, nothing that drives a terminal. */
-#include "report.h"
+#include "base/report.h"
 
 #include "unit.h"
 

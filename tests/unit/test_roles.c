@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "bpf.h"
-#include "fdplan.h"
+#include "base/fdplan.h"
 #include "options.h"
 #include "outer.h"
 #include "rules.h"

@@ -1,7 +1,7 @@
 /* hvm_start_info version 1, as Xen's include/public/arch-x86/hvm/start_info.h draws it. */
 #include "start_info.h"
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "unit.h"
 
 static uint8_t out[START_INFO_SIZE + 16];

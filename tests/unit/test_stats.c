@@ -16,9 +16,9 @@
 #include <sys/wait.h>
 
 #include "arch_layout.h"
-#include "bytes.h"
+#include "base/bytes.h"
 #include "event.h"
-#include "fdplan.h"
+#include "base/fdplan.h"
 #include "child.h"
 #include "rules.h"
 

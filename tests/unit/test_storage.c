@@ -20,7 +20,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "fdplan.h"
+#include "base/fdplan.h"
 #include "child.h"
 
 enum { READ_ONLY = 1, EPHEMERAL = 2, DIRECT = 4, NOBODY = 65534 };

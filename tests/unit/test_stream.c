@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "fdplan.h"
+#include "base/fdplan.h"
 #include "unit.h"
 
 static struct stream stream;

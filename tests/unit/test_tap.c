@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 
 #include "device_options.h"
-#include "fdplan.h"
+#include "base/fdplan.h"
 #include "child.h"
 
 enum {

@@ -1,5 +1,5 @@
 /* XXH64: the values that xxHash's own self-test has for inputs of every path through the algorithm, and some of xxhsum's. */
-#include "xxh64.h"
+#include "base/xxh64.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* KVM needs VT-x or AMD-V to run Linux; where it has neither and works all the same (PVM), it emulates guest kernels. */
 #include "arch.h"
 #include "doctor.h"
-#include "facts.h"
+#include "base/facts.h"
 
 static const char *extension(const char *cpuinfo)
 {

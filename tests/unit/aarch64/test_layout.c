@@ -4,7 +4,7 @@
 #include <linux/virtio_blk.h>
 
 #include "arm64_tree.h"
-#include "config.h"
+#include "base/config.h"
 #include "image.h"
 #include "pl031.h"
 #include "regions.h"

@@ -5,7 +5,7 @@
 #include <sys/syscall.h>
 
 #include "child.h"
-#include "fdplan.h"
+#include "base/fdplan.h"
 #include "outbox.h"
 
 enum { LIMIT = 100000 };

@@ -6,7 +6,7 @@
 #include "acpi.h"
 #include "bzimage.h"
 #include "cmdline.h"
-#include "config.h"
+#include "base/config.h"
 #include "mptable.h"
 #include "page_tables.h"
 #include "regions.h"

@@ -1,4 +1,4 @@
-#include "ending.h"
+#include "base/ending.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "channel_wire.h"
-#include "exitcode.h"
-#include "fdplan.h"
+#include "base/exitcode.h"
+#include "base/fdplan.h"
 
 void ending_set(struct ending *ending, enum end_cause cause, int number, const struct problem *text)
 {

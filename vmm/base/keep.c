@@ -1,4 +1,4 @@
-#include "keep.h"
+#include "base/keep.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "exitcode.h"
-#include "format.h"
+#include "base/exitcode.h"
+#include "base/format.h"
 
 /* What was given out, so that a leak checker finds it. */
 struct kept {

@@ -1,4 +1,4 @@
-#include "sysfilter.h"
+#include "base/sysfilter.h"
 
 #include <linux/audit.h>
 #include <linux/filter.h>

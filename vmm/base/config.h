@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "words.h"
+#include "base/words.h"
 
 #define VCPUS_MAX 32
 #define DEVICES_MAX 8       /* disks and NICs together */

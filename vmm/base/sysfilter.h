@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "report.h"
+#include "base/report.h"
 
 enum {
 	SYSFILTER_CONDITIONS = 3,

@@ -1,4 +1,4 @@
-#include "number.h"
+#include "base/number.h"
 
 bool number_take(const char **text, uint64_t *value)
 {

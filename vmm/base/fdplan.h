@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-#include "config.h"
-#include "report.h"
+#include "base/config.h"
+#include "base/report.h"
 
 enum fd_plan {
 	FD_SIGNALS = 32,  /* signalfd */

@@ -1,10 +1,10 @@
-#include "json.h"
+#include "base/json.h"
 
 #include <errno.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "report.h"
+#include "base/report.h"
 
 bool writer_flush(struct writer *writer)
 {

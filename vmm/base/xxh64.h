@@ -3,7 +3,7 @@
 #ifndef MAYFLY_XXH64_H
 #define MAYFLY_XXH64_H
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 /* The hash of DATA, which has the same value on every machine. The usual SEED is 0. */
 uint64_t xxh64(struct bytes data, uint64_t seed);

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "report.h"
+#include "base/report.h"
 
 enum end_cause {
 	END_NONE,

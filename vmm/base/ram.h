@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "config.h"
-#include "report.h"
+#include "base/config.h"
+#include "base/report.h"
 
 /* A guest-physical address. A struct, so that no arithmetic or cast compiles by accident. */
 typedef struct {

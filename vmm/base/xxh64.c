@@ -1,4 +1,4 @@
-#include "xxh64.h"
+#include "base/xxh64.h"
 
 /* The specification's PRIME64_1 to PRIME64_5. */
 static const uint64_t prime1 = 0x9e3779b185ebca87, prime2 = 0xc2b2ae3d27d4eb4f,

@@ -1,4 +1,4 @@
-#include "fdplan.h"
+#include "base/fdplan.h"
 
 #include <errno.h>
 #include <fcntl.h>

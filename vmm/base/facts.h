@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 /* The release of a kernel (uname(2): "6.12.3-1-amd64") is MAJOR.MINOR or newer. */
 bool facts_is_release(const char *release, unsigned major, unsigned minor);

@@ -1,8 +1,8 @@
-#include "words.h"
+#include "base/words.h"
 
 #include <string.h>
 
-#include "keep.h"
+#include "base/keep.h"
 
 void words_add(struct words *words, char *word)
 {

@@ -1,4 +1,4 @@
-#include "ram.h"
+#include "base/ram.h"
 
 #include <errno.h>
 #include <stdatomic.h>

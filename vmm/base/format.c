@@ -1,4 +1,4 @@
-#include "format.h"
+#include "base/format.h"
 
 #include <stdbool.h>
 #include <stdint.h>

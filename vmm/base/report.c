@@ -1,11 +1,11 @@
-#include "report.h"
+#include "base/report.h"
 
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "format.h"
+#include "base/format.h"
 
 bool problem_set(struct problem *problem, const char *format, ...)
 {

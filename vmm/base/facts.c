@@ -1,9 +1,9 @@
-#include "facts.h"
+#include "base/facts.h"
 
 #include <string.h>
 
-#include "number.h"
-#include "report.h"
+#include "base/number.h"
+#include "base/report.h"
 
 bool facts_is_release(const char *release, unsigned major, unsigned minor)
 {

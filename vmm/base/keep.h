@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "report.h"
+#include "base/report.h"
 
 /* SIZE bytes of zeros that nobody gives back. If there are none, says so and ends the process. */
 void *keep(size_t size);
