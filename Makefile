@@ -113,11 +113,11 @@ $(B)/mayfly: $(B)/mayfly.debug tests/check-binary.sh
 INIT_CFLAGS := -std=c11 -Os $(WARNINGS) -fno-pie -fstack-protector-strong -ffunction-sections \
 	-fdata-sections -fno-unwind-tables -fno-asynchronous-unwind-tables
 
-INIT_SOURCES := $(wildcard rootfs/*.c) boot/cpio.c
+INIT_SOURCES := $(wildcard rootfs/*.c) boot/archive/cpio.c
 
-$(B)/init: $(INIT_SOURCES) $(wildcard rootfs/*.h) devices/channel_wire.h boot/job.h vmm/base/bytes.h boot/cpio.h Makefile | $(B)/libseccomp
+$(B)/init: $(INIT_SOURCES) $(wildcard rootfs/*.h) devices/channel_wire.h boot/archive/job.h vmm/base/bytes.h boot/archive/cpio.h Makefile | $(B)/libseccomp
 	$(call say,CC,$@)
-	$(Q)$(CC) -D_GNU_SOURCE= -Irootfs -Idevices -Iboot -Ivmm $(SYSTEM_INCLUDES) $(INIT_CFLAGS) -static -no-pie \
+	$(Q)$(CC) -D_GNU_SOURCE= -Irootfs -I. -Idevices -Iboot -Ivmm $(SYSTEM_INCLUDES) $(INIT_CFLAGS) -static -no-pie \
 		-Wl,--gc-sections,--build-id=none,-z,noexecstack,-z,norelro,-z,noseparate-code -s -o $@ $(INIT_SOURCES) $(B)/musl/libc.a
 
 -include $(OBJECTS:.o=.d)

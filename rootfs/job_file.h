@@ -1,4 +1,4 @@
-/* The job that the host packed beside us (boot/job.h). */
+/* The job that the host packed beside us (boot/archive/job.h). */
 #ifndef MAYFLY_JOB_FILE_H
 #define MAYFLY_JOB_FILE_H
 
@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "job.h"
+#include "archive/job.h"
 
 /* Texts are NULL if the job has none. */
 struct job_file {

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cpio.h"
+#include "archive/cpio.h"
 #include "directory.h"
 
 enum { NAME_MAX_ = 4096 };

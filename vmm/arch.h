@@ -9,10 +9,10 @@
 #include "arch_layout.h" /* ARCH_… constants: the memory map, found by the include path */
 #include "bus.h"
 #include "base/bytes.h"
-#include "cmdline.h"
+#include "kernel/cmdline.h"
 #include "base/ending.h"
 #include "files.h"
-#include "job.h"
+#include "archive/job.h"
 #include "kvm.h"
 #include "base/ram.h"
 #include "base/report.h"

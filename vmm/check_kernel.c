@@ -13,8 +13,8 @@
 #include "base/exitcode.h"
 #include "base/file.h"
 #include "base/format.h"
-#include "kernel_config.h"
-#include "kernel_facts.h"
+#include "kernel/kernel_config.h"
+#include "kernel/kernel_facts.h"
 
 #define CONFIG_SIZE_MAX ((size_t)4 << 20) /* ten times that of a distribution's kernel */
 

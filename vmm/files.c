@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "job.h"
+#include "archive/job.h"
 #include "base/keep.h"
 #include "base/xxh64.h"
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cpio.h"
+#include "archive/cpio.h"
 #include "base/config.h"
 #include "base/report.h"
 

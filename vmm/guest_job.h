@@ -2,7 +2,7 @@
 #ifndef MAYFLY_GUEST_JOB_H
 #define MAYFLY_GUEST_JOB_H
 
-#include "job.h"
+#include "archive/job.h"
 #include "base/config.h"
 #include "base/report.h"
 

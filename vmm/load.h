@@ -3,7 +3,7 @@
 #define MAYFLY_LOAD_H
 
 #include "arch.h"
-#include "image.h"
+#include "kernel/image.h"
 
 /* Puts the kernel at LOWEST or above, below the end of the first range of RAM. */
 bool load_kernel(const struct boot_request *request, uint64_t lowest, const struct ram *ram,

@@ -1,9 +1,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cpio.h"
-#include "job.h"
-#include "kernel_facts.h"
+#include "archive/cpio.h"
+#include "archive/job.h"
+#include "kernel/kernel_facts.h"
 #include "pack.h"
 #include "payload.h"
 

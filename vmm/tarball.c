@@ -4,8 +4,8 @@
 
 #include "base/file.h"
 #include "files.h"
-#include "job.h"
-#include "tar.h"
+#include "archive/job.h"
+#include "archive/tar.h"
 #include "base/keep.h"
 
 static const uint32_t types[] = {

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cpio.h"
+#include "archive/cpio.h"
 #include "tree.h"
 
 #define TRAILER "TRAILER!!!"

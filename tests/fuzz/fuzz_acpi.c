@@ -2,7 +2,7 @@
  * each block of AML ended where its length says, and in them the machine's numbers and nothing else. */
 #include "fuzz.h"
 
-#include "acpi.h"
+#include "tables/acpi.h"
 
 static uint8_t tables[ACPI_SIZE_MAX];
 static size_t size;

@@ -4,7 +4,7 @@
 #include "fuzz_image.h"
 
 #include "../unit/samples.h"
-#include "bzimage.h"
+#include "kernel/bzimage.h"
 
 static const struct field fields[] = {
 	{BZ_SETUP_SECTS, 1}, {BZ_SYSSIZE, 4},         {BZ_JUMP + 1, 1},      {BZ_PREF_ADDRESS, 8},

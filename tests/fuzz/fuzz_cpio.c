@@ -3,7 +3,7 @@
 #include "fuzz.h"
 
 #include "../unit/samples.h"
-#include "image.h"
+#include "kernel/image.h"
 
 enum { ARCHIVE_MAX = 2048 };
 

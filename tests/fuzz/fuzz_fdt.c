@@ -2,8 +2,8 @@
  * noticed and not overrun; and an arm64 machine of any numbers has them in a tree that is well-formed. */
 #include "fuzz.h"
 
-#include "arm64_tree.h"
-#include "cmdline.h"
+#include "tables/arm64_tree.h"
+#include "kernel/cmdline.h"
 
 /* The unit tests' reader, whose assertions become ours. */
 #define MAYFLY_UNIT_H

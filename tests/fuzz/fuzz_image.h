@@ -4,7 +4,7 @@
 #define MAYFLY_FUZZ_IMAGE_H
 
 #include "fuzz.h"
-#include "image.h"
+#include "kernel/image.h"
 #include "base/ram.h"
 
 /* 64 KiB, so that a whole look at them costs little. */

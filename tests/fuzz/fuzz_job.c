@@ -2,9 +2,9 @@
  * take is a failure, and a command line is its words with blanks between, or does not fit. */
 #include "fuzz.h"
 
-#include "cmdline.h"
-#include "cpio.h"
-#include "job.h"
+#include "kernel/cmdline.h"
+#include "archive/cpio.h"
+#include "archive/job.h"
 
 enum { ARCHIVE_MAX = 16384, WORDS_MAX = 12, TEXT_MAX = 4096 };
 

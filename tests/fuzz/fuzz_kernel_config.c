@@ -2,8 +2,8 @@
 #include "fuzz.h"
 
 #include "../unit/samples.h"
-#include "kernel_config.h"
-#include "kernel_facts.h"
+#include "kernel/kernel_config.h"
+#include "kernel/kernel_facts.h"
 
 enum { TEXT_MAX = 4096 };
 

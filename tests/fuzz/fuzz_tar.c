@@ -3,7 +3,7 @@
 #include "fuzz.h"
 
 #include "../unit/tar_writer.h"
-#include "tar.h"
+#include "archive/tar.h"
 
 enum { MEMBERS_MAX = 16, ARCHIVE_MAX = 31 * 1024 };
 

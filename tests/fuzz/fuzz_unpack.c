@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cpio.h"
+#include "archive/cpio.h"
 #include "tree.h"
 #include "unpack.h"
 

@@ -2,10 +2,10 @@
  * any numbers, each read by a second reader as a processor or a kernel would. */
 #include "fuzz.h"
 
-#include "gdt.h"
-#include "mptable.h"
-#include "page_tables.h"
-#include "start_info.h"
+#include "tables/gdt.h"
+#include "tables/mptable.h"
+#include "tables/page_tables.h"
+#include "tables/start_info.h"
 
 enum { RAM_SIZE = 0x20000, PAGE = 4096 };
 

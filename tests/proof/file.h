@@ -6,7 +6,7 @@
 
 #include "annotated/vmm/base/bytes.h"
 #include "bits.h"
-#include "image.h"
+#include "kernel/image.h"
 
 /*@ requires \valid_read((uint8_t *)one + (0 .. size - 1));
     terminates \true;

@@ -22,10 +22,10 @@ ram vmm/base/ram.c at-once locate,ram_read,ram_write,ram_holds,ram_span,ram_load
 virtq devices/virtq.c at-once virtq_enable,add_part,virtq_pop,virtq_await_kick,virtq_push,virtq_publish,wants_interrupt,suppress_kicks,at,avail_bytes,used_bytes,used_event,avail_event,begin,next_piece,chain_read,chain_write
 virtq devices/virtq.c in-two walk,to_iov
 bytes vmm/base/bytes.h at-once bytes_have,get_le16,get_le32,get_le64,align_up
-pvh boot/pvh.c at-once check_header,program_at,overlaps,add_segment,find_in_notes,pvh_find_entry,check_entry,pvh_parse
-bzimage boot/bzimage.c at-once check_protocol,place,bzimage_parse
-arm64_image boot/arm64_image.c at-once check_header,arm64_image_parse
-cpio boot/cpio.c at-once cpio_get,cpio_check
+pvh boot/kernel/pvh.c at-once check_header,program_at,overlaps,add_segment,find_in_notes,pvh_find_entry,check_entry,pvh_parse
+bzimage boot/kernel/bzimage.c at-once check_protocol,place,bzimage_parse
+arm64_image boot/kernel/arm64_image.c at-once check_header,arm64_image_parse
+cpio boot/archive/cpio.c at-once cpio_get,cpio_check
 '
 
 # NAME, a function of it, and what sed does to the source: each has to make a proof fail.
@@ -64,7 +64,7 @@ cpio cpio_get s/i < 8; i++/i < 9; i++/
 
 # Puts the sources, with their annotations, where the harnesses include them from.
 prepare() {
-	for each in vmm/base/ram.c devices/virtq.c vmm/base/bytes.h boot/pvh.c boot/bzimage.c boot/arm64_image.c boot/cpio.c; do
+	for each in vmm/base/ram.c devices/virtq.c vmm/base/bytes.h boot/kernel/pvh.c boot/kernel/bzimage.c boot/kernel/arm64_image.c boot/archive/cpio.c; do
 		file=${each##*/}
 		mkdir -p "$work/annotated/${each%/*}"
 		cp "$each" "$work/plain"

@@ -1,4 +1,4 @@
-/* boot/arm64_image.c: any file with "ARM\x64" at 56. */
+/* boot/kernel/arm64_image.c: any file with "ARM\x64" at 56. */
 #include "file.h"
 
 /*@ requires readable(file) && \valid(problem);
@@ -17,4 +17,4 @@ static bool check_header(struct bytes file, struct problem *problem);
 bool arm64_image_parse(struct bytes file, struct image_space space, struct image *image,
 		       struct problem *problem);
 
-#include "annotated/boot/arm64_image.c"
+#include "annotated/boot/kernel/arm64_image.c"

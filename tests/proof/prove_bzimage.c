@@ -1,7 +1,7 @@
-/* boot/bzimage.c: any file with "HdrS" at 0x202. */
+/* boot/kernel/bzimage.c: any file with "HdrS" at 0x202. */
 #include "file.h"
 
-#include "bzimage.h"
+#include "kernel/bzimage.h"
 
 /*@ requires readable(file) && \valid(problem);
     terminates \true;
@@ -31,4 +31,4 @@ static bool place(struct bytes file, struct image_space space, struct image *ima
 bool bzimage_parse(struct bytes file, struct image_space space, struct image *image,
 		   struct problem *problem);
 
-#include "annotated/boot/bzimage.c"
+#include "annotated/boot/kernel/bzimage.c"

@@ -1,7 +1,7 @@
-/* boot/cpio.c, as a reader: any file. */
+/* boot/archive/cpio.c, as a reader: any file. */
 #include "file.h"
 
-#include "boot/cpio.h" /* Frama-C has a cpio.h, too */
+#include "boot/archive/cpio.h" /* Frama-C has a cpio.h, too */
 
 /*@ requires \valid_read(header + (0 .. 110 - 1)) && \valid(value);
     requires 0 <= field <= 12;
@@ -16,4 +16,4 @@ bool cpio_get(const uint8_t *header, enum cpio_field field, uint32_t *value);
     exits \false; */
 bool cpio_check(struct bytes file, struct problem *problem);
 
-#include "annotated/boot/cpio.c"
+#include "annotated/boot/archive/cpio.c"

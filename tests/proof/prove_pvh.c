@@ -1,4 +1,4 @@
-/* boot/pvh.c: any file that begins with the ELF magic. */
+/* boot/kernel/pvh.c: any file that begins with the ELF magic. */
 #include "file.h"
 
 #include <elf.h>
@@ -95,4 +95,4 @@ static bool check_entry(const struct image *image, struct problem *problem);
 bool pvh_parse(struct bytes file, struct image_space space, struct image *image,
 	       struct problem *problem);
 
-#include "annotated/boot/pvh.c"
+#include "annotated/boot/kernel/pvh.c"

@@ -2,8 +2,8 @@
 #ifndef MAYFLY_ARCHIVE_H
 #define MAYFLY_ARCHIVE_H
 
-#include "cpio.h"
-#include "job.h"
+#include "archive/cpio.h"
+#include "archive/job.h"
 #include "unit.h"
 
 struct archive {

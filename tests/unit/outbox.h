@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "cpio.h"
+#include "archive/cpio.h"
 #include "archive.h"
 #include "unit.h"
 #include "unpack.h"

@@ -1,5 +1,5 @@
 /* The ACPI tables. Section numbers are those of ACPI 6.4. */
-#include "acpi.h"
+#include "tables/acpi.h"
 
 #include "base/bytes.h"
 #include "unit.h"

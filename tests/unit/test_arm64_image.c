@@ -1,5 +1,5 @@
 /* arm64 Images: Documentation/arch/arm64/booting.rst, §4. */
-#include "image.h"
+#include "kernel/image.h"
 
 #include <stdlib.h>
 

@@ -2,12 +2,12 @@
  *
  * What dtc makes of a tree is in tests/unit/golden/arm64-NAME.dts. After a change, read what differs against the
  * bindings; then `UPDATE_GOLDEN=1 build/…/test_arm64_tree` writes the files. */
-#include "arm64_tree.h"
+#include "tables/arm64_tree.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cmdline.h"
+#include "kernel/cmdline.h"
 #include "fdt_reader.h"
 
 /* As in vmm/aarch64/arch_layout.h. */

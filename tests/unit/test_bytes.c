@@ -1,7 +1,7 @@
 /* Little-endian fields and the bounds check of files. */
 #include "base/bytes.h"
 
-#include "checksum.h"
+#include "tables/checksum.h"
 #include "unit.h"
 
 static void fields_are_little_endian(void **state)

@@ -1,5 +1,5 @@
 /* bzImages, the zero page and setup_data: Documentation/arch/x86/{boot,zero-page}.rst. */
-#include "bzimage.h"
+#include "kernel/bzimage.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* The kernel command line: words, blanks between them, and a limit that is not crossed silently. */
-#include "cmdline.h"
+#include "kernel/cmdline.h"
 
 #include "unit.h"
 

@@ -1,10 +1,10 @@
 /* newc archives: the writer byte by byte, the checker against every kind of damage. Format:
  * Documentation/driver-api/early-userspace/buffer-format.rst. */
-#include "cpio.h"
+#include "archive/cpio.h"
 
 #include <stdlib.h>
 
-#include "image.h"
+#include "kernel/image.h"
 #include "samples.h"
 #include "archive.h"
 #include "unit.h"

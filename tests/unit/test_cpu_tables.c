@@ -1,7 +1,7 @@
 /* What the CPU reads before the kernel has its own: descriptors (SDM 3A §3.4.5) and page tables
  * (SDM 3A §4.5). */
-#include "gdt.h"
-#include "page_tables.h"
+#include "tables/gdt.h"
+#include "tables/page_tables.h"
 
 #include "base/bytes.h"
 #include "unit.h"

@@ -1,5 +1,5 @@
 /* Flattened device trees: Devicetree Specification 0.4 §5. */
-#include "fdt.h"
+#include "tables/fdt.h"
 
 #include <stdlib.h>
 

@@ -7,7 +7,7 @@
 
 #include "archive.h"
 #include "child.h"
-#include "job.h"
+#include "archive/job.h"
 #include "tmpdir.h"
 
 /* A file is a path, its place and its mode. */

@@ -1,5 +1,5 @@
 /* Files are recognised by content, and loaded where they said they would be. */
-#include "image.h"
+#include "kernel/image.h"
 
 #include <stdio.h>
 #include <stdlib.h>

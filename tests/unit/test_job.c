@@ -1,11 +1,11 @@
 /* The job's segment: build it, unpack it as the kernel does, read it as init does. */
 #define _GNU_SOURCE
-#include "job.h"
+#include "archive/job.h"
 
 #include <stdlib.h>
 
 #include "archive.h"
-#include "cpio.h"
+#include "archive/cpio.h"
 #include "unit.h"
 
 static uint8_t init_file[1234];

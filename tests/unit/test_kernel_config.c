@@ -1,5 +1,5 @@
 /* Configurations: what a line says, whatever its spelling, and what is missing in one. */
-#include "kernel_config.h"
+#include "kernel/kernel_config.h"
 
 #include <stdio.h>
 #include <stdlib.h>

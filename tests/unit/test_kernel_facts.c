@@ -1,5 +1,5 @@
 /* What is seen of kernels that were made up, good and bad. */
-#include "kernel_facts.h"
+#include "kernel/kernel_facts.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* The MP table. Section numbers are those of the MultiProcessor Specification 1.4. */
-#include "mptable.h"
+#include "tables/mptable.h"
 
 #include "base/bytes.h"
 #include "unit.h"

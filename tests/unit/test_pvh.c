@@ -1,5 +1,5 @@
 /* PVH kernels: a good one, and every way in which a file can lie about itself. */
-#include "image.h"
+#include "kernel/image.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* hvm_start_info version 1, as Xen's include/public/arch-x86/hvm/start_info.h draws it. */
-#include "start_info.h"
+#include "tables/start_info.h"
 
 #include "base/bytes.h"
 #include "unit.h"

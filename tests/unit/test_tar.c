@@ -1,6 +1,6 @@
 /* Tar archives: byte by byte against POSIX (utility pax) and the GNU tar manual, damaged in every way, and as the machine's
  * own tars write them. */
-#include "tar.h"
+#include "archive/tar.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Kernel, initrd and device tree into guest memory. */
-#include "arm64_tree.h"
+#include "tables/arm64_tree.h"
 #include "load.h"
 
 _Static_assert(SEED_SIZE == ARM64_SEED_SIZE, "one seed for the tree");

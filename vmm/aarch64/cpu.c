@@ -1,6 +1,6 @@
 /* The state in which vCPUs begin: Documentation/arch/arm64/booting.rst, and off but for the first. */
 #include "arch.h"
-#include "arm64_tree.h"
+#include "tables/arm64_tree.h"
 #include "registers.h"
 
 #include <errno.h>

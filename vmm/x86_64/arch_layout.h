@@ -32,7 +32,7 @@
 #include <stdint.h>
 
 #include "layout.h"
-#include "memmap.h"
+#include "tables/memmap.h"
 
 /* R(name, first address, bytes), ascending. */
 #define LAYOUT_REGIONS(R)                             \

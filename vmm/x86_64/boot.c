@@ -1,12 +1,12 @@
 /* Kernel, initrd and boot data into guest memory. */
-#include "acpi.h"
+#include "tables/acpi.h"
 #include "arch.h"
-#include "bzimage.h"
-#include "gdt.h"
+#include "kernel/bzimage.h"
+#include "tables/gdt.h"
 #include "load.h"
-#include "mptable.h"
-#include "page_tables.h"
-#include "start_info.h"
+#include "tables/mptable.h"
+#include "tables/page_tables.h"
+#include "tables/start_info.h"
 
 /* For kernels without ACPI (Linux: virtio_mmio.device=<size>@<address>:<irq>). */
 static void name_devices(const struct boot_request *request)

@@ -1,7 +1,7 @@
 /* The state in which vCPUs begin. */
 #include "arch.h"
 #include "guest_cpuid.h"
-#include "image.h"
+#include "kernel/image.h"
 
 #include <errno.h>
 #include <linux/kvm.h>

@@ -1,5 +1,5 @@
 /* The ways in which an x86-64 guest turns itself off. */
-#include "acpi.h"
+#include "tables/acpi.h"
 #include "arch.h"
 #include "serial.h"
 

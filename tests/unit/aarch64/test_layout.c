@@ -3,9 +3,9 @@
 
 #include <linux/virtio_blk.h>
 
-#include "arm64_tree.h"
+#include "tables/arm64_tree.h"
 #include "base/config.h"
-#include "image.h"
+#include "kernel/image.h"
 #include "pl031.h"
 #include "regions.h"
 #include "uart16550.h"

@@ -3,14 +3,14 @@
 
 #include <linux/virtio_blk.h>
 
-#include "acpi.h"
-#include "bzimage.h"
-#include "cmdline.h"
+#include "tables/acpi.h"
+#include "kernel/bzimage.h"
+#include "kernel/cmdline.h"
 #include "base/config.h"
-#include "mptable.h"
-#include "page_tables.h"
+#include "tables/mptable.h"
+#include "tables/page_tables.h"
 #include "regions.h"
-#include "start_info.h"
+#include "tables/start_info.h"
 #include "unit.h"
 
 static const struct region regions[] = {LAYOUT_REGIONS(REGION)};

@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "arch.h"
 
-#include "acpi.h"
+#include "tables/acpi.h"
 #include "unit.h"
 
 /* Not in the set of code that every test links. */

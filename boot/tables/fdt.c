@@ -1,4 +1,4 @@
-#include "fdt.h"
+#include "tables/fdt.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
-#include "tar.h"
+#include "archive/tar.h"
 
 #include <string.h>
 
-#include "compressed.h"
-#include "tar_format.h"
+#include "archive/compressed.h"
+#include "archive/tar_format.h"
 
 #define AGAIN "make it again"
 

@@ -1,4 +1,4 @@
-#include "page_tables.h"
+#include "tables/page_tables.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* The Linux/arm64 boot protocol: Documentation/arch/arm64/booting.rst, §4. */
-#include "image.h"
+#include "kernel/image.h"
 
 #define ALIGNMENT 0x200000u
 

@@ -1,7 +1,7 @@
-#include "image.h"
+#include "kernel/image.h"
 
-#include "compressed.h"
-#include "cpio.h"
+#include "archive/compressed.h"
+#include "archive/cpio.h"
 
 /* What is taken for a kernel and is none. */
 static const struct stranger {

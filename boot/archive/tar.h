@@ -5,7 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/report.h"
-#include "tar_format.h"
+#include "archive/tar_format.h"
 
 /* In the order of POSIX's typeflags '0' to '6'. */
 enum tar_kind {

@@ -2,7 +2,7 @@
 #ifndef MAYFLY_KERNEL_FACTS_H
 #define MAYFLY_KERNEL_FACTS_H
 
-#include "image.h"
+#include "kernel/image.h"
 
 enum kernel_format { KERNEL_STRANGE, KERNEL_ELF, KERNEL_BZIMAGE, KERNEL_IMAGE };
 

@@ -1,4 +1,4 @@
-#include "tar_format.h"
+#include "archive/tar_format.h"
 
 #include <string.h>
 

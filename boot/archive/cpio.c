@@ -1,4 +1,4 @@
-#include "cpio.h"
+#include "archive/cpio.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* The bindings are those of Linux: Documentation/devicetree/bindings. */
-#include "arm64_tree.h"
+#include "tables/arm64_tree.h"
 
 #include "base/report.h"
 

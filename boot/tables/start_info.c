@@ -1,4 +1,4 @@
-#include "start_info.h"
+#include "tables/start_info.h"
 
 #include <string.h>
 

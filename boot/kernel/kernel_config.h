@@ -2,7 +2,7 @@
 #ifndef MAYFLY_KERNEL_CONFIG_H
 #define MAYFLY_KERNEL_CONFIG_H
 
-#include "image.h"
+#include "kernel/image.h"
 
 enum config_state { CONFIG_OFF, CONFIG_MODULE, CONFIG_ON };
 

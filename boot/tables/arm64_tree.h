@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fdt.h"
+#include "tables/fdt.h"
 
 #define ARM64_VIRTIO_MAX 8
 #define ARM64_SEED_SIZE 32

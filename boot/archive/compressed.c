@@ -1,4 +1,4 @@
-#include "compressed.h"
+#include "archive/compressed.h"
 
 #include <string.h>
 

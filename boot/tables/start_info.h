@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "memmap.h"
+#include "tables/memmap.h"
 
 struct start_info {
 	uint64_t address; /* where the result will be put, guest-physical */

@@ -1,9 +1,9 @@
-#include "mptable.h"
+#include "tables/mptable.h"
 
 #include <string.h>
 
 #include "base/bytes.h"
-#include "checksum.h"
+#include "tables/checksum.h"
 
 enum {
 	FLOATING_SIZE = 16, /* the MP floating pointer structure, §4.1 */

@@ -1,4 +1,4 @@
-#include "kernel_config.h"
+#include "kernel/kernel_config.h"
 
 #include <string.h>
 

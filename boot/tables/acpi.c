@@ -1,10 +1,10 @@
-#include "acpi.h"
+#include "tables/acpi.h"
 
 #include <string.h>
 
-#include "aml.h"
+#include "tables/aml.h"
 #include "base/bytes.h"
-#include "checksum.h"
+#include "tables/checksum.h"
 
 enum { RSDP_SIZE = 36, HEADER_SIZE = 36, FADT_SIZE = 276 };
 

@@ -1,4 +1,4 @@
-#include "image.h"
+#include "kernel/image.h"
 
 #include <elf.h>
 #include <string.h>

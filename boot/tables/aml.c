@@ -1,4 +1,4 @@
-#include "aml.h"
+#include "tables/aml.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "kernel_facts.h"
+#include "kernel/kernel_facts.h"
 
 #include <elf.h>
 #include <string.h>

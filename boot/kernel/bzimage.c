@@ -1,4 +1,4 @@
-#include "bzimage.h"
+#include "kernel/bzimage.h"
 
 #include <string.h>
 

@@ -2,8 +2,8 @@
 #ifndef MAYFLY_BZIMAGE_H
 #define MAYFLY_BZIMAGE_H
 
-#include "image.h"
-#include "memmap.h"
+#include "kernel/image.h"
+#include "tables/memmap.h"
 
 #define ZERO_PAGE_SIZE 4096
 #define BZIMAGE_SEED_SIZE 32

@@ -1,4 +1,4 @@
-#include "gdt.h"
+#include "tables/gdt.h"
 
 #include "base/bytes.h"
 

@@ -1,8 +1,8 @@
-#include "job.h"
+#include "archive/job.h"
 
 #include <string.h>
 
-#include "cpio.h"
+#include "archive/cpio.h"
 
 enum { DIRECTORY = 0040700, PROGRAM = 0100700, SECRET = 0100600 };
 
