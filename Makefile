@@ -24,7 +24,7 @@ MAP = $(or $(findstring x86_64,$<),$(findstring aarch64,$<),$(ARCH))
 AUDIT_x86_64 := AUDIT_ARCH_X86_64
 AUDIT_aarch64 := AUDIT_ARCH_AARCH64
 INCLUDES = -D_GNU_SOURCE= -DARCH_AUDIT=$(AUDIT_$(MAP)) -DGUEST_INIT_FILE='"$(B)/init"' \
-	-Ivmm -Ivmm/$(MAP) -I. -Iboot -Idevices -I$(B)
+	-Ivmm -Ivmm/$(MAP) -I. -Iboot -I$(B)
 # The links are made by the rules of $(B)/libseccomp and $(B)/musl below.
 SYSTEM_INCLUDES := -isystem $(B)/libseccomp/include -isystem $(B)/libseccomp/uapi
 # What runs only before the guest does, or instead of it, shall be small. There, variables begin as zeros.
@@ -117,7 +117,7 @@ INIT_SOURCES := $(wildcard rootfs/*.c) boot/archive/cpio.c
 
 $(B)/init: $(INIT_SOURCES) $(wildcard rootfs/*.h) devices/channel_wire.h boot/archive/job.h vmm/base/bytes.h boot/archive/cpio.h Makefile | $(B)/libseccomp
 	$(call say,CC,$@)
-	$(Q)$(CC) -D_GNU_SOURCE= -Irootfs -I. -Idevices -Iboot -Ivmm $(SYSTEM_INCLUDES) $(INIT_CFLAGS) -static -no-pie \
+	$(Q)$(CC) -D_GNU_SOURCE= -I. -Iboot -Ivmm $(SYSTEM_INCLUDES) $(INIT_CFLAGS) -static -no-pie \
 		-Wl,--gc-sections,--build-id=none,-z,noexecstack,-z,norelro,-z,noseparate-code -s -o $@ $(INIT_SOURCES) $(B)/musl/libc.a
 
 -include $(OBJECTS:.o=.d)

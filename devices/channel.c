@@ -1,4 +1,4 @@
-#include "channel.h"
+#include "devices/channel.h"
 
 #include <string.h>
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "channel_wire.h"
+#include "devices/channel_wire.h"
 #include "base/ram.h"
 #include "base/report.h"
 

@@ -1,11 +1,11 @@
-#include "disk.h"
+#include "devices/disk.h"
 
 #include <errno.h>
 #include <linux/falloc.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "disk_io.h"
+#include "devices/disk_io.h"
 
 uint64_t disk_dirty_bytes(uint64_t size)
 {

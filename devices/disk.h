@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/sysfilter.h"
-#include "virtq.h"
+#include "devices/virtq.h"
 
 #define DISK_SECTOR 512
 #define DISK_CLUSTER 4096      /* what an ephemeral disk copies at least */

@@ -1,4 +1,4 @@
-#include "disk_io.h"
+#include "devices/disk_io.h"
 
 #include <errno.h>
 #include <fcntl.h>

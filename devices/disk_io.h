@@ -4,7 +4,7 @@
 
 #include <sys/types.h>
 
-#include "disk.h"
+#include "devices/disk.h"
 
 enum disk_direction { DISK_READ, DISK_WRITE };
 

@@ -1,4 +1,4 @@
-#include "pl031.h"
+#include "devices/pl031.h"
 
 #include <sys/syscall.h>
 #include <time.h>

@@ -1,9 +1,9 @@
-#include "uart16550.h"
+#include "devices/uart16550.h"
 
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "event.h"
+#include "devices/event.h"
 
 /* Registers by offset; some change their meaning with DLAB or with the direction. */
 enum {

@@ -1,4 +1,4 @@
-#include "virtio.h"
+#include "devices/virtio.h"
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "event.h"
+#include "devices/event.h"
 
 #define DRIVER_BITS                                                                           \
 	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK | \

@@ -16,7 +16,7 @@
 
 #include "base/ram.h"
 #include "base/sysfilter.h"
-#include "virtq.h"
+#include "devices/virtq.h"
 
 #define VIRTIO_QUEUES_MAX 17 /* a NIC with eight pairs and its control queue */
 #define VIRTIO_WORKERS_MAX 8

@@ -1,4 +1,4 @@
-#include "virtio_blk.h"
+#include "devices/virtio_blk.h"
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>

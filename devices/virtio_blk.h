@@ -4,8 +4,8 @@
 
 #include <linux/virtio_blk.h>
 
-#include "disk.h"
-#include "virtio.h"
+#include "devices/disk.h"
+#include "devices/virtio.h"
 
 #define VIRTIO_BLK_SEG_MAX (VIRTQ_SIZE_MAX - 2) /* beside the header and the status */
 #define VIRTIO_BLK_SIZE_MAX (1u << 20)          /* bytes a segment */

@@ -1,4 +1,4 @@
-#include "virtio_mmio.h"
+#include "devices/virtio_mmio.h"
 
 #define VIRTIO_MMIO_NO_LEGACY
 #include <linux/virtio_config.h>

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdint.h>
 
-#include "virtio.h"
+#include "devices/virtio.h"
 
 struct virtio_mmio {
 	pthread_mutex_t lock; /* one vCPU at a time */

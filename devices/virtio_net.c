@@ -1,4 +1,4 @@
-#include "virtio_net.h"
+#include "devices/virtio_net.h"
 
 #include <errno.h>
 #include <linux/if.h>
@@ -13,7 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "virtio_net_rx.h"
+#include "devices/virtio_net_rx.h"
 
 /* Newer than some distributions' headers. */
 enum {

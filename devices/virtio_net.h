@@ -4,7 +4,7 @@
 
 #include <linux/virtio_net.h>
 
-#include "virtio.h"
+#include "devices/virtio.h"
 
 #define VIRTIO_NET_PAIRS_MAX VIRTIO_WORKERS_MAX
 #define VIRTIO_NET_HEADER ((uint32_t)sizeof(struct virtio_net_hdr_v1)) /* 12, to the TAP too */

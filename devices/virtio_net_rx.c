@@ -1,4 +1,4 @@
-#include "virtio_net_rx.h"
+#include "devices/virtio_net_rx.h"
 
 #include <errno.h>
 #include <linux/virtio_config.h>

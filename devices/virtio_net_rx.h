@@ -2,7 +2,7 @@
 #ifndef MAYFLY_VIRTIO_NET_RX_H
 #define MAYFLY_VIRTIO_NET_RX_H
 
-#include "virtio_net.h"
+#include "devices/virtio_net.h"
 
 #define VIRTIO_NET_BATCH 64 /* packets before the other direction has its turn */
 

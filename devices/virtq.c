@@ -1,4 +1,4 @@
-#include "virtq.h"
+#include "devices/virtq.h"
 
 #include <linux/virtio_ring.h>
 #include <stdatomic.h>

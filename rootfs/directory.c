@@ -1,4 +1,4 @@
-#include "directory.h"
+#include "rootfs/directory.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -16,13 +16,13 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "job_file.h"
-#include "link.h"
-#include "net.h"
-#include "out.h"
-#include "root.h"
-#include "system.h"
-#include "workload.h"
+#include "rootfs/job_file.h"
+#include "rootfs/link.h"
+#include "rootfs/net.h"
+#include "rootfs/out.h"
+#include "rootfs/root.h"
+#include "rootfs/system.h"
+#include "rootfs/workload.h"
 
 static struct job_file job;
 

@@ -1,4 +1,4 @@
-#include "job_file.h"
+#include "rootfs/job_file.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "system.h"
+#include "rootfs/system.h"
 
 /* Gateway and name server belong to the address before them. */
 static void take_ip_field(struct job_file *job, char *field)

@@ -1,4 +1,4 @@
-#include "link.h"
+#include "rootfs/link.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "system.h"
+#include "rootfs/system.h"
 
 #define CHANNEL_DEVICE "/dev/ttyS1"
 #define CHANNEL_DEVICE_NUMBER makedev(4, 65)

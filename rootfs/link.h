@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "channel_wire.h"
+#include "devices/channel_wire.h"
 
 /* Opens the UART, raw. Does not return if that fails. */
 int link_open(void);

@@ -1,4 +1,4 @@
-#include "out.h"
+#include "rootfs/out.h"
 
 #include <fcntl.h>
 #include <stdint.h>
@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "archive/cpio.h"
-#include "directory.h"
+#include "rootfs/directory.h"
 
 enum { NAME_MAX_ = 4096 };
 

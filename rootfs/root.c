@@ -1,4 +1,4 @@
-#include "root.h"
+#include "rootfs/root.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,8 +12,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "directory.h"
-#include "system.h"
+#include "rootfs/directory.h"
+#include "rootfs/system.h"
 
 #define DISK "/dev/vda"
 #define LOWER JOB_DIRECTORY "/lower" /* the disk's file system */

@@ -2,8 +2,8 @@
 #ifndef MAYFLY_ROOT_H
 #define MAYFLY_ROOT_H
 
-#include "job_file.h"
-#include "workload.h"
+#include "rootfs/job_file.h"
+#include "rootfs/workload.h"
 
 /* Makes the first disk the root, if the job wants that, and puts the host's files into the root. FAILURE says what
  * could not be done. */

@@ -1,4 +1,4 @@
-#include "system.h"
+#include "rootfs/system.h"
 
 #include <errno.h>
 #include <fcntl.h>

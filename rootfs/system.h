@@ -2,7 +2,7 @@
 #ifndef MAYFLY_SYSTEM_H
 #define MAYFLY_SYSTEM_H
 
-#include "job_file.h"
+#include "rootfs/job_file.h"
 
 /* Says WHAT and errno on the console, all that is left without the channel, and resets the machine; the host
  * notices that there is no result. */

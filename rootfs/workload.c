@@ -1,4 +1,4 @@
-#include "workload.h"
+#include "rootfs/workload.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "channel_wire.h"
-#include "job_file.h"
+#include "devices/channel_wire.h"
+#include "rootfs/job_file.h"
 
 struct workload {
 	pid_t pid;

@@ -16,7 +16,7 @@
 #include "kvm.h"
 #include "base/ram.h"
 #include "base/report.h"
-#include "uart16550.h"
+#include "devices/uart16550.h"
 #include "vcpu.h"
 
 /* What the guest starts with. */

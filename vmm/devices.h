@@ -10,9 +10,9 @@
 #include "base/ram.h"
 #include "storage.h"
 #include "tap.h"
-#include "virtio_blk.h"
-#include "virtio_mmio.h"
-#include "virtio_net.h"
+#include "devices/virtio_blk.h"
+#include "devices/virtio_mmio.h"
+#include "devices/virtio_net.h"
 
 struct slot {
 	struct virtio_mmio mmio;

@@ -7,14 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "channel.h"
+#include "devices/channel.h"
 #include "base/ending.h"
 #include "deadlines.h"
 #include "base/report.h"
 #include "stream.h"
 #include "base/sysfilter.h"
 #include "terminal.h"
-#include "uart16550.h"
+#include "devices/uart16550.h"
 
 /* Where the console's output goes. */
 enum console_place { CONSOLE_OUT, CONSOLE_ERR, CONSOLE_FILE, CONSOLE_NOWHERE };

@@ -3,7 +3,7 @@
 #define MAYFLY_SERIAL_H
 
 #include "bus.h"
-#include "uart16550.h"
+#include "devices/uart16550.h"
 
 /* Puts UART's eight registers, a byte each, at BASE. */
 void serial_add(struct bus *bus, enum bus_space space, uint64_t base, struct uart *uart);

@@ -3,7 +3,7 @@
 #define MAYFLY_STORAGE_H
 
 #include "base/config.h"
-#include "disk.h"
+#include "devices/disk.h"
 #include "base/report.h"
 
 /* Fills DISK (for device INDEX, whose descriptors get their places) from OPTIONS, which it names and which outlive

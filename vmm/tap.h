@@ -4,7 +4,7 @@
 
 #include "base/config.h"
 #include "base/report.h"
-#include "virtio_net.h"
+#include "devices/virtio_net.h"
 
 #define TAP_NAME_SIZE 16
 

@@ -3,7 +3,7 @@
 #define MAYFLY_VM_STATE_H
 
 #include "arch.h"
-#include "channel.h"
+#include "devices/channel.h"
 #include "devices.h"
 #include "ioloop.h"
 #include "jail.h"

@@ -28,7 +28,7 @@
 #include "base/fdplan.h"
 #include "landlock.h"
 #include "base/sysfilter.h"
-#include "virtio.h"
+#include "devices/virtio.h"
 
 /* The page: a number that is written attacks at once, from the vCPU's thread; with this bit, when a device's worker is woken
  * next, from that. */

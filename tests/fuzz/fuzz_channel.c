@@ -2,7 +2,7 @@
 #include "fuzz.h"
 
 #include "../unit/decoder.h"
-#include "channel.h"
+#include "devices/channel.h"
 
 enum { TABLE = 0xf80, WINDOW = 0x1000, RAM_SIZE = WINDOW + CHANNEL_PAGES * CHANNEL_PAGE };
 

@@ -8,11 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pl031.h"
+#include "devices/pl031.h"
 #include "base/sysfilter.h"
-#include "uart16550.h"
-#include "virtio_blk.h"
-#include "virtio_net.h"
+#include "devices/uart16550.h"
+#include "devices/virtio_blk.h"
+#include "devices/virtio_net.h"
 
 /* Descriptors by what they are for; the numbers are apart, so that none is taken for another. */
 enum { IRQ = 100, DISK = 200, SCRATCH = 300, KICK = 400, TAP = 500 };

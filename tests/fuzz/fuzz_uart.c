@@ -5,7 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "uart16550.h"
+#include "devices/uart16550.h"
 
 enum { DATA = 0, IER = 1, FCR = 2, LCR = 3, MCR = 4, LSR = 5 };
 enum { DLAB = 0x80, RTS = 0x02, LOOP = 0x10 };

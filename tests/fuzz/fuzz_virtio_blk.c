@@ -13,8 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "virtio_blk.h"
-#include "virtio_mmio.h"
+#include "devices/virtio_blk.h"
+#include "devices/virtio_mmio.h"
 
 enum {
 	SECTORS = 40,

@@ -12,8 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "virtio_mmio.h"
-#include "virtio_net.h"
+#include "devices/virtio_mmio.h"
+#include "devices/virtio_net.h"
 
 enum {
 	PAIRS = 2,

@@ -4,7 +4,7 @@
 
 #include <linux/virtio_ring.h>
 
-#include "virtq.h"
+#include "devices/virtq.h"
 
 enum {
 	LOW_END = 0x8000, /* RAM ends here, … */

@@ -1,7 +1,7 @@
 /* devices/virtq.c: whatever a driver writes into its rings and descriptors, and whenever it does. */
 #include "atomics.h"
 #include "bits.h"
-#include "virtq.h"
+#include "devices/virtq.h"
 
 #include <linux/virtio_ring.h>
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "channel_wire.h"
+#include "devices/channel_wire.h"
 
 struct decoder {
 	uint8_t frame[CHANNEL_HEADER + CHANNEL_INLINE_MAX];

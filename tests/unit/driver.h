@@ -8,7 +8,7 @@
 #include <linux/virtio_ring.h>
 
 #include "unit.h"
-#include "virtio_mmio.h"
+#include "devices/virtio_mmio.h"
 
 /* A queue as its driver sees it. Descriptors are handed out in a circle, so a test has at most SIZE under way. */
 struct driver_queue {

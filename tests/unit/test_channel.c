@@ -1,5 +1,5 @@
 /* The host's side of the channel, against honest guests, broken guests and hostile ones. */
-#include "channel.h"
+#include "devices/channel.h"
 
 #include "base/bytes.h"
 #include "decoder.h"

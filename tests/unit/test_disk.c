@@ -1,7 +1,7 @@
 /* The host's side of a disk against its contract, and against an array as a model: files that take little at a time,
  * fail now and then, are full, have become shorter; ephemeral layers; direct I/O. The system calls are looked at on
  * their way to the kernel. */
-#include "disk.h"
+#include "devices/disk.h"
 
 #include <errno.h>
 #include <linux/falloc.h>

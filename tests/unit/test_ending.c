@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 
-#include "channel.h"
+#include "devices/channel.h"
 #include "base/exitcode.h"
 #include "base/fdplan.h"
 #include "unit.h"

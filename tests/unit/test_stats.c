@@ -17,7 +17,7 @@
 
 #include "arch_layout.h"
 #include "base/bytes.h"
-#include "event.h"
+#include "devices/event.h"
 #include "base/fdplan.h"
 #include "child.h"
 #include "rules.h"

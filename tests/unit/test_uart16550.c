@@ -1,7 +1,7 @@
 /* The UART, driven from both sides with real eventfds: registers by TI's TL16C750 data sheet, the
  * sequences by Linux's drivers/tty/serial/8250. */
 #define _GNU_SOURCE
-#include "uart16550.h"
+#include "devices/uart16550.h"
 
 #include <pthread.h>
 #include <sys/syscall.h>

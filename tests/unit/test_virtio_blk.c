@@ -1,5 +1,5 @@
 /* The block device over memfds and eventfds: requests of good and bad drivers, hosts that fail. */
-#include "virtio_blk.h"
+#include "devices/virtio_blk.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* The transport and what every device has: registers, status, reset, interrupts, broken rings. */
-#include "virtio_mmio.h"
+#include "devices/virtio_mmio.h"
 
 #include <pthread.h>
 #include <sys/syscall.h>

@@ -1,6 +1,6 @@
 /* The network device, by virtio 1.2 §5.1 and its headers: packet sockets stand for TAP queues (they refuse TUNSET*, which
  * the device must live with), and one test has a real TAP. */
-#include "virtio_net.h"
+#include "devices/virtio_net.h"
 
 #include <errno.h>
 #include <linux/ethtool.h>
@@ -21,7 +21,7 @@
 
 #include "driver.h"
 #include "rules.h"
-#include "virtio_net_rx.h"
+#include "devices/virtio_net_rx.h"
 
 /* Feature bits, once more and from the specification (§5.1.3, §6). */
 enum {

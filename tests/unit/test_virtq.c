@@ -1,5 +1,5 @@
 /* The ring walker against good and bad drivers. */
-#include "virtq.h"
+#include "devices/virtq.h"
 
 #include <linux/virtio_ring.h>
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* How a guest ends: by calls to PSCI (Arm DEN 0022), which KVM answers, or because it cannot go on. */
 #include "arch.h"
 #include "crash.h"
-#include "pl031.h"
+#include "devices/pl031.h"
 #include "registers.h"
 
 #include <sys/ioctl.h>

@@ -1,6 +1,6 @@
 /* Turning itself off is the guest's call to PSCI: see end.c. */
 #include "arch.h"
-#include "pl031.h"
+#include "devices/pl031.h"
 #include "serial.h"
 
 static uint32_t read_clock(void *device, unsigned offset, unsigned size)

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "channel_wire.h"
+#include "devices/channel_wire.h"
 #include "base/exitcode.h"
 #include "base/fdplan.h"
 

@@ -6,9 +6,9 @@
 #include "tables/arm64_tree.h"
 #include "base/config.h"
 #include "kernel/image.h"
-#include "pl031.h"
+#include "devices/pl031.h"
 #include "regions.h"
-#include "uart16550.h"
+#include "devices/uart16550.h"
 
 static const struct region regions[] = {LAYOUT_REGIONS(REGION)};
 
