@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "arch_layout.h"
-#include "cli.h"
+#include "cli/cli.h"
 #include "base/keep.h"
 #include "base/exitcode.h"
 #include "base/file.h"

@@ -2,10 +2,10 @@
 #include <unistd.h>
 
 #include "check_kernel.h"
-#include "cli.h"
+#include "cli/cli.h"
 #include "doctor.h"
 #include "base/exitcode.h"
-#include "options.h"
+#include "cli/options.h"
 #include "pack.h"
 #include "payload.h"
 #include "base/report.h"

@@ -14,7 +14,7 @@
 #include "files.h"
 #include "kernel/image.h"
 #include "kernel/kernel_facts.h"
-#include "options.h"
+#include "cli/options.h"
 #include "payload.h"
 #include "base/xxh64.h"
 

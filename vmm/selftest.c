@@ -8,11 +8,11 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 #include "base/exitcode.h"
 #include "base/fdplan.h"
 #include "base/json.h"
-#include "options.h"
+#include "cli/options.h"
 #include "outer.h"
 #include "vm_state.h"
 

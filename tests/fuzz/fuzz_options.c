@@ -1,7 +1,7 @@
 /* The command line: words from a vocabulary, glued and mixed with rubbish. */
 #include "fuzz.h"
 
-#include "options.h"
+#include "cli/options.h"
 #include "base/keep.h"
 #include "base/words.h"
 

@@ -1,6 +1,6 @@
 /* Command lines of any command: a table of their own, files of options, values, the help. */
 #define _GNU_SOURCE
-#include "cli.h"
+#include "cli/cli.h"
 #include "base/keep.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* -d, -n and --ip: every key, limit and complaint. */
-#include "device_options.h"
+#include "cli/device_options.h"
 
 #include <sys/socket.h>
 

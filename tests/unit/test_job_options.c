@@ -1,6 +1,6 @@
 /* The values of -f, --rootdir, -e, --env-file, -w, --user, --hostname, -o and --out-limit. */
 #define _GNU_SOURCE
-#include "job_options.h"
+#include "cli/job_options.h"
 
 #include "base/config.h"
 #include "base/keep.h"

@@ -1,5 +1,5 @@
 /* Files of settings, a line each: what is a line, and whose line is told to be wrong. */
-#include "optionfile.h"
+#include "cli/optionfile.h"
 
 #include "child.h"
 #include "tmpdir.h"

@@ -1,5 +1,5 @@
 /* The command line of "mayfly run": every spelling, every limit, every error text. */
-#include "options.h"
+#include "cli/options.h"
 
 #include "tmpdir.h"
 

@@ -8,7 +8,7 @@
 
 #include "bpf.h"
 #include "base/fdplan.h"
-#include "options.h"
+#include "cli/options.h"
 #include "outer.h"
 #include "rules.h"
 #include "unpack.h"

@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "device_options.h"
+#include "cli/device_options.h"
 #include "base/fdplan.h"
 #include "child.h"
 

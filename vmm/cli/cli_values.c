@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 #include "base/number.h"
 
 /* The unit's shift, or -1. */

@@ -1,4 +1,4 @@
-#include "device_options.h"
+#include "cli/device_options.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>

@@ -1,11 +1,11 @@
-#include "cli.h"
+#include "cli/cli.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/exitcode.h"
 #include "base/keep.h"
-#include "optionfile.h"
+#include "cli/optionfile.h"
 
 static const struct cli_option *find_letter(const struct cli *cli, char letter)
 {

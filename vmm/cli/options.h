@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 #include "base/config.h"
 #include "base/report.h"
 

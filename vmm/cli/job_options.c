@@ -1,13 +1,13 @@
-#include "job_options.h"
+#include "cli/job_options.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 #include "base/config.h"
 #include "base/keep.h"
 #include "base/number.h"
-#include "optionfile.h"
+#include "cli/optionfile.h"
 
 /* --- files in --- */
 

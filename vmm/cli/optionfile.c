@@ -1,4 +1,4 @@
-#include "optionfile.h"
+#include "cli/optionfile.h"
 
 #include <stddef.h>
 #include <string.h>

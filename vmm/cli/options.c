@@ -1,11 +1,11 @@
-#include "options.h"
+#include "cli/options.h"
 
 #include <limits.h>
 #include <stddef.h>
 #include <string.h>
 
-#include "device_options.h"
-#include "job_options.h"
+#include "cli/device_options.h"
+#include "cli/job_options.h"
 #include "base/number.h"
 
 #define MIB (1ull << 20)
