@@ -85,7 +85,7 @@ $(B)/ioctls.inc: images/ioctls.sh | $(B)/libseccomp $(B)/musl
 	$(Q)images/ioctls.sh $(CC) $(SYSTEM_INCLUDES) >$@
 
 # The outer seccomp filter. The machine that builds makes it, with its own libseccomp: ours knows one architecture's calls.
-FILTER_SOURCES := images/filter.c $(addprefix vmm/,outer_list.c base/sysfilter.c sysfilter_install.c base/report.c base/format.c)
+FILTER_SOURCES := images/filter.c $(addprefix vmm/,sandbox/outer_list.c base/sysfilter.c sandbox/seccomp.c base/report.c base/format.c)
 
 $(B)/outer.inc: $(FILTER_SOURCES) $(wildcard vmm/*.h vmm/*/*.h) images/deps.sh Makefile
 	$(call say,FILTER,$@)
@@ -97,7 +97,7 @@ $(B)/outer.inc: $(FILTER_SOURCES) $(wildcard vmm/*.h vmm/*/*.h) images/deps.sh M
 # What is made before the objects that hold it: the launcher's own, and those of unit tests (tests/tests.mk).
 $(foreach objects,obj unit-san unit-musl,$(eval $(B)/$(objects)/vmm/guest_init.o: $(B)/init) \
 	$(eval $(B)/$(objects)/vmm/selftest_trial.o: $(B)/ioctls.inc) \
-	$(eval $(B)/$(objects)/vmm/outer.o: $(B)/outer.inc))
+	$(eval $(B)/$(objects)/vmm/sandbox/outer.o: $(B)/outer.inc))
 
 $(B)/mayfly.debug: $(OBJECTS) $(B)/libseccomp $(B)/musl
 	$(call say,LD,$@)

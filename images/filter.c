@@ -4,7 +4,7 @@
 #include <linux/filter.h>
 #include <stdio.h>
 
-#include "outer.h"
+#include "sandbox/outer.h"
 
 int main(void)
 {

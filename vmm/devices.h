@@ -5,7 +5,7 @@
 
 #include "bus.h"
 #include "base/config.h"
-#include "gate.h"
+#include "sandbox/gate.h"
 #include "kvm.h"
 #include "base/ram.h"
 #include "storage.h"

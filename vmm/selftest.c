@@ -13,7 +13,7 @@
 #include "base/fdplan.h"
 #include "base/json.h"
 #include "cli/options.h"
-#include "outer.h"
+#include "sandbox/outer.h"
 #include "vm_state.h"
 
 #define X32 0x40000000

@@ -3,7 +3,7 @@
 #define MAYFLY_STATS_H
 
 #include "devices.h"
-#include "jail.h"
+#include "sandbox/jail.h"
 #include "base/report.h"
 #include "base/sysfilter.h"
 #include "vcpu.h"

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/fdplan.h"
-#include "landlock.h"
+#include "sandbox/landlock.h"
 
 /* TCSETS sets at once: waiting for output to drain would hang on a stopped terminal. */
 static void set_modes(int fd, const struct termios *modes)

@@ -11,9 +11,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "capabilities.h"
+#include "sandbox/capabilities.h"
 #include "base/fdplan.h"
-#include "landlock.h"
+#include "sandbox/landlock.h"
 #include "base/sysfilter.h"
 
 /* What unpack() does below a target's directory. It renames only inside of one, which needs no right to REFER. */

@@ -8,7 +8,7 @@
 #include "bus.h"
 #include "base/ending.h"
 #include "base/fdplan.h"
-#include "gate.h"
+#include "sandbox/gate.h"
 #include "kvm.h"
 #include "base/sysfilter.h"
 

@@ -15,7 +15,7 @@
 #include "base/fdplan.h"
 #include "base/file.h"
 #include "guest_job.h"
-#include "lockdown.h"
+#include "sandbox/lockdown.h"
 #include "base/moment.h"
 #include "outbox.h"
 #include "payload.h"

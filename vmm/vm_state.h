@@ -6,7 +6,7 @@
 #include "devices/channel.h"
 #include "devices.h"
 #include "ioloop.h"
-#include "jail.h"
+#include "sandbox/jail.h"
 #include "base/config.h"
 #include "roles.h"
 #include "stats.h"

@@ -26,7 +26,7 @@
 #include "arch.h"
 #include "attack.h"
 #include "base/fdplan.h"
-#include "landlock.h"
+#include "sandbox/landlock.h"
 #include "base/sysfilter.h"
 #include "devices/virtio.h"
 

@@ -1,6 +1,6 @@
 /* Threads and their gate. */
 #define _GNU_SOURCE
-#include "gate.h"
+#include "sandbox/gate.h"
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -37,7 +37,7 @@ bool sysfilter_narrow(const struct sock_fprog *program)
 
 /* Not in the set of code that every test links. */
 #define jail_enter_thread enter
-#include "gate.c"
+#include "sandbox/gate.c"
 #undef jail_enter_thread
 
 enum { THREADS = 96 }; /* 32 CPUs and the queues of eight disks */

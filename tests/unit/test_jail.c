@@ -1,6 +1,6 @@
 /* The jail, in children that enter it. What the host does not offer is skipped, and named. */
 #define _GNU_SOURCE
-#include "jail.h"
+#include "sandbox/jail.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -19,7 +19,7 @@
 #include "child.h"
 #include "base/fdplan.h"
 #include "forbid.h"
-#include "landlock.h"
+#include "sandbox/landlock.h"
 
 static struct jail jail;
 static struct problem problem;

@@ -9,7 +9,7 @@
 #include "bpf.h"
 #include "base/fdplan.h"
 #include "cli/options.h"
-#include "outer.h"
+#include "sandbox/outer.h"
 #include "rules.h"
 #include "unpack.h"
 #include "vm_state.h"

@@ -3,7 +3,7 @@
 #include <linux/filter.h>
 
 #include "bpf.h"
-#include "outer.h"
+#include "sandbox/outer.h"
 #include "rules.h"
 
 static void it_is_libseccomps(void **state)

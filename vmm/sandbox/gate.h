@@ -6,8 +6,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "jail.h"
-#include "lockdown.h"
+#include "sandbox/jail.h"
+#include "sandbox/lockdown.h"
 #include "base/report.h"
 #include "base/sysfilter.h"
 

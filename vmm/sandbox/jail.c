@@ -1,4 +1,4 @@
-#include "jail.h"
+#include "sandbox/jail.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,9 +13,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "capabilities.h"
+#include "sandbox/capabilities.h"
 #include "base/fdplan.h"
-#include "landlock.h"
+#include "sandbox/landlock.h"
 
 #define USE_AUTO " here, or use --jail=auto"
 

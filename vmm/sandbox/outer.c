@@ -1,4 +1,4 @@
-#include "outer.h"
+#include "sandbox/outer.h"
 
 #include <linux/filter.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/fdplan.h"
-#include "outer.h"
+#include "sandbox/outer.h"
 
 /* The numbers that descriptors of a kind have, in groups as fdplan.h has them. */
 enum {

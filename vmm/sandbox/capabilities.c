@@ -1,4 +1,4 @@
-#include "capabilities.h"
+#include "sandbox/capabilities.h"
 
 #include <linux/capability.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "gate.h"
+#include "sandbox/gate.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "landlock.h"
+#include "sandbox/landlock.h"
 
 #include <linux/landlock.h>
 #include <stddef.h>

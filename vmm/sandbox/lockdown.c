@@ -1,4 +1,4 @@
-#include "lockdown.h"
+#include "sandbox/lockdown.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,9 +10,9 @@
 
 #include "base/fdplan.h"
 #include "base/file.h"
-#include "gate.h"
-#include "jail.h"
-#include "outer.h"
+#include "sandbox/gate.h"
+#include "sandbox/jail.h"
+#include "sandbox/outer.h"
 
 bool lockdown_begin(struct problem *problem)
 {
