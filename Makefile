@@ -28,7 +28,7 @@ INCLUDES = -D_GNU_SOURCE= -DARCH_AUDIT=$(AUDIT_$(MAP)) -DGUEST_INIT_FILE='"$(B)/
 # The links are made by the rules of $(B)/libseccomp and $(B)/musl below.
 SYSTEM_INCLUDES := -isystem $(B)/libseccomp/include -isystem $(B)/libseccomp/uapi
 # What runs only before the guest does, or instead of it, shall be small. There, variables begin as zeros.
-OPTIMIZE = $(if $(filter devices/% $(addprefix vmm/,base/ram.c bus.c console.c ioloop.c serial.c stream.c vcpu.c),$<),-O2,-Os \
+OPTIMIZE = $(if $(filter devices/% vmm/loop/% $(addprefix vmm/,base/ram.c bus.c serial.c vcpu.c),$<),-O2,-Os \
 	-ftrivial-auto-var-init=zero)
 # An overflow, a bad index or a bad shift ends in an illegal instruction. (Armv8.3 signs return addresses; older CPUs do nothing.)
 HARDEN_aarch64 := -mbranch-protection=pac-ret

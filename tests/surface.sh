@@ -12,7 +12,7 @@ row() { printf '| %s | %s |\n' "$1" "$2"; }
 registers() { sed -n 's/.*case \(VIRTIO_MMIO_[A-Z_]*\):.*/\1/p' devices/virtio_mmio.c | sort -u | wc -l; }
 
 
-running='vmm/bus.c vmm/vcpu.c vmm/base/ram.c vmm/serial.c vmm/console.c vmm/ioloop.c vmm/stream.c vmm/base/ending.c vmm/crash.c vmm/signals.c vmm/deadlines.c'
+running='vmm/bus.c vmm/vcpu.c vmm/base/ram.c vmm/serial.c vmm/loop/console.c vmm/loop/ioloop.c vmm/loop/stream.c vmm/base/ending.c vmm/crash.c vmm/loop/signals.c vmm/loop/deadlines.c'
 
 echo '| what a guest can reach | |'
 echo '|---|---|'

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "ioloop.h"
+#include "loop/ioloop.h"
 #include "base/config.h"
 #include "base/report.h"
 #include "base/sysfilter.h"

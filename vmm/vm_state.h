@@ -5,12 +5,12 @@
 #include "arch.h"
 #include "devices/channel.h"
 #include "devices.h"
-#include "ioloop.h"
+#include "loop/ioloop.h"
 #include "sandbox/jail.h"
 #include "base/config.h"
 #include "roles.h"
 #include "stats.h"
-#include "terminal.h"
+#include "loop/terminal.h"
 
 /* Everything that a VM needs, in one place and without a heap. */
 struct vm {

@@ -1,6 +1,6 @@
 /* Limits on time. What is looked at is set by the tests, in the past or far away: nobody waits. */
 #define _GNU_SOURCE
-#include "deadlines.h"
+#include "loop/deadlines.h"
 
 #include <errno.h>
 #include <poll.h>

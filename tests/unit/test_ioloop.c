@@ -1,7 +1,7 @@
 /* The main loop between real pipes and files on one side, and UARTs that a thread drives as a guest
  * would on the other. Descriptors have fixed numbers, so every VM lives in a child process. */
 #define _GNU_SOURCE
-#include "ioloop.h"
+#include "loop/ioloop.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -35,9 +35,9 @@ static int held_ppoll(struct pollfd *polls, nfds_t count, const struct timespec 
 
 /* Not in the set of code that every test links. */
 #define ppoll held_ppoll
-#include "console.c"
-#include "ioloop.c"
-#include "signals.c"
+#include "loop/console.c"
+#include "loop/ioloop.c"
+#include "loop/signals.c"
 #undef ppoll
 
 /* The terminal's, which is not in that set either. */

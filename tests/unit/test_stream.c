@@ -1,7 +1,7 @@
 /* Standard streams of every kind: nothing blocks, nothing leaks into the descriptions that other
  * processes share with us. Every test is under an alarm: to block is to fail. */
 #define _GNU_SOURCE
-#include "stream.h"
+#include "loop/stream.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "deadlines.h"
+#include "loop/deadlines.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "ioloop.h"
+#include "loop/ioloop.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -7,10 +7,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "console.h"
+#include "loop/console.h"
 #include "base/fdplan.h"
 #include "base/moment.h"
-#include "signals.h"
+#include "loop/signals.h"
 
 bool ioloop_open(struct ioloop *loop, enum console_place place, int log_fd, struct problem *problem)
 {

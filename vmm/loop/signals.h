@@ -2,7 +2,7 @@
 #ifndef MAYFLY_SIGNALS_H
 #define MAYFLY_SIGNALS_H
 
-#include "ioloop.h"
+#include "loop/ioloop.h"
 
 /* Opens the signalfd and the parent's pidfd. The signals are blocked from here on, in the threads made later, too. */
 bool signals_open(struct ioloop *loop, struct problem *problem);

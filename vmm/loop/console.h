@@ -2,7 +2,7 @@
 #ifndef MAYFLY_CONSOLE_H
 #define MAYFLY_CONSOLE_H
 
-#include "ioloop.h"
+#include "loop/ioloop.h"
 
 /* Moves one chunk; false if there was none. What remains is announced by another kick, so that a
  * flood cannot keep the loop from its other work. */

@@ -9,11 +9,11 @@
 
 #include "devices/channel.h"
 #include "base/ending.h"
-#include "deadlines.h"
+#include "loop/deadlines.h"
 #include "base/report.h"
-#include "stream.h"
+#include "loop/stream.h"
 #include "base/sysfilter.h"
-#include "terminal.h"
+#include "loop/terminal.h"
 #include "devices/uart16550.h"
 
 /* Where the console's output goes. */

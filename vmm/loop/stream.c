@@ -1,4 +1,4 @@
-#include "stream.h"
+#include "loop/stream.h"
 
 #include <errno.h>
 #include <fcntl.h>

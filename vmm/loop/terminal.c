@@ -1,4 +1,4 @@
-#include "terminal.h"
+#include "loop/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>
