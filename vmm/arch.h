@@ -11,7 +11,7 @@
 #include "base/bytes.h"
 #include "kernel/cmdline.h"
 #include "base/ending.h"
-#include "files.h"
+#include "files/files.h"
 #include "archive/job.h"
 #include "kvm.h"
 #include "base/ram.h"

@@ -7,7 +7,7 @@
 #include "base/exitcode.h"
 #include "cli/options.h"
 #include "pack.h"
-#include "payload.h"
+#include "files/payload.h"
 #include "base/report.h"
 #include "selftest.h"
 #include "start.h"

@@ -11,11 +11,11 @@
 #include "arch_layout.h"
 #include "base/exitcode.h"
 #include "base/file.h"
-#include "files.h"
+#include "files/files.h"
 #include "kernel/image.h"
 #include "kernel/kernel_facts.h"
 #include "cli/options.h"
-#include "payload.h"
+#include "files/payload.h"
 #include "base/xxh64.h"
 
 struct pack_options {

@@ -5,7 +5,7 @@
 #include "archive/job.h"
 #include "kernel/kernel_facts.h"
 #include "pack.h"
-#include "payload.h"
+#include "files/payload.h"
 
 static bool say(const char *what, const char *text)
 {

@@ -14,11 +14,11 @@
 #include "base/exitcode.h"
 #include "base/fdplan.h"
 #include "base/file.h"
-#include "guest_job.h"
+#include "files/guest_job.h"
 #include "sandbox/lockdown.h"
 #include "base/moment.h"
 #include "outbox.h"
-#include "payload.h"
+#include "files/payload.h"
 #include "vm_state.h"
 
 #define KVM_PATH "/dev/kvm"

@@ -1,6 +1,6 @@
 /* The options as the guest's init is told them. */
 #define _GNU_SOURCE
-#include "guest_job.c"
+#include "files/guest_job.c"
 
 #include <pty.h>
 

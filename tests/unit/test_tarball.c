@@ -1,6 +1,6 @@
 /* Tar archives as root file systems: from members to entries of the list. */
 #define _GNU_SOURCE
-#include "files.h"
+#include "files/files.h"
 
 #include "tar_writer.h"
 #include "tmpdir.h"

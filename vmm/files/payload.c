@@ -1,4 +1,4 @@
-#include "payload.h"
+#include "files/payload.h"
 
 #include <elf.h>
 #include <errno.h>

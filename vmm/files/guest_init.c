@@ -1,4 +1,4 @@
-#include "guest_init.h"
+#include "files/guest_init.h"
 
 /* GUEST_INIT_FILE is the path of the program, given by the Makefile. */
 __asm__(".section .rodata\n"

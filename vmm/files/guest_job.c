@@ -1,4 +1,4 @@
-#include "guest_job.h"
+#include "files/guest_job.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "guest_init.h"
+#include "files/guest_init.h"
 #include "base/keep.h"
 #include "base/words.h"
 

@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "files.h"
+#include "files/files.h"
 #include "archive/job.h"
 #include "archive/tar.h"
 #include "base/keep.h"
