@@ -5,7 +5,7 @@
 
 #include "base/exitcode.h"
 #include "base/moment.h"
-#include "outbox.h"
+#include "outbox/outbox.h"
 #include "vm_state.h"
 
 /* The exit code, and the line that explains it. What went wrong with our own streams comes first:

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/fdplan.h"
-#include "outbox.h"
+#include "outbox/outbox.h"
 #include "vm_state.h"
 
 /* Instructions of all programs: eight NICs of eight queues need 2700. */

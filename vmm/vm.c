@@ -17,7 +17,7 @@
 #include "files/guest_job.h"
 #include "sandbox/lockdown.h"
 #include "base/moment.h"
-#include "outbox.h"
+#include "outbox/outbox.h"
 #include "files/payload.h"
 #include "vm_state.h"
 

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "archive/cpio.h"
-#include "tree.h"
-#include "unpack.h"
+#include "outbox/tree.h"
+#include "outbox/unpack.h"
 
 enum { ARCHIVE_MAX = 16384, LIMIT = 60000 };
 

@@ -14,7 +14,7 @@
 #include "archive/cpio.h"
 #include "archive.h"
 #include "unit.h"
-#include "unpack.h"
+#include "outbox/unpack.h"
 
 static char outbox[] = "/tmp/mayfly-unit-XXXXXX";
 static char outbox_start[4096];

@@ -1,7 +1,7 @@
 /* The child that takes files out: when it begins, how its work is told, when it goes. That it is shut in is tested
  * in sealed/. */
 #define _GNU_SOURCE
-#include "../../vmm/outbox.c"
+#include "outbox/outbox.c"
 
 #include <errno.h>
 #include <sys/mman.h>

@@ -11,7 +11,7 @@
 #include "cli/options.h"
 #include "sandbox/outer.h"
 #include "rules.h"
-#include "unpack.h"
+#include "outbox/unpack.h"
 #include "vm_state.h"
 
 /* --- what the owners need for other purposes --- */

@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "tree.h"
+#include "outbox/tree.h"
 
 #define LIMIT (64 * MIB)
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/report.h"
-#include "tree.h"
+#include "outbox/tree.h"
 
 enum { UNPACK_TARGETS_MAX = 64 };
 

@@ -1,4 +1,4 @@
-#include "unpack.h"
+#include "outbox/unpack.h"
 
 #include <errno.h>
 #include <stdio.h> /* renameat */
@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "archive/cpio.h"
-#include "tree.h"
+#include "outbox/tree.h"
 
 #define TRAILER "TRAILER!!!"
 

@@ -1,4 +1,4 @@
-#include "outbox.h"
+#include "outbox/outbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/fdplan.h"
-#include "unpack.h"
+#include "outbox/unpack.h"
 
 _Static_assert(OUTS_MAX <= UNPACK_TARGETS_MAX, "every -o has a target");
 

@@ -1,4 +1,4 @@
-#include "unpack.h"
+#include "outbox/unpack.h"
 
 #include <errno.h>
 #include <fcntl.h>
