@@ -24,11 +24,11 @@ MAP = $(or $(findstring x86_64,$<),$(findstring aarch64,$<),$(ARCH))
 AUDIT_x86_64 := AUDIT_ARCH_X86_64
 AUDIT_aarch64 := AUDIT_ARCH_AARCH64
 INCLUDES = -D_GNU_SOURCE= -DARCH_AUDIT=$(AUDIT_$(MAP)) -DGUEST_INIT_FILE='"$(B)/init"' \
-	-Ivmm -Ivmm/$(MAP) -I. -Iboot -I$(B)
+	-Ivmm -Ivmm/machine/$(MAP) -I. -Iboot -I$(B)
 # The links are made by the rules of $(B)/libseccomp and $(B)/musl below.
 SYSTEM_INCLUDES := -isystem $(B)/libseccomp/include -isystem $(B)/libseccomp/uapi
 # What runs only before the guest does, or instead of it, shall be small. There, variables begin as zeros.
-OPTIMIZE = $(if $(filter devices/% vmm/loop/% $(addprefix vmm/,base/ram.c bus.c serial.c vcpu.c),$<),-O2,-Os \
+OPTIMIZE = $(if $(filter devices/% vmm/loop/% $(addprefix vmm/,base/ram.c $(addprefix machine/,bus.c serial.c vcpu.c)),$<),-O2,-Os \
 	-ftrivial-auto-var-init=zero)
 # An overflow, a bad index or a bad shift ends in an illegal instruction. (Armv8.3 signs return addresses; older CPUs do nothing.)
 HARDEN_aarch64 := -mbranch-protection=pac-ret
@@ -49,7 +49,7 @@ END := $(B)/musl/lib/crtn.o
 PURE_SOURCES := $(wildcard boot/*.c boot/*/*.c devices/*.c)
 SOURCES := $(foreach source,$(wildcard vmm/*.c vmm/*/*.c vmm/*/*/*.c) $(PURE_SOURCES), \
 	$(if $(findstring $(FOREIGN_$(ARCH)),$(source)),,$(source)))
-OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o) $(B)/obj/vmm/$(ARCH)/start.o
+OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o) $(B)/obj/vmm/machine/$(ARCH)/start.o
 
 .DELETE_ON_ERROR:
 .SUFFIXES:

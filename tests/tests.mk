@@ -138,7 +138,7 @@ $(B)/fuzz-coverage/fuzz_%: $(B)/fuzz-coverage/tests/fuzz/fuzz_%.o $(PURE_SOURCES
 
 # With the map of the architecture that is tested, whatever machine tests. (Objects before the archive.)
 $(foreach flavour,unit-san unit-musl,$(foreach test,x86_64/test_layout x86_64/test_load,$(eval \
-	$(B)/$(flavour)/$(test): $(B)/$(flavour)/vmm/x86_64/layout.o)))
+	$(B)/$(flavour)/$(test): $(B)/$(flavour)/vmm/machine/x86_64/layout.o)))
 
 TESTS := $(UNIT_TESTS:%=$(B)/unit-san/%) $(UNIT_TESTS:%=$(B)/unit-musl/%) $(SEALED_TESTS:%=$(B)/unit-musl/%) $(THREAD_TESTS:%=$(B)/unit-tsan/%) $(FUZZERS:%=$(B)/fuzz/%)
 .SECONDARY:

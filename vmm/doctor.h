@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "base/json.h"
-#include "kvm.h"
+#include "machine/kvm.h"
 #include "base/report.h"
 
 enum finding {

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "arch.h"
+#include "machine/arch.h"
 #include "base/facts.h"
 #include "base/file.h"
 #include "base/keep.h"

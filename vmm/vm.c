@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "arch.h"
+#include "machine/arch.h"
 #include "base/exitcode.h"
 #include "base/fdplan.h"
 #include "base/file.h"

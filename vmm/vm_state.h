@@ -2,9 +2,9 @@
 #ifndef MAYFLY_VM_STATE_H
 #define MAYFLY_VM_STATE_H
 
-#include "arch.h"
+#include "machine/arch.h"
 #include "devices/channel.h"
-#include "devices.h"
+#include "machine/devices.h"
 #include "loop/ioloop.h"
 #include "sandbox/jail.h"
 #include "base/config.h"

@@ -23,7 +23,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "arch.h"
+#include "machine/arch.h"
 #include "attack.h"
 #include "base/fdplan.h"
 #include "sandbox/landlock.h"

@@ -10,7 +10,7 @@
 #include "kernel/cmdline.h"
 #include "fdt_reader.h"
 
-/* As in vmm/aarch64/arch_layout.h. */
+/* As in vmm/machine/aarch64/arch_layout.h. */
 static const struct fdt_range gicv3_distributor = {0x08000000, 0x10000};
 static const struct fdt_range gicv2_distributor = {0x08000000, 0x1000};
 static const struct fdt_range gicv2_cpus = {0x08010000, 0x2000};

@@ -1,6 +1,6 @@
 /* The bus: who gets which byte of an access. */
 #define _GNU_SOURCE
-#include "bus.h"
+#include "machine/bus.h"
 
 #include <signal.h>
 #include <sys/wait.h>

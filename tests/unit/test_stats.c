@@ -25,7 +25,7 @@
 /* Not in the set of code that every test links. */
 #include "sandbox/gate.c"
 #include "stats.c"
-#include "devices.c"
+#include "machine/devices.c"
 
 static struct devices devices;
 static struct options options;

@@ -1,5 +1,5 @@
 /* What is behind a disk: which files are taken, how they are locked, where scratch files go. */
-#include "storage.h"
+#include "machine/storage.h"
 
 #include <errno.h>
 #include <linux/filter.h>

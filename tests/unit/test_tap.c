@@ -1,6 +1,6 @@
 /* What is behind a NIC: real interfaces, in a network namespace that a child makes for itself. */
 #define _GNU_SOURCE
-#include "tap.h"
+#include "machine/tap.h"
 
 #include <errno.h>
 #include <linux/capability.h>

@@ -1,7 +1,7 @@
 /* Guests need an interrupt controller of the host's, and addresses up to the end of their memory. */
-#include "arch.h"
+#include "machine/arch.h"
 #include "doctor.h"
-#include "irqchip.h"
+#include "machine/aarch64/irqchip.h"
 
 #include <linux/kvm.h>
 #include <sys/ioctl.h>

@@ -1,5 +1,5 @@
 /* KVM needs VT-x or AMD-V to run Linux; where it has neither and works all the same (PVM), it emulates guest kernels. */
-#include "arch.h"
+#include "machine/arch.h"
 #include "doctor.h"
 #include "base/facts.h"
 

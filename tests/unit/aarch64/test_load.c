@@ -1,7 +1,7 @@
 /* Kernel, initrd and device tree in an arm64 guest's memory: where they go, and what is said when they do not fit. The
  * tree's format has tests of its own. */
 #define _GNU_SOURCE
-#include "arch.h"
+#include "machine/arch.h"
 
 #include <stdio.h>
 
@@ -10,7 +10,7 @@
 #include "samples.h"
 
 /* Not in the set of code that every test links. */
-#include "../../../vmm/load.c"
+#include "machine/load.c"
 #include "boot.c"
 
 #define RAM_SIZE (16 * MIB)

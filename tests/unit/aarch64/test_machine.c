@@ -1,6 +1,6 @@
 /* An arm64 guest's devices are where its tree says, and none of them ends it. */
 #define _GNU_SOURCE
-#include "arch.h"
+#include "machine/arch.h"
 
 #include <time.h>
 

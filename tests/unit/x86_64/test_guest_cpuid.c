@@ -1,5 +1,5 @@
 /* What CPUID tells each vCPU. Bits: Intel SDM volume 2A, CPUID; AMD APM volume 3, appendix E. */
-#include "guest_cpuid.h"
+#include "machine/x86_64/guest_cpuid.h"
 
 #include "unit.h"
 

@@ -1,7 +1,7 @@
 /* Kernel, initrd and boot data in guest memory: where they go, and what is said when they do not
  * fit. The formats of the tables have tests of their own. */
 #define _GNU_SOURCE
-#include "arch.h"
+#include "machine/arch.h"
 
 #include <stdio.h>
 
@@ -10,7 +10,7 @@
 #include "unit.h"
 
 /* Not in the set of code that every test links. */
-#include "../../../vmm/load.c"
+#include "machine/load.c"
 #include "boot.c"
 
 enum { RAM_SIZE = 16 << 20 };

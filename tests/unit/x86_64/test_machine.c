@@ -1,6 +1,6 @@
 /* How an x86-64 guest turns itself off, and that its devices are where its tables say. */
 #define _GNU_SOURCE
-#include "arch.h"
+#include "machine/arch.h"
 
 #include "tables/acpi.h"
 #include "unit.h"

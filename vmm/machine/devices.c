@@ -1,4 +1,4 @@
-#include "devices.h"
+#include "machine/devices.h"
 
 #include <errno.h>
 #include <linux/virtio_mmio.h>

@@ -2,7 +2,7 @@
 #ifndef MAYFLY_SERIAL_H
 #define MAYFLY_SERIAL_H
 
-#include "bus.h"
+#include "machine/bus.h"
 #include "devices/uart16550.h"
 
 /* Puts UART's eight registers, a byte each, at BASE. */

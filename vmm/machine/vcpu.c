@@ -1,4 +1,4 @@
-#include "vcpu.h"
+#include "machine/vcpu.h"
 
 #include <errno.h>
 #include <linux/kvm.h>
@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "arch.h"
+#include "machine/arch.h"
 #include "base/fdplan.h"
 
 bool vcpu_create(struct vcpu *vcpu, const struct kvm *kvm, unsigned index, struct problem *problem)

@@ -1,4 +1,4 @@
-#include "arch.h"
+#include "machine/arch.h"
 
 #include <errno.h>
 #include <linux/kvm.h>

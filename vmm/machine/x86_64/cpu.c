@@ -1,6 +1,6 @@
 /* The state in which vCPUs begin. */
-#include "arch.h"
-#include "guest_cpuid.h"
+#include "machine/arch.h"
+#include "machine/x86_64/guest_cpuid.h"
 #include "kernel/image.h"
 
 #include <errno.h>

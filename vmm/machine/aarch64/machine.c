@@ -1,7 +1,7 @@
 /* Turning itself off is the guest's call to PSCI: see end.c. */
-#include "arch.h"
+#include "machine/arch.h"
 #include "devices/pl031.h"
-#include "serial.h"
+#include "machine/serial.h"
 
 static uint32_t read_clock(void *device, unsigned offset, unsigned size)
 {

@@ -1,9 +1,9 @@
 /* Kernel, initrd and boot data into guest memory. */
 #include "tables/acpi.h"
-#include "arch.h"
+#include "machine/arch.h"
 #include "kernel/bzimage.h"
 #include "tables/gdt.h"
-#include "load.h"
+#include "machine/load.h"
 #include "tables/mptable.h"
 #include "tables/page_tables.h"
 #include "tables/start_info.h"

@@ -1,7 +1,7 @@
 /* The ways in which an x86-64 guest turns itself off. */
 #include "tables/acpi.h"
-#include "arch.h"
-#include "serial.h"
+#include "machine/arch.h"
+#include "machine/serial.h"
 
 enum {
 	KEYBOARD_COMMAND_RESET = 0xfe, /* pulse the CPU's reset line */

@@ -3,13 +3,13 @@
 #ifndef MAYFLY_DEVICES_H
 #define MAYFLY_DEVICES_H
 
-#include "bus.h"
+#include "machine/bus.h"
 #include "base/config.h"
 #include "sandbox/gate.h"
-#include "kvm.h"
+#include "machine/kvm.h"
 #include "base/ram.h"
-#include "storage.h"
-#include "tap.h"
+#include "machine/storage.h"
+#include "machine/tap.h"
 #include "devices/virtio_blk.h"
 #include "devices/virtio_mmio.h"
 #include "devices/virtio_net.h"

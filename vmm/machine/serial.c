@@ -1,4 +1,4 @@
-#include "serial.h"
+#include "machine/serial.h"
 
 static uint32_t read_uart(void *device, unsigned offset, unsigned size)
 {

@@ -1,4 +1,4 @@
-#include "load.h"
+#include "machine/load.h"
 
 #define PAGE_SIZE 4096
 

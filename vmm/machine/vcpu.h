@@ -5,11 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bus.h"
+#include "machine/bus.h"
 #include "base/ending.h"
 #include "base/fdplan.h"
 #include "sandbox/gate.h"
-#include "kvm.h"
+#include "machine/kvm.h"
 #include "base/sysfilter.h"
 
 struct kvm_run;

@@ -1,4 +1,4 @@
-#include "tap.h"
+#include "machine/tap.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "crash.h"
+#include "machine/crash.h"
 
 #include <linux/kvm.h>
 

@@ -7,17 +7,17 @@
 #include <stdint.h>
 
 #include "arch_layout.h" /* ARCH_… constants: the memory map, found by the include path */
-#include "bus.h"
+#include "machine/bus.h"
 #include "base/bytes.h"
 #include "kernel/cmdline.h"
 #include "base/ending.h"
 #include "files/files.h"
 #include "archive/job.h"
-#include "kvm.h"
+#include "machine/kvm.h"
 #include "base/ram.h"
 #include "base/report.h"
 #include "devices/uart16550.h"
-#include "vcpu.h"
+#include "machine/vcpu.h"
 
 /* What the guest starts with. */
 struct boot_request {

@@ -1,7 +1,7 @@
 /* The state in which vCPUs begin: Documentation/arch/arm64/booting.rst, and off but for the first. */
-#include "arch.h"
+#include "machine/arch.h"
 #include "tables/arm64_tree.h"
-#include "registers.h"
+#include "machine/aarch64/registers.h"
 
 #include <errno.h>
 #include <linux/kvm.h>

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "kvm.h"
+#include "machine/kvm.h"
 
 #define GICV2_CPUS 8
 

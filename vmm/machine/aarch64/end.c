@@ -1,8 +1,8 @@
 /* How a guest ends: by calls to PSCI (Arm DEN 0022), which KVM answers, or because it cannot go on. */
-#include "arch.h"
-#include "crash.h"
+#include "machine/arch.h"
+#include "machine/crash.h"
 #include "devices/pl031.h"
-#include "registers.h"
+#include "machine/aarch64/registers.h"
 
 #include <sys/ioctl.h>
 

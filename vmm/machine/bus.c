@@ -1,4 +1,4 @@
-#include "bus.h"
+#include "machine/bus.h"
 
 #include <stddef.h>
 

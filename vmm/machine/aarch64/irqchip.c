@@ -1,7 +1,7 @@
 /* The interrupt controller in the kernel: a GICv3 or, where the host has none, a GICv2. No ITS.
  * Documentation/virt/kvm/devices/arm-vgic-v3.rst and arm-vgic.rst. */
-#include "irqchip.h"
-#include "arch.h"
+#include "machine/aarch64/irqchip.h"
+#include "machine/arch.h"
 
 #include <errno.h>
 #include <linux/kvm.h>

@@ -31,7 +31,7 @@
 
 #include <stdint.h>
 
-#include "layout.h"
+#include "machine/layout.h"
 #include "tables/memmap.h"
 
 /* R(name, first address, bytes), ascending. */

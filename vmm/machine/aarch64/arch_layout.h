@@ -22,7 +22,7 @@
 
 #include <stdint.h>
 
-#include "layout.h"
+#include "machine/layout.h"
 
 /* R(name, first address, bytes), ascending. */
 #define LAYOUT_REGIONS(R)                               \

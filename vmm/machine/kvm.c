@@ -1,4 +1,4 @@
-#include "kvm.h"
+#include "machine/kvm.h"
 
 #include <errno.h>
 #include <fcntl.h>

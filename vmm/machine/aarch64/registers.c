@@ -1,4 +1,4 @@
-#include "registers.h"
+#include "machine/aarch64/registers.h"
 
 #include <sys/ioctl.h>
 

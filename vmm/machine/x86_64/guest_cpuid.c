@@ -1,4 +1,4 @@
-#include "guest_cpuid.h"
+#include "machine/x86_64/guest_cpuid.h"
 
 #include <stdint.h>
 

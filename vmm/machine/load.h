@@ -2,7 +2,7 @@
 #ifndef MAYFLY_LOAD_H
 #define MAYFLY_LOAD_H
 
-#include "arch.h"
+#include "machine/arch.h"
 #include "kernel/image.h"
 
 /* Puts the kernel at LOWEST or above, below the end of the first range of RAM. */

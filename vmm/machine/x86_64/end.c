@@ -1,6 +1,6 @@
 /* Why a guest cannot go on, in one line. */
-#include "arch.h"
-#include "crash.h"
+#include "machine/arch.h"
+#include "machine/crash.h"
 
 #include <cpuid.h>
 #include <linux/kvm.h>
