@@ -96,7 +96,7 @@ $(B)/outer.inc: $(FILTER_SOURCES) $(wildcard vmm/*.h vmm/*/*.h) images/deps.sh M
 
 # What is made before the objects that hold it: the launcher's own, and those of unit tests (tests/tests.mk).
 $(foreach objects,obj unit-san unit-musl,$(eval $(B)/$(objects)/vmm/files/guest_init.o: $(B)/init) \
-	$(eval $(B)/$(objects)/vmm/selftest_trial.o: $(B)/ioctls.inc) \
+	$(eval $(B)/$(objects)/vmm/commands/selftest_trial.o: $(B)/ioctls.inc) \
 	$(eval $(B)/$(objects)/vmm/sandbox/outer.o: $(B)/outer.inc))
 
 $(B)/mayfly.debug: $(OBJECTS) $(B)/libseccomp $(B)/musl

@@ -1,15 +1,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "check_kernel.h"
+#include "commands/check_kernel.h"
 #include "cli/cli.h"
-#include "doctor.h"
+#include "commands/doctor.h"
 #include "base/exitcode.h"
 #include "cli/options.h"
-#include "pack.h"
+#include "commands/pack.h"
 #include "files/payload.h"
 #include "base/report.h"
-#include "selftest.h"
+#include "commands/selftest.h"
 #include "start.h"
 #include "vm.h"
 

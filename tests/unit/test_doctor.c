@@ -1,6 +1,6 @@
 /* How findings are said, and those that a test can bring about: KVM and the architecture are played. */
 #define _GNU_SOURCE
-#include "doctor.h"
+#include "commands/doctor.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,8 +10,8 @@
 #include "child.h"
 
 /* Not in the set of code that every test links. */
-#include "doctor.c"
-#include "doctor_host.c"
+#include "commands/doctor.c"
+#include "commands/doctor_host.c"
 
 static struct problem kvm_says;
 static enum finding kvm_finds;

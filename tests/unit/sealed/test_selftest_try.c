@@ -1,6 +1,6 @@
 /* Whether selftest sees what it should: each try, with an expectation that is true and one that is not. */
 #define _GNU_SOURCE
-#include "selftest.h"
+#include "commands/selftest.h"
 
 #include <sys/prctl.h>
 #include <sys/syscall.h>

@@ -5,7 +5,7 @@
 
 #include "base/config.h"
 #include "base/fdplan.h"
-#include "selftest.h"
+#include "commands/selftest.h"
 
 #define NUMBERS 512 /* of system calls; Linux has 470 */
 

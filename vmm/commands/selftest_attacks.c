@@ -1,5 +1,5 @@
 /* What somebody would do who runs code of his own in mayfly. */
-#include "selftest.h"
+#include "commands/selftest.h"
 
 #include <fcntl.h>
 #include <linux/if_tun.h>

@@ -4,7 +4,7 @@
 #include "archive/cpio.h"
 #include "archive/job.h"
 #include "kernel/kernel_facts.h"
-#include "pack.h"
+#include "commands/pack.h"
 #include "files/payload.h"
 
 static bool say(const char *what, const char *text)

@@ -1,5 +1,5 @@
 /* The door for programs of 32 bits. (That of x32 is the usual one, with other numbers.) */
-#include "selftest.h"
+#include "commands/selftest.h"
 
 static void enter_by_interrupt(void)
 {

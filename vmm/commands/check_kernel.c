@@ -1,4 +1,4 @@
-#include "check_kernel.h"
+#include "commands/check_kernel.h"
 
 #include <errno.h>
 #include <fcntl.h>

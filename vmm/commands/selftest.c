@@ -1,4 +1,4 @@
-#include "selftest.h"
+#include "commands/selftest.h"
 
 #include <signal.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* What is not KVM's: the kernel, limits, memory, what NICs need. */
-#include "doctor.h"
+#include "commands/doctor.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* One try: a child, under the filters, that makes one call. */
-#include "selftest.h"
+#include "commands/selftest.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "doctor.h"
+#include "commands/doctor.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* KVM needs VT-x or AMD-V to run Linux; where it has neither and works all the same (PVM), it emulates guest kernels. */
 #include "machine/arch.h"
-#include "doctor.h"
+#include "commands/doctor.h"
 #include "base/facts.h"
 
 static const char *extension(const char *cpuinfo)

@@ -1,4 +1,4 @@
-#include "pack.h"
+#include "commands/pack.h"
 
 #include <errno.h>
 #include <fcntl.h>

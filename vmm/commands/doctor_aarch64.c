@@ -1,6 +1,6 @@
 /* Guests need an interrupt controller of the host's, and addresses up to the end of their memory. */
 #include "machine/arch.h"
-#include "doctor.h"
+#include "commands/doctor.h"
 #include "machine/aarch64/irqchip.h"
 
 #include <linux/kvm.h>

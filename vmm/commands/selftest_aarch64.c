@@ -1,5 +1,5 @@
 /* A process of 64 bits cannot enter as one of 32. */
-#include "selftest.h"
+#include "commands/selftest.h"
 
 const struct exemption arch_exemptions[] = {{0}};
 
