@@ -63,11 +63,11 @@ $(B)/debian-vmlinuz: images/debian-kernel.sh images/apt.sh images/arch.sh images
 # --- unit tests and fuzzers ---
 
 # NAME of tests/unit/NAME.c. Those of each architecture on any machine, but for what only the machine itself can compile.
-UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c tests/unit/*/test_*.c))
-UNIT_TESTS := $(filter-out sealed/% $(if $(filter x86_64,$(ARCH)),,x86_64/test_guest_cpuid),$(UNIT_TESTS))
+UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/machine/*/test_*.c))
+UNIT_TESTS := $(filter-out sealed/% $(if $(filter x86_64,$(ARCH)),,machine/x86_64/test_guest_cpuid),$(UNIT_TESTS))
 # Those of the filter itself: there are no sanitizers then, which make calls of their own.
 SEALED_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/sealed/test_*.c))
-THREAD_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_virt*.c))
+THREAD_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/devices/test_virt*.c))
 FUZZERS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
 # The request of an ioctl is an int in musl and an unsigned long in glibc.
 UNIT_CFLAGS = -std=c11 -O1 -g $(WARNINGS) -Wno-sign-conversion -Itests/unit $(INCLUDES) -DMAYFLY_VERSION='"1.2.3"'
@@ -137,7 +137,7 @@ $(B)/fuzz-coverage/fuzz_%: $(B)/fuzz-coverage/tests/fuzz/fuzz_%.o $(PURE_SOURCES
 	$(Q)clang $(COVERAGE) -fsanitize=fuzzer -o $@ $^ -pthread
 
 # With the map of the architecture that is tested, whatever machine tests. (Objects before the archive.)
-$(foreach flavour,unit-san unit-musl,$(foreach test,x86_64/test_layout x86_64/test_load,$(eval \
+$(foreach flavour,unit-san unit-musl,$(foreach test,machine/x86_64/test_layout machine/x86_64/test_load,$(eval \
 	$(B)/$(flavour)/$(test): $(B)/$(flavour)/vmm/machine/x86_64/layout.o)))
 
 TESTS := $(UNIT_TESTS:%=$(B)/unit-san/%) $(UNIT_TESTS:%=$(B)/unit-musl/%) $(SEALED_TESTS:%=$(B)/unit-musl/%) $(THREAD_TESTS:%=$(B)/unit-tsan/%) $(FUZZERS:%=$(B)/fuzz/%)
@@ -216,5 +216,5 @@ bench-check: ## compare what `make bench` measured with its budget; fails if a f
 	$(Q)tests/bench/budget.sh $(B)/bench/bench.json
 
 -include $(foreach flavour,unit-san unit-tsan unit-musl fuzz fuzz-coverage,$(wildcard $(B)/$(flavour)/*/*.d \
-	$(B)/$(flavour)/*/*/*.d $(B)/$(flavour)/*/*/*/*.d))
+	$(B)/$(flavour)/*/*/*.d $(B)/$(flavour)/*/*/*/*.d $(B)/$(flavour)/*/*/*/*/*.d))
 

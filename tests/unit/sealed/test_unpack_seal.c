@@ -6,7 +6,7 @@
 
 #include "child.h"
 #include "base/fdplan.h"
-#include "outbox/outbox.h"
+#include "outbox.h"
 
 enum { LIMIT = 100000 };
 
