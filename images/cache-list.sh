@@ -28,7 +28,8 @@ ask_program() (
 
 needed() {
 	for arch in x86_64 aarch64; do
-		for recipe in musl libseccomp cmocka debian-kernel tools kernel; do ask "$here/$recipe.sh" "$arch"; done
+		for recipe in musl libseccomp kernel; do ask "$here/$recipe.sh" "$arch"; done
+		for recipe in cmocka debian-kernel tools; do ask "$here/../tests/images/$recipe.sh" "$arch"; done
 		for options in -n -nx; do ask "$here/../tests/lab/lab.sh" "$options" -a "$arch"; done
 		ask_program "$arch" busybox-static busybox
 		ask_program "$arch" bash-static bash-static

@@ -55,7 +55,7 @@ sizes() {
 
 # shellcheck disable=SC2086
 format() { clang-format --dry-run -Werror $sources; }
-shell() { shellcheck -x images/*.sh rootfs/*.sh tests/*.sh tests/fuzz/*.sh tests/lab/*.sh tests/attack/*.sh tests/e2e/*.sh tests/proof/*.sh tests/bench/*.sh tests/bench/*.bash .ci/run && shellcheck -s bash docs/mayfly.bash; }
+shell() { shellcheck -x images/*.sh tests/images/*.sh rootfs/*.sh tests/*.sh tests/fuzz/*.sh tests/lab/*.sh tests/attack/*.sh tests/e2e/*.sh tests/proof/*.sh tests/bench/*.sh tests/bench/*.bash .ci/run && shellcheck -s bash docs/mayfly.bash; }
 harness() { perl -wc tests/check.pl; }
 manual() { mandoc -Tlint -Wwarning docs/mayfly.1; }
 

@@ -49,11 +49,11 @@ $(B)/guests/bare.image: $(B)/guests/bare.elf
 # --- what tests need in a guest, and Debian's kernel as one: from the cache ---
 
 # To be appended to initramfs.cpio: what tests need in a guest.
-$(B)/tools.cpio: rootfs/tools-initramfs.sh images/tools.sh images/iperf3.c images/debian-kernel.sh images/tree.sh \
+$(B)/tools.cpio: tests/images/tools-initramfs.sh images/tools.sh tests/images/iperf3.c images/debian-kernel.sh images/tree.sh \
 		images/apt.sh images/arch.sh images/cache.sh
 	$(Q)images/deps.sh tools $(CROSS)
 	$(Q)mkdir -p $(@D)
-	$(Q)rootfs/tools-initramfs.sh $(ARCH) $@
+	$(Q)tests/images/tools-initramfs.sh $(ARCH) $@
 
 $(B)/debian-vmlinuz: images/debian-kernel.sh images/apt.sh images/arch.sh images/cache.sh
 	$(Q)images/deps.sh lab

@@ -8,7 +8,7 @@
 # clock counts instructions, a nanosecond each, on one CPU, so that what is measured repeats on a busy machine; where the
 # lab is idle, its clock leaps to the next timer. What an exit costs real hardware it does not know. Each -f puts a file or
 # a directory into the lab, as LABPATH (default: /NAME). COMMAND runs as root with busybox at hand (with -x also bash, bats
-# and the programs of images/tools.sh, which tests need) and /dev/kvm, /dev/net/tun, /dev/pts, /proc, /sys and a tmpfs on
+# and the programs of tests/images/tools.sh, which tests need) and /dev/kvm, /dev/net/tun, /dev/pts, /proc, /sys and a tmpfs on
 # /tmp; it can make loop devices, bridges, macvlan and macvtap links. Its output, both streams, is passed on as it comes,
 # less the carriage returns at line ends that consoles add.
 # Exit: COMMAND's code; 124 when SECONDS (default 120) have passed; 125 when the lab itself failed; a line on stderr

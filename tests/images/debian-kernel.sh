@@ -6,16 +6,16 @@
 # Nothing is installed. Exit: 0, or 1 with a line on stderr.
 set -eu
 
-here=$(dirname "$0")
+images=$(dirname "$0")/../../images
 arch=${1:?usage: debian-kernel.sh ARCH}
 # shellcheck source=/dev/null
-. "$here/progress.sh"
+. "$images/progress.sh"
 # shellcheck source=/dev/null
-. "$here/cache.sh"
-# shellcheck source-path=SCRIPTDIR source=arch.sh
-. "$here/arch.sh"
+. "$images/cache.sh"
+# shellcheck source-path=SCRIPTDIR source=../../images/arch.sh
+. "$images/arch.sh"
 # shellcheck source=/dev/null
-. "$here/apt.sh"
+. "$images/apt.sh"
 
 meta=linux-image-cloud
 
@@ -30,5 +30,5 @@ fetch() {
 }
 
 version=$(apt_meta_version "$meta-$(dpkg --print-architecture)")
-key=$(cache_key "$0" "$here/apt.sh" "$version")
+key=$(cache_key "$0" "$images/apt.sh" "$version")
 cache_entry "debian-kernel-$arch" "$key" fetch

@@ -1,13 +1,14 @@
 #!/bin/sh
 # tools-initramfs.sh ARCH OUT: packs what tests need in a guest beside initramfs.cpio, to be appended to that (archives in
 # a row are one initramfs), into OUT, an uncompressed initramfs:
-#   usr/bin/             the programs of images/tools.sh, and links to them in place of busybox's applets of those names
+#   usr/bin/             the programs of tests/images/tools.sh, and links to them in place of busybox's applets of those names
 #   modules/NN-NAME.ko   the virtio drivers of Debian's kernel, in the order in which they are to be loaded
 # The same inputs give the same bytes. Exit: 0, or 1 with a line on stderr.
 set -eu
 umask 022
 
-images=$(dirname "$0")/../images
+here=$(dirname "$0")
+images=$here/../../images
 arch=${1:?usage: tools-initramfs.sh ARCH OUT}
 out=${2:?usage: tools-initramfs.sh ARCH OUT}
 # shellcheck source=/dev/null

@@ -4,16 +4,16 @@
 # Input: Debian's source package cmocka (its binary packages are for glibc). Exit: 0, or 1 with a line on stderr.
 set -eu
 
-here=$(dirname "$0")
+images=$(dirname "$0")/../../images
 arch=${1:?usage: cmocka.sh ARCH}
 # shellcheck source=/dev/null
-. "$here/progress.sh"
+. "$images/progress.sh"
 # shellcheck source=/dev/null
-. "$here/cache.sh"
-# shellcheck source-path=SCRIPTDIR source=arch.sh
-. "$here/arch.sh"
+. "$images/cache.sh"
+# shellcheck source-path=SCRIPTDIR source=../../images/arch.sh
+. "$images/arch.sh"
 # shellcheck source=/dev/null
-. "$here/apt.sh"
+. "$images/apt.sh"
 
 # The library is one file. What its CMake would find out about musl is written down here instead.
 features='MALLOC_H INTTYPES_H SIGNAL_H STRINGS_H STRUCT_TIMESPEC CLOCK_REALTIME STRSIGNAL SIGLONGJMP
@@ -36,6 +36,6 @@ build() {
 
 # The installed package tells the source's version at once, without apt's indexes.
 versions=$(installed libcmocka-dev)
-musl=$("$here/musl.sh" "$arch")
-key=$(cache_key "$0" "$here/apt.sh" "$versions" "$musl" "$("$musl/bin/cc" -dumpfullversion)")
+musl=$("$images/musl.sh" "$arch")
+key=$(cache_key "$0" "$images/apt.sh" "$versions" "$musl" "$("$musl/bin/cc" -dumpfullversion)")
 cache_entry "cmocka-$arch" "$key" build

@@ -9,15 +9,16 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
+images=$here/../../images
 arch=${1:?usage: tools.sh ARCH}
 # shellcheck source=/dev/null
-. "$here/progress.sh"
+. "$images/progress.sh"
 # shellcheck source=/dev/null
-. "$here/cache.sh"
-# shellcheck source-path=SCRIPTDIR source=arch.sh
-. "$here/arch.sh"
+. "$images/cache.sh"
+# shellcheck source-path=SCRIPTDIR source=../../images/arch.sh
+. "$images/arch.sh"
 # shellcheck source=/dev/null
-. "$here/apt.sh"
+. "$images/apt.sh"
 
 cc=${cross}gcc
 # One section a function, so that the linker drops what a program does not use. No debugging information: it holds the
@@ -132,5 +133,5 @@ build() {
 
 # Debian's release stands for its packages' versions, which only apt's indexes would tell.
 versions=$(installed "libc6-dev$dev")
-key=$(cache_key "$0" "$here/iperf3.c" "$here/apt.sh" /etc/debian_version "$versions" "$($cc -dumpfullversion)")
+key=$(cache_key "$0" "$here/iperf3.c" "$images/apt.sh" /etc/debian_version "$versions" "$($cc -dumpfullversion)")
 cache_entry "tools-$arch" "$key" build
