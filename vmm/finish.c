@@ -6,6 +6,7 @@
 #include "base/exitcode.h"
 #include "base/moment.h"
 #include "outbox/outbox.h"
+#include "verdict.h"
 #include "vm_state.h"
 
 /* The exit code, and the line that explains it. What went wrong with our own streams comes first:
@@ -21,8 +22,8 @@ static int verdict(struct vm *vm, struct problem *line)
 	if (vm->loop.interrupted)
 		return CODE_SIGNAL + vm->loop.interrupted;
 	/* In a plain boot, an end of the guest's own is success. */
-	bool ended =
-		said || (!vm->options->command && ending_code(&vm->ending, false, line) == CODE_OK);
+	bool ended = said ||
+		     (!vm->options->command && verdict_of_end(&vm->ending, false, line) == CODE_OK);
 	if (vm->loop.timed_out && ended) {
 		problem_set(
 			line,
@@ -35,9 +36,9 @@ static int verdict(struct vm *vm, struct problem *line)
 		return CODE_MAYFLY_FAILED;
 	}
 	if (said)
-		return ending_workload_code(channel->exit_kind, channel->exit_value,
-					    vm->options->command[0], line);
-	return ending_code(&vm->ending, vm->options->command != NULL, line);
+		return verdict_of_workload(channel->exit_kind, channel->exit_value,
+					   vm->options->command[0], line);
+	return verdict_of_end(&vm->ending, vm->options->command != NULL, line);
 }
 
 /* Whatever the command's exit code. What was lost must not look like success. */

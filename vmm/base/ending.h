@@ -1,5 +1,5 @@
-/* How a VM ended: said once, by whichever thread sees it first, and turned into an exit code and a
- * line for the user by the main thread. */
+/* How a VM ended: said once, by whichever thread sees it first. The main thread makes an exit code and a line for the user
+ * of that (verdict.h). */
 #ifndef MAYFLY_ENDING_H
 #define MAYFLY_ENDING_H
 
@@ -38,12 +38,5 @@ enum end_cause ending_cause(struct ending *ending);
 
 /* The cause in a word or two, for programs. */
 const char *ending_name(enum end_cause cause);
-
-/* The exit code, and in LINE what is to be said to the user ("": nothing). WORKLOAD: the guest was
- * given a command, so that an end without its result is a failure. */
-int ending_code(struct ending *ending, bool workload, struct problem *line);
-
-/* The same for a workload's result (KIND is an enum channel_exit). */
-int ending_workload_code(unsigned kind, unsigned value, const char *command, struct problem *line);
 
 #endif

@@ -1,6 +1,6 @@
 /* How a VM ended: the first word counts, the exit code never lies, and the user is told why. */
 #define _GNU_SOURCE
-#include "base/ending.h"
+#include "verdict.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -30,7 +30,7 @@ static int code_of(enum end_cause cause, int number, const char *words, bool wor
 	ending_set(ending, cause, number, words ? &text : NULL);
 	capture_begin(&capture, STDERR_FILENO);
 	struct problem line;
-	int code = ending_code(ending, workload, &line);
+	int code = verdict_of_end(ending, workload, &line);
 	if (line.text[0])
 		report("%s", line.text);
 	capture_end(&capture);
@@ -41,7 +41,7 @@ static int workload_code(unsigned kind, unsigned value)
 {
 	capture_begin(&capture, STDERR_FILENO);
 	struct problem line;
-	int code = ending_workload_code(kind, value, "/bin/prog", &line);
+	int code = verdict_of_workload(kind, value, "/bin/prog", &line);
 	if (line.text[0])
 		report("%s", line.text);
 	capture_end(&capture);
