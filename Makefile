@@ -28,7 +28,7 @@ INCLUDES = -D_GNU_SOURCE= -DARCH_AUDIT=$(AUDIT_$(MAP)) -DGUEST_INIT_FILE='"$(B)/
 # The links are made by the rules of $(B)/libseccomp and $(B)/musl below.
 SYSTEM_INCLUDES := -isystem $(B)/libseccomp/include -isystem $(B)/libseccomp/uapi
 # What runs only before the guest does, or instead of it, shall be small. There, variables begin as zeros.
-OPTIMIZE = $(if $(filter devices/% vmm/loop/% $(addprefix vmm/,base/ram.c $(addprefix machine/,bus.c serial.c vcpu.c)),$<),-O2,-Os \
+OPTIMIZE = $(if $(filter devices/% $(addprefix vmm/,base/ram.c loop/console.c loop/ioloop.c loop/stream.c $(addprefix machine/,bus.c serial.c vcpu.c)),$<),-O2,-Os \
 	-ftrivial-auto-var-init=zero)
 # An overflow, a bad index or a bad shift ends in an illegal instruction. (Armv8.3 signs return addresses; older CPUs do nothing.)
 HARDEN_aarch64 := -mbranch-protection=pac-ret
@@ -172,7 +172,7 @@ run-files: $(KERNELS) $(B)/mayfly $(B)/initramfs.cpio $(if $(filter lab,$(WHERE)
 	$(Q):
 
 # The lab's own part, which lies in the cache.
-$(B)/lab-host: tests/lab/lab.sh images/debian-kernel.sh images/tree.sh images/apt.sh images/arch.sh
+$(B)/lab-host: tests/lab/lab.sh tests/images/debian-kernel.sh images/tree.sh images/apt.sh images/arch.sh
 	$(Q)images/deps.sh lab $(CROSS)
 	$(Q)mkdir -p $(@D)
 	$(Q)tests/lab/lab.sh -n -a $(ARCH) >$@

@@ -49,16 +49,16 @@ $(B)/guests/bare.image: $(B)/guests/bare.elf
 # --- what tests need in a guest, and Debian's kernel as one: from the cache ---
 
 # To be appended to initramfs.cpio: what tests need in a guest.
-$(B)/tools.cpio: tests/images/tools-initramfs.sh images/tools.sh tests/images/iperf3.c images/debian-kernel.sh images/tree.sh \
+$(B)/tools.cpio: tests/images/tools-initramfs.sh tests/images/tools.sh tests/images/iperf3.c tests/images/debian-kernel.sh images/tree.sh \
 		images/apt.sh images/arch.sh images/cache.sh
 	$(Q)images/deps.sh tools $(CROSS)
 	$(Q)mkdir -p $(@D)
 	$(Q)tests/images/tools-initramfs.sh $(ARCH) $@
 
-$(B)/debian-vmlinuz: images/debian-kernel.sh images/apt.sh images/arch.sh images/cache.sh
+$(B)/debian-vmlinuz: tests/images/debian-kernel.sh images/apt.sh images/arch.sh images/cache.sh
 	$(Q)images/deps.sh lab
 	$(Q)mkdir -p $(@D)
-	$(Q)entry=$$(images/debian-kernel.sh $(ARCH)) && cp -f "$$entry/vmlinuz" $@ && touch $@
+	$(Q)entry=$$(tests/images/debian-kernel.sh $(ARCH)) && cp -f "$$entry/vmlinuz" $@ && touch $@
 
 # --- unit tests and fuzzers ---
 
@@ -102,10 +102,10 @@ $(B)/fuzz-coverage/%.o: %.c Makefile tests/tests.mk
 	$(Q)mkdir -p $(@D)
 	$(Q)clang $(UNIT_CFLAGS) -Wno-gnu-variable-sized-type-not-at-end -Wno-unknown-attributes $(COVERAGE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
-$(B)/cmocka: images/cmocka.sh images/cache.sh images/apt.sh
+$(B)/cmocka: tests/images/cmocka.sh images/cache.sh images/apt.sh
 	$(Q)images/deps.sh build check
 	$(Q)mkdir -p $(@D)
-	$(Q)entry=$$(images/cmocka.sh $(ARCH)) && ln -sfn "$$entry" $@.new && mv -T $@.new $@ && touch -h $@
+	$(Q)entry=$$(tests/images/cmocka.sh $(ARCH)) && ln -sfn "$$entry" $@.new && mv -T $@.new $@ && touch -h $@
 
 # An archive of mayfly's own code, of which a test takes what it does not bring along itself. Threads are the devices'
 # alone; fuzzers need neither KVM nor processes.

@@ -2,25 +2,7 @@
 #ifndef MAYFLY_ROLES_H
 #define MAYFLY_ROLES_H
 
-#include <linux/filter.h>
-
-#include "base/config.h"
-#include "base/report.h"
-#include "base/sysfilter.h"
-
-struct vm;
-
-enum role {
-	ROLE_MAIN,
-	ROLE_VCPU,
-	ROLE_DEVICE, /* the workers of device 0, and so on */
-	ROLES = ROLE_DEVICE + DEVICES_MAX,
-};
-
-/* A filter for each role that VM has. */
-struct roles {
-	struct sock_fprog program[ROLES];
-};
+#include "vm_state.h"
 
 unsigned roles_count(const struct vm *vm);
 

@@ -20,6 +20,9 @@
 #include "outbox/outbox.h"
 #include "files/payload.h"
 #include "vm_state.h"
+#include "kernel/cmdline.h"
+#include "files/gather.h"
+#include "roles.h"
 
 #define KVM_PATH "/dev/kvm"
 
@@ -312,7 +315,7 @@ int vm_run(const struct options *options)
 
 	reached(&vm, PHASE_BEGIN);
 	vm.options = options;
-	vm.loop.console = &vm.console;
+	vm.loop.console.uart = &vm.console;
 	vm.loop.channel_uart = &vm.channel_uart;
 	vm.loop.channel = options->command ? &vm.channel : NULL;
 	vm.loop.ending = &vm.ending;

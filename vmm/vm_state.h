@@ -2,15 +2,36 @@
 #ifndef MAYFLY_VM_STATE_H
 #define MAYFLY_VM_STATE_H
 
-#include "machine/arch.h"
-#include "devices/channel.h"
-#include "machine/devices.h"
-#include "loop/ioloop.h"
-#include "sandbox/jail.h"
+#include <linux/filter.h>
+
 #include "base/config.h"
-#include "roles.h"
+#include "base/ending.h"
+#include "base/ram.h"
+#include "devices/channel.h"
+#include "devices/uart16550.h"
+#include "machine/arch.h"
+#include "machine/bus.h"
+#include "machine/devices.h"
+#include "machine/kvm.h"
+#include "machine/vcpu.h"
+#include "loop/ioloop.h"
 #include "stats.h"
 #include "loop/terminal.h"
+#include "sandbox/gate.h"
+#include "sandbox/jail.h"
+
+/* A kind of thread: who makes which system calls (roles.h). */
+enum role {
+	ROLE_MAIN,
+	ROLE_VCPU,
+	ROLE_DEVICE, /* the workers of device 0, and so on */
+	ROLES = ROLE_DEVICE + DEVICES_MAX,
+};
+
+/* A filter for each role that VM has. */
+struct roles {
+	struct sock_fprog program[ROLES];
+};
 
 /* Everything that a VM needs, in one place and without a heap. */
 struct vm {

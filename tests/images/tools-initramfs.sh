@@ -58,8 +58,8 @@ copy_modules() {
 	done
 }
 
-kernel=$("$images/debian-kernel.sh" "$arch")
-tools=$("$images/tools.sh" "$arch")
+kernel=$("$here/debian-kernel.sh" "$arch")
+tools=$("$here/tools.sh" "$arch")
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 copy_tools

@@ -225,10 +225,10 @@ x86_64) modules="irqbypass kvm kvm-amd $modules" ;;
 aarch64) ;; # KVM is built in
 esac
 
-kernel=$("$images/debian-kernel.sh" "$arch")
+kernel=$("$here/../images/debian-kernel.sh" "$arch")
 versions=$(installed busybox-static)
 if [ -n "$tools" ]; then
-	tools=$("$images/tools.sh" "$arch")
+	tools=$("$here/../images/tools.sh" "$arch")
 	versions=$(installed busybox-static bash-static bats)
 fi
 key=$(cache_key "$0" "$images/tree.sh" "$kernel" "$tools" "$versions")

@@ -13,6 +13,7 @@
 #include "rules.h"
 #include "outbox/unpack.h"
 #include "vm_state.h"
+#include "roles.h"
 
 /* --- what the owners need for other purposes --- */
 

@@ -63,14 +63,19 @@ static bool apply_all(const struct setting *settings, const char *option, char *
 	return true;
 }
 
+static bool to_number(const char *value, unsigned minimum, unsigned maximum, unsigned *number)
+{
+	uint64_t parsed = 0;
+	bool right = number_parse(value, minimum, maximum, &parsed);
+
+	*number = (unsigned)parsed;
+	return right;
+}
+
 static const char *set_queues(unsigned *queues, const char *value)
 {
-	uint64_t number;
-
-	if (!number_parse(value, 1, DEVICE_QUEUES_MAX, &number))
-		return "is no number of queues (1 to 8)";
-	*queues = (unsigned)number;
-	return NULL;
+	return to_number(value, 1, DEVICE_QUEUES_MAX, queues) ? NULL
+							      : "is no number of queues (1 to 8)";
 }
 
 /* --- disks --- */
@@ -161,12 +166,8 @@ static const char *set_mac(void *options, char *value)
 static const char *set_mtu(void *options, char *value)
 {
 	struct net_options *net = options;
-	uint64_t number;
 
-	if (!number_parse(value, MTU_MIN, MTU_MAX, &number))
-		return "is no MTU (68 to 65535)";
-	net->mtu = (unsigned)number;
-	return NULL;
+	return to_number(value, MTU_MIN, MTU_MAX, &net->mtu) ? NULL : "is no MTU (68 to 65535)";
 }
 
 static const char *set_net_queues(void *options, char *value)

@@ -170,8 +170,7 @@ static bool set_stats(void *target, char *value, struct problem *problem)
 
 	if (is_fd && !number_parse(value + 3, 0, INT_MAX, &number))
 		return problem_set(problem,
-				   "--stats cannot use '%s' (write fd:N with a descriptor's "
-				   "number, or ./%s for a file)",
+				   "--stats cannot use '%s' (write fd:N, or ./%s for a file)",
 				   value, value);
 	options->stats = value;
 	options->stats_fd = is_fd ? (int)number : -1;

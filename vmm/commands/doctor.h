@@ -47,6 +47,9 @@ void doctor_check_kvm(struct doctor *doctor);
 void doctor_check_vm(struct doctor *doctor);
 void doctor_check_guests(struct doctor *doctor);
 
+/* The architecture's: what guests DOCTOR's KVM can run, whose SYSTEM and VM are -1 where there are none. */
+void arch_examine(struct doctor *doctor, const struct kvm *kvm);
+
 void doctor_check_kernel(struct doctor *doctor);
 void doctor_check_proc(struct doctor *doctor);
 void doctor_check_seccomp(struct doctor *doctor);

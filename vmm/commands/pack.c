@@ -17,6 +17,7 @@
 #include "cli/options.h"
 #include "files/payload.h"
 #include "base/xxh64.h"
+#include "files/gather.h"
 
 struct pack_options {
 	struct options run;

@@ -15,6 +15,7 @@
 #include "cli/options.h"
 #include "sandbox/outer.h"
 #include "vm_state.h"
+#include "roles.h"
 
 #define X32 0x40000000
 

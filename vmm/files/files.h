@@ -1,4 +1,4 @@
-/* Files and directories of the host's, gathered for the guest. */
+/* The list of files for the guest, from the host's directories (gather.h) or a tar archive (tarball.h). */
 #ifndef MAYFLY_FILES_H
 #define MAYFLY_FILES_H
 
@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 #include "archive/cpio.h"
-#include "base/config.h"
 #include "base/report.h"
 
 struct files_entry {
@@ -25,11 +24,6 @@ struct files {
 	struct bytes archive; /* that entries are in */
 };
 
-/* Lists what OPTIONS name, directories with all that is in them, under JOB_FILES_PATH. Symbolic links are kept, but
- * for those that the user names. UID and GID are the workload's. */
-bool files_gather(const struct file_options *options, uint32_t uid, uint32_t gid,
-		  struct files *files, struct problem *problem);
-
 /* Adds all of them to an archive. */
 bool files_write(const struct files *files, struct cpio *cpio, struct problem *problem);
 
@@ -44,7 +38,7 @@ struct files_entry *files_find(const struct files *files, const char *name);
 /* Adds the directories that lead to NAME, where they are missing: they are the kernel's to make before it. */
 bool files_add_way(struct files *files, const char *name, struct problem *problem);
 
-/* Adds what is in a tar archive. */
-bool files_add_tar(struct files *files, const char *path, struct problem *problem);
+/* Says why PATH cannot be read (errno), with the fix. Returns false. */
+bool files_cannot_read(const char *path, struct problem *problem);
 
 #endif

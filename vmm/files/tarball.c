@@ -1,9 +1,10 @@
+#include "files/tarball.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "files/files.h"
 #include "archive/job.h"
 #include "archive/tar.h"
 #include "base/keep.h"

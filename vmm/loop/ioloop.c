@@ -7,26 +7,39 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "loop/console.h"
 #include "base/fdplan.h"
 #include "base/moment.h"
-#include "loop/signals.h"
 
 bool ioloop_open(struct ioloop *loop, enum console_place place, int log_fd, struct problem *problem)
 {
 	struct stream *const places[] = {&loop->out, &loop->err, &loop->log, NULL};
 
-	loop->console_out = places[place];
+	loop->console = (struct console){
+		.uart = loop->console.uart,
+		.out = places[place],
+		.in = &loop->in,
+		.help = &loop->out,
+		.terminal = loop->terminal,
+		.ending = loop->ending,
+	};
+	loop->signals = (struct signals){
+		.channel = loop->channel,
+		.ending = loop->ending,
+		.deadlines = &loop->deadlines,
+		.terminal = loop->terminal,
+	};
 	if (!stream_open(&loop->in, STDIN_FILENO, FD_IN, false, problem) ||
 	    !stream_open(&loop->out, STDOUT_FILENO, FD_OUT, true, problem) ||
 	    !stream_open(&loop->err, STDERR_FILENO, FD_ERR, true, problem))
 		return false;
 	if (place == CONSOLE_FILE && !stream_open(&loop->log, log_fd, FD_LOG, true, problem))
 		return false;
-	return signals_open(loop, problem);
+	return signals_open(&loop->signals, problem);
 }
 
-void ioloop_fail(struct ioloop *loop, const char *what)
+/* An error of our own streams (errno) that is not just a reader who left. It counts even if the VM ended before it came:
+ * what was lost must not look like success. */
+static void stream_failed(struct ioloop *loop, const char *what)
 {
 	if (errno == EPIPE)
 		return;
@@ -89,7 +102,7 @@ static void write_output(struct ioloop *loop)
 		return;
 	ssize_t count = stream_write(stream, bytes, size);
 	if (count < 0)
-		ioloop_fail(loop, name);
+		stream_failed(loop, name);
 	if (stream->ended) {
 		/* The workload learns of it as it would from a pipe. */
 		channel_output_closed(loop->channel, which);
@@ -107,7 +120,7 @@ static void feed_workload(struct ioloop *loop)
 		return;
 	ssize_t count = stream_read(&loop->in, loop->input, room);
 	if (count < 0)
-		ioloop_fail(loop, "read standard input");
+		stream_failed(loop, "read standard input");
 	if (count > 0)
 		channel_input(loop->channel, loop->input, (size_t)count);
 	else if (loop->in.ended)
@@ -122,6 +135,31 @@ static void pump_channel(struct ioloop *loop)
 	send_to_guest(loop);
 }
 
+/* --- the console --- */
+
+/* Moves one chunk; false if there was none. */
+static bool show_console(struct ioloop *loop)
+{
+	bool moved;
+
+	if (console_show(&loop->console, &moved))
+		return moved;
+	/* The reader of a plain boot's output is the user: when that reader is gone the VM ends, as any program would. A reader
+	 * of the log alone may leave. */
+	if (errno == EPIPE && loop->console.out == &loop->out)
+		ending_set(loop->ending, END_SIGNAL, SIGPIPE, NULL);
+	stream_failed(loop, "write the console");
+	return true;
+}
+
+static void feed_console(struct ioloop *loop)
+{
+	const char *failed = console_feed(&loop->console);
+
+	if (failed)
+		stream_failed(loop, failed);
+}
+
 /* --- the loop --- */
 
 static bool output_pending(struct ioloop *loop)
@@ -131,14 +169,15 @@ static bool output_pending(struct ioloop *loop)
 
 	if (loop->channel)
 		channel_output(loop->channel, &size, &which);
-	return size || console_pending(loop);
+	return size || console_pending(&loop->console);
 }
 
 static bool wants_input(struct ioloop *loop)
 {
 	if (loop->in.ended || ending_cause(loop->ending) != END_NONE)
 		return false;
-	return loop->channel ? channel_input_room(loop->channel) > 0 : console_wants_input(loop);
+	return loop->channel ? channel_input_room(loop->channel) > 0
+			     : console_wants_input(&loop->console);
 }
 
 static bool wants_output(struct ioloop *loop, const struct stream *stream)
@@ -148,7 +187,7 @@ static bool wants_output(struct ioloop *loop, const struct stream *stream)
 
 	if (stream->ended)
 		return false;
-	if (stream == loop->console_out && console_pending(loop))
+	if (stream == loop->console.out && console_pending(&loop->console))
 		return true;
 	if (!loop->channel)
 		return false;
@@ -164,10 +203,10 @@ static void prepare(struct ioloop *loop, struct pollfd polls[P_COUNT])
 {
 	const struct pollfd all[P_COUNT] = {
 		[P_SIGNALS] = {FD_SIGNALS, POLLIN, 0},
-		[P_PARENT] = {loop->has_parent ? FD_PARENT : -1, POLLIN, 0},
+		[P_PARENT] = {loop->signals.has_parent ? FD_PARENT : -1, POLLIN, 0},
 		[P_ENDING] = {FD_ENDING, POLLIN, 0},
 		/* Not while a chunk waits to be written: the kick that tells of more would be lost. */
-		[P_CONSOLE] = {console_pending(loop) ? -1 : FD_CONSOLE_KICK, POLLIN, 0},
+		[P_CONSOLE] = {console_pending(&loop->console) ? -1 : FD_CONSOLE_KICK, POLLIN, 0},
 		[P_CHANNEL] = {loop->channel ? FD_CHANNEL_KICK : -1, POLLIN, 0},
 		[P_IN] = {wants_input(loop) ? FD_IN : -1, POLLIN, 0},
 		[P_OUT] = {wants_output(loop, &loop->out) ? FD_OUT : -1, POLLOUT, 0},
@@ -218,7 +257,10 @@ static int wait_for_work(struct ioloop *loop)
 	loop->err.ready = polls[P_ERR].revents != 0;
 	loop->log.ready = polls[P_LOG].revents != 0;
 	loop->timed_out = deadlines_check(&loop->deadlines, loop->ending);
-	return signals_take(loop, polls[P_SIGNALS].revents, polls[P_PARENT].revents);
+	int signal =
+		signals_take(&loop->signals, polls[P_SIGNALS].revents, polls[P_PARENT].revents);
+	loop->timed_out |= loop->signals.cpu_time_up;
+	return signal;
 }
 
 /* True if what the VM wrote last is not to be waited for. */
@@ -233,10 +275,10 @@ static void drain_output(struct ioloop *loop)
 {
 	bool moved = true;
 
-	uart_close(loop->console);
+	uart_close(loop->console.uart);
 	uart_close(loop->channel_uart);
 	while (moved || output_pending(loop)) {
-		moved = console_show(loop);
+		moved = show_console(loop);
 		if (loop->channel) {
 			moved |= receive_from_guest(loop);
 			write_output(loop);
@@ -277,11 +319,11 @@ void ioloop_run(struct ioloop *loop)
 
 		if (signal)
 			ending_set(loop->ending, END_SIGNAL, signal, NULL);
-		console_show(loop);
+		show_console(loop);
 		if (loop->channel)
 			pump_channel(loop);
 		else
-			console_feed(loop);
+			feed_console(loop);
 	}
 	drain_output(loop);
 }

@@ -11,6 +11,8 @@
 #include "base/ending.h"
 #include "loop/deadlines.h"
 #include "base/report.h"
+#include "loop/console.h"
+#include "loop/signals.h"
 #include "loop/stream.h"
 #include "base/sysfilter.h"
 #include "loop/terminal.h"
@@ -19,27 +21,22 @@
 /* Where the console's output goes. */
 enum console_place { CONSOLE_OUT, CONSOLE_ERR, CONSOLE_FILE, CONSOLE_NOWHERE };
 
+/* The owner sets the pointers and the console's UART; the rest is zero in the beginning. */
 struct ioloop {
-	struct uart *console, *channel_uart;
+	struct uart *channel_uart;
 	struct channel *channel; /* NULL: a plain boot, the console is ours */
 	struct ending *ending;
-	struct terminal *terminal;
+	const struct terminal *terminal;
 	struct stream in, out, err, log;
-	struct stream *console_out; /* one of the above, or NULL */
+	struct console console;
+	struct signals signals;
 	struct deadlines deadlines;
-	bool has_parent;
-	unsigned signals;       /* how many came that ask for the end */
 	int interrupted;        /* the signal that cut the last output short, or 0 */
 	bool timed_out;         /* a limit did */
 	bool failed;            /* our own output failed: … */
 	struct problem failure; /* … why */
 	uint64_t ready_at, started_at,
 		exited_at; /* when the guest said so, as of moment(); 0: not yet */
-	bool escape;       /* Ctrl-A was typed */
-	uint8_t typed[64]; /* for the console, not yet taken by the guest */
-	size_t typed_size;
-	uint8_t shown[4096]; /* from the console, not yet written */
-	size_t shown_size, shown_done;
 	uint8_t input[CHANNEL_CHUNK_MAX];
 };
 
@@ -50,10 +47,6 @@ bool ioloop_open(struct ioloop *loop, enum console_place place, int log_fd,
 
 /* Runs until the VM ends and everything that it wrote has been written. */
 void ioloop_run(struct ioloop *loop);
-
-/* An error of our own streams (errno) that is not just a reader who left. It counts even if the VM ended
- * before it came: what was lost must not look like success. */
-void ioloop_fail(struct ioloop *loop, const char *what);
 
 /* Waits until FD is ready for EVENTS (as of poll(2)). Returns 0, or the signal that came first, or -1 if a limit ended
  * first. */

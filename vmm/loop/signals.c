@@ -41,7 +41,7 @@ static bool open_signals(bool workload, struct problem *problem)
 
 /* A pidfd, because PR_SET_PDEATHSIG speaks of the parent's thread, and threads come and go. A parent
  * outside our PID namespace (0) or init (1) cannot be watched, and need not be. */
-static bool open_parent(struct ioloop *loop, struct problem *problem)
+static bool open_parent(struct signals *signals, struct problem *problem)
 {
 	pid_t parent = getppid();
 	int fd;
@@ -50,18 +50,18 @@ static bool open_parent(struct ioloop *loop, struct problem *problem)
 		return true;
 	fd = (int)syscall(SYS_pidfd_open, parent, 0);
 	if ((fd < 0 && errno == ESRCH) || getppid() != parent) {
-		ending_set(loop->ending, END_SIGNAL, SIGHUP, NULL);
+		ending_set(signals->ending, END_SIGNAL, SIGHUP, NULL);
 		return true;
 	}
 	if (fd < 0) /* Linux 5.2 and older, or a container forbids it: nobody is watched */
 		return true;
-	loop->has_parent = true;
+	signals->has_parent = true;
 	return fd_place(fd, FD_PARENT, "the parent's pidfd", problem);
 }
 
-bool signals_open(struct ioloop *loop, struct problem *problem)
+bool signals_open(struct signals *signals, struct problem *problem)
 {
-	return open_signals(loop->channel != NULL, problem) && open_parent(loop, problem);
+	return open_signals(signals->channel != NULL, problem) && open_parent(signals, problem);
 }
 
 static int read_signal(void)
@@ -80,44 +80,45 @@ static bool asks_for_the_end(int number)
 }
 
 /* True if the workload is to decide what comes of the signal: it runs, and this is not the third time. */
-static bool forward(struct ioloop *loop, int number)
+static bool forward(struct signals *signals, int number)
 {
-	if (ending_cause(loop->ending) != END_NONE || !loop->channel || !loop->channel->ready ||
-	    loop->deadlines.limits.grace == 0 || ++loop->signals == PATIENCE)
+	if (ending_cause(signals->ending) != END_NONE || !signals->channel ||
+	    !signals->channel->ready || signals->deadlines->limits.grace == 0 ||
+	    ++signals->count == PATIENCE)
 		return false;
-	channel_signal(loop->channel, number);
-	deadlines_signal(&loop->deadlines, number);
+	channel_signal(signals->channel, number);
+	deadlines_signal(signals->deadlines, number);
 	return true;
 }
 
-static void resize(struct ioloop *loop)
+static void resize(struct signals *signals)
 {
 	uint16_t rows, columns;
 
-	if (loop->terminal->raw && terminal_size(&rows, &columns))
-		channel_resize(loop->channel, rows, columns);
+	if (signals->terminal->raw && terminal_size(&rows, &columns))
+		channel_resize(signals->channel, rows, columns);
 }
 
-int signals_take(struct ioloop *loop, bool signalled, bool orphaned)
+int signals_take(struct signals *signals, bool signalled, bool orphaned)
 {
 	int number = signalled ? read_signal() : 0;
 
 	if (orphaned)
 		return SIGHUP;
 	if (number == SIGXCPU) {
-		ending_set(loop->ending, END_CPU_TIME, 0, NULL);
-		loop->timed_out = true;
+		ending_set(signals->ending, END_CPU_TIME, 0, NULL);
+		signals->cpu_time_up = true;
 		return 0;
 	}
 	if (number == SIGWINCH) {
-		resize(loop);
+		resize(signals);
 		return 0;
 	}
 	if (number && !asks_for_the_end(number)) {
-		channel_signal(loop->channel, number);
+		channel_signal(signals->channel, number);
 		return 0;
 	}
-	return number && forward(loop, number) ? 0 : number;
+	return number && forward(signals, number) ? 0 : number;
 }
 
 int signals_take_end(void)

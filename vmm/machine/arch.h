@@ -1,4 +1,4 @@
-/* What an architecture provides. Implemented once in each of vmm/x86_64 and vmm/aarch64; the Makefile
+/* What an architecture provides. Implemented once in each of machine/x86_64 and machine/aarch64; the Makefile
  * chooses. Called in this order. */
 #ifndef MAYFLY_ARCH_H
 #define MAYFLY_ARCH_H
@@ -7,17 +7,20 @@
 #include <stdint.h>
 
 #include "arch_layout.h" /* ARCH_… constants: the memory map, found by the include path */
-#include "machine/bus.h"
 #include "base/bytes.h"
-#include "kernel/cmdline.h"
-#include "base/ending.h"
-#include "files/files.h"
-#include "archive/job.h"
-#include "machine/kvm.h"
-#include "base/ram.h"
-#include "base/report.h"
-#include "devices/uart16550.h"
-#include "machine/vcpu.h"
+#include "sandbox/gate.h"
+
+struct bus;
+struct cmdline;
+struct ending;
+struct files;
+struct job;
+struct kvm;
+struct problem;
+struct ram;
+struct sysfilter;
+struct uart;
+struct vcpu;
 
 /* What the guest starts with. */
 struct boot_request {
@@ -86,15 +89,10 @@ void arch_add_devices(struct bus *bus, struct machine *machine, struct uart *con
 		      struct uart *channel);
 
 /* VCPU stopped with an exit that is none of the bus's: ends the VM, and says in one line why if the guest did not
- * mean to. */
-void arch_end(const struct vcpu *vcpu);
+ * mean to. The vCPU may be entered once more, for its registers alone. */
+void arch_end(const struct vcpu *vcpu, lockdown_t lockdown);
 
 /* The system calls that arch_end needs. */
 void arch_allow(struct sysfilter *filter);
-
-struct doctor;
-
-/* `mayfly doctor`: finds what guests this host's KVM can run. KVM->system and KVM->vm are -1 where there are none. */
-void arch_examine(struct doctor *doctor, const struct kvm *kvm);
 
 #endif

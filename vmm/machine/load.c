@@ -1,5 +1,12 @@
 #include "machine/load.h"
 
+#include "archive/cpio.h"
+#include "archive/job.h"
+#include "base/ram.h"
+#include "base/report.h"
+#include "files/files.h"
+#include "kernel/cmdline.h"
+
 #define PAGE_SIZE 4096
 
 static uint64_t low_ram_end(const struct ram *ram)

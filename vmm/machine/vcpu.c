@@ -58,7 +58,7 @@ static void count(struct vcpu *vcpu, enum exit_kind kind)
 }
 
 /* False when the vCPU will not run again. */
-static bool serve_exit(struct vcpu *vcpu)
+static bool serve_exit(struct vcpu *vcpu, lockdown_t lockdown)
 {
 	switch (vcpu->run->exit_reason) {
 	case KVM_EXIT_IO:
@@ -74,7 +74,7 @@ static bool serve_exit(struct vcpu *vcpu)
 		return true;
 	default:
 		count(vcpu, EXIT_LAST);
-		arch_end(vcpu);
+		arch_end(vcpu, lockdown);
 		return false;
 	}
 }
@@ -95,19 +95,22 @@ static bool is_failure(struct vcpu *vcpu, bool begun)
 	return true;
 }
 
-/* The only place where guest code runs. It takes the proof that the process is sealed. */
-static void vcpu_run(struct vcpu *vcpu, lockdown_t lockdown)
+bool vcpu_enter(const struct vcpu *vcpu, lockdown_t lockdown)
 {
-	bool begun = false;
+	if (lockdown.in_force)
+		return ioctl(vcpu->fd, KVM_RUN, 0) >= 0;
+	errno = EPERM;
+	return false;
+}
 
-	if (!lockdown.in_force)
-		return;
-	for (;; begun = true) {
-		if (ioctl(vcpu->fd, KVM_RUN, 0) < 0) {
+static void run(struct vcpu *vcpu, lockdown_t lockdown)
+{
+	for (bool begun = false;; begun = true) {
+		if (!vcpu_enter(vcpu, lockdown)) {
 			if (is_failure(vcpu, begun))
 				return;
 			count(vcpu, EXIT_INTERRUPTED);
-		} else if (!serve_exit(vcpu)) {
+		} else if (!serve_exit(vcpu, lockdown)) {
 			return;
 		}
 	}
@@ -117,7 +120,7 @@ static void *vcpu_main(void *argument)
 {
 	struct vcpu *vcpu = argument;
 
-	vcpu_run(vcpu, gate_wait(vcpu->gate, vcpu->program));
+	run(vcpu, gate_wait(vcpu->gate, vcpu->program));
 	gate_park(vcpu->gate);
 }
 

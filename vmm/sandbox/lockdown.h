@@ -5,16 +5,7 @@
 #include <stdbool.h>
 
 #include "base/report.h"
-
-struct gate;
-struct jail;
-struct sock_fprog;
-
-/* Proof that the filters are in force. Only lockdown_install makes one, and vcpu_run, the only caller
- * of KVM_RUN, takes one: the order of the two is a fact of compilation. */
-typedef struct {
-	bool in_force;
-} lockdown_t;
+#include "sandbox/gate.h"
 
 /* Opens what the proof needs, while names can be opened. */
 bool lockdown_begin(struct problem *problem);

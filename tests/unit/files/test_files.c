@@ -1,6 +1,6 @@
 /* Files for the guest: what is gathered from real trees, and the archive that it becomes, member by member. */
 #define _GNU_SOURCE
-#include "files/files.h"
+#include "files/gather.h"
 
 #include <errno.h>
 #include <sys/un.h>

@@ -4,6 +4,7 @@
 
 #include "tar_writer.h"
 #include "tmpdir.h"
+#include "files/tarball.h"
 
 static struct archive archive;
 static struct files files;

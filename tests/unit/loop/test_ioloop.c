@@ -174,7 +174,7 @@ static bool make_vm(const struct plan *plan, int log_fd)
 {
 	struct problem problem;
 
-	vm.loop.console = &vm.console;
+	vm.loop.console.uart = &vm.console;
 	vm.loop.channel_uart = &vm.channel_uart;
 	vm.loop.channel = plan->workload ? &vm.channel : NULL;
 	vm.loop.ending = &vm.ending;

@@ -8,6 +8,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "machine/kvm.h"
+#include "machine/vcpu.h"
+
 #define MPIDR_AFFINITY 0xff00ffffffull
 
 static bool has(const struct kvm *kvm, int capability)

@@ -6,6 +6,11 @@
 
 #include <sys/ioctl.h>
 
+#include "base/ending.h"
+#include "machine/vcpu.h"
+#include "base/fdplan.h"
+#include "base/sysfilter.h"
+
 #define PSCI_1_1 0x10001
 
 /* PSCI 1.1 has warm resets, which Linux asks for after a panic (reboot=panic_warm). Where the host's KVM is older,
@@ -85,11 +90,12 @@ static void describe_crash(const struct vcpu *vcpu, struct problem *text)
 		    (unsigned long long)run->arm_nisv.fault_ipa, where.text);
 }
 
-void arch_end(const struct vcpu *vcpu)
+void arch_end(const struct vcpu *vcpu, lockdown_t lockdown)
 {
 	enum end_cause cause = END_CRASH;
 	struct problem text;
 
+	(void)lockdown; /* each register is read by an ioctl of its own */
 	if (vcpu->run->exit_reason == KVM_EXIT_SYSTEM_EVENT)
 		cause = cause_of_event(vcpu, &text);
 	else

@@ -9,6 +9,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "machine/kvm.h"
+
 static const struct gic {
 	unsigned version;
 	uint32_t device;

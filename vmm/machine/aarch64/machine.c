@@ -2,6 +2,8 @@
 #include "machine/arch.h"
 #include "devices/pl031.h"
 #include "machine/serial.h"
+#include "machine/bus.h"
+#include "base/ending.h"
 
 static uint32_t read_clock(void *device, unsigned offset, unsigned size)
 {

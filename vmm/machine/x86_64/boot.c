@@ -7,6 +7,7 @@
 #include "tables/mptable.h"
 #include "tables/page_tables.h"
 #include "tables/start_info.h"
+#include "kernel/cmdline.h"
 
 /* For kernels without ACPI (Linux: virtio_mmio.device=<size>@<address>:<irq>). */
 static void name_devices(const struct boot_request *request)

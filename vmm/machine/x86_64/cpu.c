@@ -8,6 +8,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "machine/kvm.h"
+#include "machine/vcpu.h"
+#include "base/report.h"
+
 enum {
 	CR0_PE = 1 << 0,
 	CR0_ET = 1 << 4,

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "base/ending.h"
+#include "machine/vcpu.h"
+
 enum { ECX1_VMX = 1 << 5, AMD_ECX_SVM = 1 << 2 };
 
 /* A host without VT-x and AMD-V whose KVM works all the same emulates guest kernels (PVM). */
@@ -57,11 +60,11 @@ static void describe_emulation(const struct kvm_run *seen, const char *where, st
 
 /* Asks KVM to write the registers into the shared area: with immediate_exit, KVM_RUN does nothing
  * but that, so that the filter needs no other ioctl. The exit's own data is kept. */
-static void sync_registers(struct kvm_run *run, int fd)
+static void sync_registers(const struct vcpu *vcpu, lockdown_t lockdown)
 {
-	run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
-	run->immediate_exit = 1;
-	if (ioctl(fd, KVM_RUN, 0) < 0)
+	vcpu->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+	vcpu->run->immediate_exit = 1;
+	if (!vcpu_enter(vcpu, lockdown))
 		return; /* EINTR, as asked for */
 }
 
@@ -86,12 +89,12 @@ static void describe(const struct kvm_run *seen, const struct kvm_run *registers
 		crash_describe(seen, where.text, text);
 }
 
-void arch_end(const struct vcpu *vcpu)
+void arch_end(const struct vcpu *vcpu, lockdown_t lockdown)
 {
 	struct kvm_run seen = *vcpu->run;
 	struct problem text;
 
-	sync_registers(vcpu->run, vcpu->fd);
+	sync_registers(vcpu, lockdown);
 	describe(&seen, vcpu->run, &text);
 	ending_set(vcpu->ending, END_CRASH, 0, &text);
 }

@@ -2,6 +2,9 @@
 #include "tables/acpi.h"
 #include "machine/arch.h"
 #include "machine/serial.h"
+#include "base/ending.h"
+#include "base/ram.h"
+#include "machine/bus.h"
 
 enum {
 	KEYBOARD_COMMAND_RESET = 0xfe, /* pulse the CPU's reset line */

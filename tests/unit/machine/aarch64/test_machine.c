@@ -8,6 +8,7 @@
 
 /* Not in the set of code that every test links. */
 #include "machine.c"
+#include "base/ram.h"
 
 static struct bus bus;
 static struct machine machine;
