@@ -85,7 +85,7 @@ $(B)/ioctls.inc: images/ioctls.sh | $(B)/libseccomp $(B)/musl
 	$(Q)images/ioctls.sh $(CC) $(SYSTEM_INCLUDES) >$@
 
 # The outer seccomp filter. The machine that builds makes it, with its own libseccomp: ours knows one architecture's calls.
-FILTER_SOURCES := images/filter.c $(addprefix vmm/,sandbox/outer_list.c base/sysfilter.c sandbox/seccomp.c base/report.c base/format.c)
+FILTER_SOURCES := images/filter.c $(addprefix vmm/,sandbox/outer_list.c base/sysfilter.c sandbox/seccomp.c base/report.c base/text.c)
 
 $(B)/outer.inc: $(FILTER_SOURCES) $(wildcard vmm/*.h vmm/*/*.h) images/deps.sh Makefile
 	$(call say,FILTER,$@)

@@ -14,7 +14,7 @@ int main(void)
 
 	outer_allow(&list);
 	if (!sysfilter_compile(&list, &program, &problem)) {
-		fprintf(stderr, "filter: %s\n", problem.text);
+		fprintf(stderr, "filter: %s\n", problem.what);
 		return 1;
 	}
 	for (unsigned i = 0; i < program.len; i++) {

@@ -109,7 +109,7 @@ $(B)/cmocka: tests/images/cmocka.sh images/cache.sh images/apt.sh
 
 # An archive of mayfly's own code, of which a test takes what it does not bring along itself. Threads are the devices'
 # alone; fuzzers need neither KVM nor processes.
-BELOW_THREADS := $(filter devices/% vmm/base/ram.c vmm/base/report.c vmm/base/format.c vmm/base/sysfilter.c,$(SOURCES))
+BELOW_THREADS := $(filter devices/% vmm/base/%,$(SOURCES))
 $(foreach flavour,unit-san unit-musl,$(eval $(B)/$(flavour)/mayfly.a: $(SOURCES:%.c=$(B)/$(flavour)/%.o)))
 $(foreach flavour,fuzz fuzz-coverage,$(eval $(B)/$(flavour)/mayfly.a: $(SOURCES:%.c=$(B)/$(flavour)/%.o)))
 $(B)/unit-tsan/mayfly.a: $(BELOW_THREADS:%.c=$(B)/unit-tsan/%.o)

@@ -18,7 +18,7 @@ static int verdict(struct vm *vm, struct problem *line)
 	bool said = channel->exited &&
 		    (cause == END_WORKLOAD || cause == END_POWER_OFF || cause == END_RESET);
 
-	line->text[0] = '\0';
+	problem_clear(line);
 	if (vm->loop.interrupted)
 		return CODE_SIGNAL + vm->loop.interrupted;
 	/* In a plain boot, an end of the guest's own is success. */
@@ -95,15 +95,15 @@ int vm_finish(struct vm *vm)
 	code = take_files_out(vm, code, &line);
 	if (!devices_sync(&vm->devices, &line))
 		code = CODE_MAYFLY_FAILED;
-	if (vm->options->stats && !write_stats(vm, code) && !line.text[0])
+	if (vm->options->stats && !write_stats(vm, code) && !line.what[0])
 		problem_set(&line, "cannot write %s: %s (give --stats another file)",
 			    vm->options->stats, strerror(errno));
-	if (!line.text[0])
+	if (!line.what[0])
 		return code;
 	int signal = ioloop_await(&vm->loop, STDERR_FILENO, POLLOUT);
 	if (signal > 0)
 		return CODE_SIGNAL + signal;
 	if (signal == 0)
-		report("%s", line.text);
+		problem_report(&line);
 	return code;
 }

@@ -19,7 +19,7 @@ static int run_payload(char **arguments, const struct payload *payload)
 	struct problem problem;
 
 	if (!options_parse(arguments, payload, &options, &problem)) {
-		report("%s", problem.text);
+		problem_report(&problem);
 		return CODE_MAYFLY_FAILED;
 	}
 	if (options.help)
@@ -94,7 +94,7 @@ static int begin(char **words)
 	case PAYLOAD_FOUND:
 		return run_payload(payload_words(&payload, arguments), &payload);
 	case PAYLOAD_DAMAGED:
-		report("%s", problem.text);
+		problem_report(&problem);
 		return CODE_MAYFLY_FAILED;
 	default:
 		return dispatch(words);

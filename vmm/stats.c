@@ -9,6 +9,7 @@
 #include "base/fdplan.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/text.h"
 
 /* The descriptor is the user's, with what is in it. */
 static bool taken;
@@ -53,9 +54,9 @@ bool stats_begin(const char *path, struct problem *problem)
 
 static void put_first(struct writer *text, const char *name, unsigned long long value)
 {
-	struct problem number;
+	struct text number;
 
-	problem_set(&number, "\"%s\": %llu", name, value);
+	text_set(&number, "\"%s\": %llu", name, value);
 	writer_put(text, number.text);
 }
 

@@ -6,46 +6,52 @@
 #include "base/exitcode.h"
 #include "devices/channel_wire.h"
 
-/* What an end means in a plain boot and when there was a workload. */
+/* What an end means in a plain boot and when there was a workload; and what is said if the code is not CODE_OK. */
 static const struct {
 	int plain, workload;
-	const char *line; /* said when the code is CODE_GUEST_FAILED; NULL: the ending's own text */
+	const char *what, *fix; /* no WHAT: the ending's own problem */
 } meanings[] = {
-	[END_NONE] = {CODE_MAYFLY_FAILED, CODE_MAYFLY_FAILED,
-		      "the VM ended without a cause (this is a bug of mayfly's: please report it)"},
-	[END_POWER_OFF] =
-		{CODE_OK, CODE_GUEST_FAILED,
-		 "the guest powered off without saying how its workload ended (-v shows its log)"},
-	[END_RESET] =
-		{CODE_OK, CODE_GUEST_FAILED,
-		 "the guest reset itself without saying how its workload ended (-v shows its log)"},
-	[END_PANIC] = {CODE_GUEST_FAILED, CODE_GUEST_FAILED,
-		       "the guest's kernel panicked (-v shows its log)"},
-	[END_CRASH] = {CODE_GUEST_FAILED, CODE_GUEST_FAILED, NULL},
-	[END_WORKLOAD] = {CODE_GUEST_FAILED, CODE_GUEST_FAILED, "the workload's result is lost"},
-	[END_ESCAPE] = {CODE_OK, CODE_GUEST_FAILED, "ended by Ctrl-A x"},
-	[END_TIMEOUT] = {CODE_TIMEOUT, CODE_TIMEOUT,
-			 "timed out: --timeout is over (raise it if this is not enough)"},
-	[END_CPU_TIME] =
-		{CODE_TIMEOUT, CODE_TIMEOUT,
-		 "timed out: the guest has used up its --cpu-time (raise it if this is not enough)"},
-	[END_IDLE] =
-		{CODE_TIMEOUT, CODE_TIMEOUT,
-		 "timed out: no input or output for as long as --idle-timeout says (raise it if this is not enough)"},
-	[END_HOST_FAILURE] = {CODE_MAYFLY_FAILED, CODE_MAYFLY_FAILED, NULL},
+	[END_NONE] = {CODE_MAYFLY_FAILED, CODE_MAYFLY_FAILED, "the VM ended without a cause",
+		      "this is a bug of mayfly's: please report it"},
+	[END_POWER_OFF] = {CODE_OK, CODE_GUEST_FAILED,
+			   "the guest powered off without saying how its workload ended",
+			   "-v shows its log"},
+	[END_RESET] = {CODE_OK, CODE_GUEST_FAILED,
+		       "the guest reset itself without saying how its workload ended",
+		       "-v shows its log"},
+	[END_PANIC] = {CODE_GUEST_FAILED, CODE_GUEST_FAILED, "the guest's kernel panicked",
+		       "-v shows its log"},
+	[END_CRASH] = {CODE_GUEST_FAILED, CODE_GUEST_FAILED, NULL, NULL},
+	[END_WORKLOAD] = {CODE_GUEST_FAILED, CODE_GUEST_FAILED, "the workload's result is lost",
+			  NULL},
+	[END_ESCAPE] = {CODE_OK, CODE_GUEST_FAILED, "ended by Ctrl-A x", NULL},
+	[END_TIMEOUT] = {CODE_TIMEOUT, CODE_TIMEOUT, "timed out: --timeout is over",
+			 "raise it if this is not enough"},
+	[END_CPU_TIME] = {CODE_TIMEOUT, CODE_TIMEOUT,
+			  "timed out: the guest has used up its --cpu-time",
+			  "raise it if this is not enough"},
+	[END_IDLE] = {CODE_TIMEOUT, CODE_TIMEOUT,
+		      "timed out: no input or output for as long as --idle-timeout says",
+		      "raise it if this is not enough"},
+	[END_HOST_FAILURE] = {CODE_MAYFLY_FAILED, CODE_MAYFLY_FAILED, NULL, NULL},
 };
 
 int verdict_of_end(struct ending *ending, bool workload, struct problem *line)
 {
 	enum end_cause cause = ending_cause(ending);
 
-	line->text[0] = '\0';
+	problem_clear(line);
 	if (cause == END_SIGNAL)
 		return CODE_SIGNAL + ending->number;
 	int code = workload ? meanings[cause].workload : meanings[cause].plain;
-	if (code != CODE_OK)
-		problem_set(line, "%s",
-			    meanings[cause].line ? meanings[cause].line : ending->text.text);
+	if (code == CODE_OK)
+		return code;
+	if (!meanings[cause].what)
+		*line = ending->problem;
+	else if (!meanings[cause].fix)
+		problem_set(line, "%s", meanings[cause].what);
+	else
+		problem_set(line, "%s (%s)", meanings[cause].what, meanings[cause].fix);
 	return code;
 }
 
@@ -71,7 +77,7 @@ static int not_started(int error, const char *command, struct problem *line)
 
 int verdict_of_workload(unsigned kind, unsigned value, const char *command, struct problem *line)
 {
-	line->text[0] = '\0';
+	problem_clear(line);
 	switch (kind) {
 	case CHANNEL_EXITED:
 		return (int)value;

@@ -322,7 +322,7 @@ int vm_run(const struct options *options)
 	vm.loop.terminal = &vm.terminal;
 	if (!start(&vm, &lockdown, &problem)) {
 		terminal_restore(&vm.terminal);
-		report("%s", problem.text);
+		problem_report(&problem);
 		return CODE_MAYFLY_FAILED;
 	}
 	reached(&vm, PHASE_LOCKED);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 /* --- the text --- */
 
 #define PREFIX "CONFIG_"
@@ -203,7 +205,7 @@ bool config_next_gap(struct bytes text, enum image_machine machine, size_t *at, 
 	return false;
 }
 
-void config_describe(const struct gap *gap, struct problem *line)
+void config_describe(const struct gap *gap, struct text *line)
 {
 	static const char module[] =
 		"; a module: mayfly's init loads none, build it in or load it from your initrd";
@@ -218,7 +220,7 @@ void config_describe(const struct gap *gap, struct problem *line)
 		strcat(names, name);
 	}
 	if (gap->least)
-		problem_set(line, "%s>=%u (%s)", names, gap->least, gap->purpose);
+		text_set(line, "%s>=%u (%s)", names, gap->least, gap->purpose);
 	else
-		problem_set(line, "%s (%s%s)", names, gap->purpose, gap->module ? module : "");
+		text_set(line, "%s (%s%s)", names, gap->purpose, gap->module ? module : "");
 }

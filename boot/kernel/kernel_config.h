@@ -3,6 +3,7 @@
 #define MAYFLY_KERNEL_CONFIG_H
 
 #include "kernel/image.h"
+#include "base/text.h"
 
 enum config_state { CONFIG_OFF, CONFIG_MODULE, CONFIG_ON };
 
@@ -34,6 +35,6 @@ struct gap {
 bool config_next_gap(struct bytes text, enum image_machine machine, size_t *at, struct gap *gap);
 
 /* What GAP is, in one line. */
-void config_describe(const struct gap *gap, struct problem *line);
+void config_describe(const struct gap *gap, struct text *line);
 
 #endif

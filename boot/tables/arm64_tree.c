@@ -2,6 +2,7 @@
 #include "tables/arm64_tree.h"
 
 #include "base/report.h"
+#include "base/text.h"
 
 enum { GIC_PHANDLE = 1, BUS_CLOCK_PHANDLE = 2 };
 
@@ -31,9 +32,9 @@ static void put_root(struct fdt *fdt)
 /* The name of a device's node, as others refer to it. */
 static void put_path(struct fdt *fdt, const char *property, const struct arm64_device *device)
 {
-	struct problem path; /* any text will do */
+	struct text path;
 
-	problem_set(&path, "/serial@%llx", (unsigned long long)device->address);
+	text_set(&path, "/serial@%llx", (unsigned long long)device->address);
 	fdt_string(fdt, property, path.text);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/report.h"
+#include "base/text.h"
 
 enum {
 	MAGIC = (int)0xd00dfeed,
@@ -117,9 +118,9 @@ void fdt_node(struct fdt *fdt, const char *name)
 
 void fdt_node_at(struct fdt *fdt, const char *name, uint64_t unit_address)
 {
-	struct problem text; /* any text will do */
+	struct text text;
 
-	problem_set(&text, "%s@%llx", name, (unsigned long long)unit_address);
+	text_set(&text, "%s@%llx", name, (unsigned long long)unit_address);
 	fdt_node(fdt, text.text);
 }
 

@@ -53,7 +53,7 @@ as_may() {
 }
 
 # bats test_tags=irqchip
-@test "doctor: a line a finding; what fails, and only that, has a mend and exit code 1" {
+@test "doctor: a line a finding; what fails, and only that, has a fix and exit code 1" {
 	doctor
 	code_fits
 	finding ok kernel "Linux $(uname -r)"
@@ -92,14 +92,14 @@ as_may() {
 	doctor --json
 	is "[" "$(printf '%s\n' "$output" | head -n 1)"
 	is "]" "$(printf '%s\n' "$output" | tail -n 1)"
-	objects='^ \{"check": "[^"]+", "status": "(ok|info|warn|fail)", "text": "[^"]+", "mend": ("[^"]+"|null)\}'
+	objects='^ \{"check": "[^"]+", "status": "(ok|info|warn|fail)", "text": "[^"]+", "fix": ("[^"]+"|null)\}'
 	is "$count" "$(printf '%s\n' "$output" | grep -cE "$objects,?\$")"
 	# All but the last have a comma, and nothing else is there.
 	is $((count - 1)) "$(printf '%s\n' "$output" | grep -cE "$objects,\$")"
 	is $((count + 2)) "$(printf '%s\n' "$output" | wc -l)"
-	has "$output" '{"check": "/proc", "status": "ok", "text": "mounted", "mend": null}'
+	has "$output" '{"check": "/proc", "status": "ok", "text": "mounted", "fix": null}'
 	if printf '%s\n' "$output" | grep -q '"fail"'; then is 1 "$status"; else is 0 "$status"; fi
-	lacks -E '"status": "(warn|fail)".*"mend": null'
+	lacks -E '"status": "(warn|fail)".*"fix": null'
 }
 
 @test "doctor: bad usage, help, and standard output that fails" {

@@ -111,11 +111,8 @@ static inline void patch(struct input *input, uint8_t *file, size_t size,
 /* Whoever is refused is told why, and what to do. */
 static inline void require_refusal(const struct problem *problem)
 {
-	const char *end = memchr(problem->text, '\0', sizeof(problem->text));
-
-	REQUIRE(end && end > problem->text);
-	/* A text that was cut has lost its bracket. */
-	REQUIRE(end[-1] == ')' || end == problem->text + sizeof(problem->text) - 1);
+	REQUIRE(memchr(problem->what, '\0', sizeof(problem->what)) && problem->what[0]);
+	REQUIRE(memchr(problem->fix, '\0', sizeof(problem->fix)) && problem->fix[0]);
 }
 
 #endif

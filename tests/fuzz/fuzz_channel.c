@@ -35,8 +35,8 @@ static bool receive(struct session *session, const uint8_t *bytes, size_t size)
 {
 	if (channel_receive(&channel, bytes, size, &session->problem))
 		return true;
-	REQUIRE(memchr(session->problem.text, '\0', sizeof(session->problem.text)));
-	REQUIRE(session->problem.text[0]);
+	REQUIRE(memchr(session->problem.what, '\0', sizeof(session->problem.what)));
+	REQUIRE(session->problem.what[0]);
 	return false;
 }
 

@@ -87,7 +87,7 @@ static void damage(struct input *input, uint8_t *archive, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = {data, size};
-	struct problem problem = {""};
+	struct problem problem = {"", ""};
 	uint8_t archive[ARCHIVE_MAX] = {0};
 	uint16_t cut = take16(&input);
 	size_t length = build(&input, archive);

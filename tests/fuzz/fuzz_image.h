@@ -69,7 +69,7 @@ static inline void require_loaded(struct bytes file, const struct image *image)
 /* Parses FILE; if it is accepted, all of the above holds. */
 static inline bool accept_image(struct bytes file, struct image *image)
 {
-	struct problem problem = {""};
+	struct problem problem = {"", ""};
 
 	if (!image_parse(file, space, image, &problem)) {
 		require_refusal(&problem);

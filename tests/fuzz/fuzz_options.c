@@ -323,7 +323,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input input = {data, size};
 	char *arguments[WORDS_MAX + 1] = {NULL};
 	struct options options;
-	struct problem problem = {""};
+	struct problem problem = {"", ""};
 	unsigned count = 0;
 
 	unsigned how = take8(&input);

@@ -202,7 +202,7 @@ static void read_all(struct bytes file, bool as_made)
 {
 	static struct tar_member member;
 	struct tar tar = {.file = file};
-	struct problem problem = {""};
+	struct problem problem = {"", ""};
 	enum tar_answer answer;
 	unsigned count = 0;
 	uint64_t before = 0;

@@ -172,7 +172,7 @@ static void run(struct input *input)
 	struct unpack_target targets[] = {{.guest_path = "/srv", .host_path = at("box/out")},
 					  {.guest_path = "/x", .host_path = at("box/file")},
 					  {.guest_path = "/y/a", .host_path = at("box")}};
-	struct problem problem = {""};
+	struct problem problem = {"", ""};
 	struct stat now[3];
 	int fd = build(input);
 	unsigned count = 3 - take8(input) % 4, limit = take8(input) % 16 == 15 ? 5000 : LIMIT;

@@ -366,7 +366,7 @@ static void the_largest_fits(void **state)
 			while (vm.devices.count < DEVICES_MAX)
 				add_nic();
 			if (!roles_prepare(&vm, &vm.roles, &problem))
-				fail_msg("with %u NICs: %s", nics, problem.text);
+				fail_msg("with %u NICs: %s", nics, in_words(&problem));
 			for (unsigned role = 0; role < ROLES; role++) {
 				assert_true(bpf_is_sound(&vm.roles.program[role]));
 				list_role(role);

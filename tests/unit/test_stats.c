@@ -97,7 +97,7 @@ static int set_up(void **state)
 	memset(&bus, 0, sizeof(bus));
 	interrupt_count = kick_count = 0;
 	failing = -1;
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	without_walls();
 	snprintf(disk_name, sizeof(disk_name), "/proc/self/fd/%d", memory);
 	if (memory < 0 || ftruncate(memory, 65536) < 0)
@@ -126,7 +126,7 @@ static struct disk_options *add_option(unsigned queues)
 static void open_devices(void)
 {
 	if (!devices_open(&devices, &options, NULL, &ram, &problem))
-		fail_msg("%s", problem.text);
+		fail_msg("%s", in_words(&problem));
 }
 
 static uint32_t read_register(unsigned device, unsigned offset)
@@ -210,19 +210,19 @@ static void a_failure_is_passed_on(void **state)
 	for (failing = 0; failing < 2; failing++) {
 		memset(&bus, 0, sizeof(bus));
 		assert_false(devices_connect(&devices, &bus, NULL, &problem));
-		assert_says(problem.text, failing ? "ioeventfd" : "irqfd");
+		assert_says(in_words(&problem), failing ? "ioeventfd" : "irqfd");
 	}
 	add_option(1)->path = "/nonexistent";
 	memset(&devices, 0, sizeof(devices));
 	assert_false(devices_open(&devices, &options, NULL, &ram, &problem));
-	assert_mends(problem.text, "/nonexistent");
+	assert_mends(in_words(&problem), "/nonexistent");
 }
 
 #define CHECK(condition)                                                              \
 	do {                                                                          \
 		if (!(condition)) {                                                   \
 			dprintf(STDERR_FILENO, "%d: %s (%s)\n", __LINE__, #condition, \
-				problem.text);                                        \
+				in_words(&problem));                                        \
 			return CHILD_FAILED;                                          \
 		}                                                                     \
 	} while (0)
@@ -366,7 +366,7 @@ static const char *written(const char *path, int code)
 	ssize_t size;
 
 	if (!stats_open(path, &problem))
-		fail_msg("%s", problem.text);
+		fail_msg("%s", in_words(&problem));
 	assert_int_equal(fcntl(FD_STATS, F_GETFD), FD_CLOEXEC);
 	assert_int_equal(fcntl(FD_PEAK, F_GETFD), FD_CLOEXEC);
 	assert_true(stats_begin(path, &problem));
@@ -643,7 +643,7 @@ static void what_is_no_file(void **state)
 	/* FD_STATS is closed. */
 	in_child(on_no_descriptor);
 	assert_false(stats_begin("a.json", &problem));
-	assert_mends(problem.text, "cannot empty a.json: Bad file descriptor");
+	assert_mends(in_words(&problem), "cannot empty a.json: Bad file descriptor");
 }
 
 static void what_cannot_be_opened(void **state)
@@ -653,8 +653,8 @@ static void what_cannot_be_opened(void **state)
 	(void)state;
 	for (unsigned i = 0; i < COUNT(wrong); i++) {
 		assert_false(stats_open(wrong[i], &problem));
-		assert_mends(problem.text, wrong[i]);
-		assert_says(problem.text, "(give --stats a file that can be written)");
+		assert_mends(in_words(&problem), wrong[i]);
+		assert_says(in_words(&problem), "(give --stats a file that can be written)");
 	}
 }
 
@@ -670,8 +670,8 @@ static void a_file_that_is_a_disk(void **state)
 		memset(&devices, 0, sizeof(devices));
 		open_devices();
 		assert_false(stats_open(disk_name, &problem));
-		assert_mends(problem.text, disk_name);
-		assert_says(problem.text, "in use");
+		assert_mends(in_words(&problem), disk_name);
+		assert_says(in_words(&problem), "in use");
 		assert_int_equal(fcntl(FD_STATS, F_GETFD), -1);
 		assert_int_equal(fstat(FD_DISK, &stat), 0);
 		assert_int_equal(stat.st_size, 65536);
@@ -689,8 +689,8 @@ static void a_fifo(void **state)
 	assert_int_equal(mkfifo(name, 0600), 0);
 	alarm(20);
 	assert_false(stats_open(name, &problem));
-	assert_mends(problem.text, name);
-	assert_says(problem.text, strerror(ENXIO));
+	assert_mends(in_words(&problem), name);
+	assert_says(in_words(&problem), strerror(ENXIO));
 	int reader = open(name, O_RDONLY | O_NONBLOCK);
 	bool opened = stats_open(name, &problem) && stats_begin(name, &problem);
 	unlink(name);

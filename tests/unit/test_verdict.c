@@ -31,8 +31,8 @@ static int code_of(enum end_cause cause, int number, const char *words, bool wor
 	capture_begin(&capture, STDERR_FILENO);
 	struct problem line;
 	int code = verdict_of_end(ending, workload, &line);
-	if (line.text[0])
-		report("%s", line.text);
+	if (line.what[0])
+		problem_report(&line);
 	capture_end(&capture);
 	return code;
 }
@@ -42,8 +42,8 @@ static int workload_code(unsigned kind, unsigned value)
 	capture_begin(&capture, STDERR_FILENO);
 	struct problem line;
 	int code = verdict_of_workload(kind, value, "/bin/prog", &line);
-	if (line.text[0])
-		report("%s", line.text);
+	if (line.what[0])
+		problem_report(&line);
 	capture_end(&capture);
 	return code;
 }
@@ -73,7 +73,7 @@ static void the_first_word_counts(void **state)
 	ending_set(ending, END_POWER_OFF, 7, &second);
 	assert_int_equal(ending_cause(ending), END_CRASH);
 	assert_int_equal(ending->number, 0);
-	assert_string_equal(ending->text.text, "first");
+	assert_string_equal(ending->problem.what, "first");
 }
 
 static void an_ending_wakes_the_main_loop(void **state)

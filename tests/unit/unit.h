@@ -11,8 +11,11 @@
 
 #include <cmocka.h>
 
+#include "base/report.h"
+
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -23,6 +26,18 @@
 #define MIB ((uint64_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
 #define PAGE 4096u
+
+/* What a user would read of PROBLEM: "WHAT (FIX)". Good until the next but three calls. */
+static inline char *in_words(const struct problem *problem)
+{
+	static char lines[4][sizeof(*problem) + 4];
+	static unsigned next;
+	char *line = lines[next++ % 4];
+	const char *fix = problem->fix;
+
+	snprintf(line, sizeof(lines[0]), "%s%s%s%s", problem->what, *fix ? " (" : "", fix, *fix ? ")" : "");
+	return line;
+}
 
 /* Fails with WHAT and NUMBER, for checks in a loop. */
 #define assert_each(condition, what, number)                                            \

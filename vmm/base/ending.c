@@ -5,15 +5,16 @@
 
 #include "base/fdplan.h"
 
-void ending_set(struct ending *ending, enum end_cause cause, int number, const struct problem *text)
+void ending_set(struct ending *ending, enum end_cause cause, int number,
+		const struct problem *problem)
 {
 	uint64_t one = 1;
 
 	if (atomic_flag_test_and_set(&ending->taken))
 		return;
 	ending->number = number;
-	if (text)
-		ending->text = *text;
+	if (problem)
+		ending->problem = *problem;
 	atomic_store_explicit(&ending->cause, cause, memory_order_release);
 	/* The counter is never full: this is its only write. */
 	if (write(FD_ENDING, &one, sizeof(one)) < 0)

@@ -4,6 +4,7 @@
 
 #include "base/number.h"
 #include "base/report.h"
+#include "base/text.h"
 
 bool facts_is_release(const char *release, unsigned major, unsigned minor)
 {
@@ -86,9 +87,9 @@ static struct bytes take(struct bytes *text, char separator)
 
 static bool is_number(struct bytes text, uint32_t number)
 {
-	struct problem digits;
+	struct text digits;
 
-	problem_set(&digits, "%u", number);
+	text_set(&digits, "%u", number);
 	return text.size == strlen(digits.text) && !memcmp(text.data, digits.text, text.size);
 }
 
@@ -109,10 +110,10 @@ static struct bytes find_line(struct bytes file, uint32_t id, struct bytes *rest
 
 void facts_name(struct bytes file, uint32_t id, char *name, size_t size)
 {
-	struct problem text;
+	struct text text;
 	struct bytes rest, found = find_line(file, id, &rest);
 
-	problem_set(&text, "%u", id);
+	text_set(&text, "%u", id);
 	if (!found.size)
 		found = (struct bytes){(const uint8_t *)text.text, strlen(text.text)};
 	if (found.size >= size)

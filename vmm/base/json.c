@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/report.h"
+#include "base/text.h"
 
 bool writer_flush(struct writer *writer)
 {
@@ -35,16 +36,16 @@ void writer_put(struct writer *writer, const char *text)
 
 void json_put_string(struct writer *writer, const char *value)
 {
-	struct problem escape;
+	struct text escape;
 
 	writer_put(writer, "\"");
 	for (; *value; value++) {
 		char character[2] = {*value, '\0'};
 
 		if ((unsigned char)*value < ' ' || *value == '"' || *value == '\\')
-			problem_set(&escape, "\\u%04x", (unsigned char)*value);
+			text_set(&escape, "\\u%04x", (unsigned char)*value);
 		else
-			problem_set(&escape, "%s", character);
+			text_set(&escape, "%s", character);
 		writer_put(writer, escape.text);
 	}
 	writer_put(writer, "\"");

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/exitcode.h"
-#include "base/format.h"
+#include "base/text.h"
 
 /* What was given out, so that a leak checker finds it. */
 struct kept {
@@ -38,16 +38,17 @@ char *keep_text(const char *text, size_t length)
 
 char *keep_format(const char *format, ...)
 {
+	const char *end = format + strlen(format);
 	va_list args;
 	size_t length;
 	char *text;
 
 	va_start(args, format);
-	length = format_text(NULL, 0, format, args);
+	length = text_format(NULL, 0, format, end, &args);
 	va_end(args);
 	text = keep(length + 1);
 	va_start(args, format);
-	format_text(text, length + 1, format, args);
+	text_format(text, length + 1, format, end, &args);
 	va_end(args);
 	return text;
 }

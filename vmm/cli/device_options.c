@@ -13,8 +13,9 @@ enum { MTU_MIN = 68, MTU_MAX = 65535, SERIAL_MAX = 20 };
 /* What stands between two commas: KEY, or KEY=VALUE. */
 struct setting {
 	const char *key;
-	const char *(*set)(void *options, char *value); /* returns what is wrong, or NULL */
-	size_t offset;                                  /* of a flag, if SET is NULL */
+	/* PROBLEM is what is wrong with VALUE: "is …". */
+	bool (*set)(void *options, char *value, struct problem *problem);
+	size_t offset; /* of a flag, if SET is NULL */
 };
 
 /* Cuts the next word off TEXT, which becomes NULL after the last. */
@@ -50,8 +51,8 @@ static bool apply(const struct setting *settings, const char *option, char *word
 	if (!value || !value[1])
 		return problem_set(problem, "%s: '%s' needs a value (write %s=VALUE)", option, word,
 				   settings->key);
-	const char *wrong = settings->set(options, value + 1);
-	return !wrong || problem_set(problem, "%s: '%s' %s", option, word, wrong);
+	return settings->set(options, value + 1, problem) ||
+	       problem_prefix(problem, "%s: '%s' ", option, word);
 }
 
 static bool apply_all(const struct setting *settings, const char *option, char *text, void *options,
@@ -72,25 +73,26 @@ static bool to_number(const char *value, unsigned minimum, unsigned maximum, uns
 	return right;
 }
 
-static const char *set_queues(unsigned *queues, const char *value)
+static bool set_queues(unsigned *queues, const char *value, struct problem *problem)
 {
-	return to_number(value, 1, DEVICE_QUEUES_MAX, queues) ? NULL
-							      : "is no number of queues (1 to 8)";
+	return to_number(value, 1, DEVICE_QUEUES_MAX, queues) ||
+	       problem_set(problem, "is no number of queues (1 to 8)");
 }
 
 /* --- disks --- */
 
-static const char *set_serial(void *options, char *value)
+static bool set_serial(void *options, char *value, struct problem *problem)
 {
 	struct disk_options *disk = options;
 
 	disk->serial = value;
-	return strlen(value) <= SERIAL_MAX ? NULL : "is too long (at most 20 characters)";
+	return strlen(value) <= SERIAL_MAX ||
+	       problem_set(problem, "is too long (at most 20 characters)");
 }
 
-static const char *set_disk_queues(void *options, char *value)
+static bool set_disk_queues(void *options, char *value, struct problem *problem)
 {
-	return set_queues(&((struct disk_options *)options)->queues, value);
+	return set_queues(&((struct disk_options *)options)->queues, value, problem);
 }
 
 bool disk_options_parse(char *text, struct disk_options *disk, struct problem *problem)
@@ -120,18 +122,19 @@ bool disk_options_parse(char *text, struct disk_options *disk, struct problem *p
 
 /* --- NICs --- */
 
-static const char *set_tap(void *options, char *value)
+static bool set_tap(void *options, char *value, struct problem *problem)
 {
 	struct net_options *net = options;
 
 	net->tap = value;
 	if (strlen(value) >= IFNAMSIZ || strpbrk(value, "/%: \t\n\v\f\r") || !strcmp(value, ".") ||
 	    !strcmp(value, ".."))
-		return "is no name of an interface (at most 15 characters, no blank, colon, slash or %)";
-	return NULL;
+		return problem_set(problem, "is no name of an interface (at most 15 characters, no "
+					    "blank, colon, slash or %%)");
+	return true;
 }
 
-static const char *set_fds(void *options, char *value)
+static bool set_fds(void *options, char *value, struct problem *problem)
 {
 	struct net_options *net = options;
 	uint64_t number;
@@ -139,40 +142,45 @@ static const char *set_fds(void *options, char *value)
 	for (net->fds = 0; value; net->fds++) {
 		if (net->fds == DEVICE_QUEUES_MAX ||
 		    !number_parse(next_word(&value, ':'), 3, 1u << 20, &number))
-			return "is no list of descriptors (fd=N or fd=N:M..., each 3 or more, at "
-			       "most 8)";
+			return problem_set(problem,
+					   "is no list of descriptors (fd=N or fd=N:M..., each 3 "
+					   "or more, at most 8)");
 		net->fd_number[net->fds] = (int)number;
 	}
-	return NULL;
+	return true;
 }
 
-static const char *set_mac(void *options, char *value)
+/* The lowest bit of the first byte means a group. */
+static bool is_mac(const char *value, uint8_t mac[6])
 {
-	struct net_options *net = options;
-	const char *wrong = "is no MAC address of one machine (like 02:00:00:00:00:01)";
-
-	for (unsigned i = 0; i < sizeof(net->mac); i++, value += 3) {
+	for (unsigned i = 0; i < 6; i++, value += 3) {
 		char digits[3] = {value[0], value[0] ? value[1] : '\0', '\0'};
 
 		if (strspn(digits, "0123456789abcdefABCDEF") != 2 ||
 		    value[2] != (i < 5 ? ':' : '\0'))
-			return wrong;
-		net->mac[i] = (uint8_t)strtoul(digits, NULL, 16);
+			return false;
+		mac[i] = (uint8_t)strtoul(digits, NULL, 16);
 	}
-	/* The lowest bit of the first byte means a group. */
-	return (net->mac[0] & 1) || !memcmp(net->mac, (uint8_t[6]){0}, 6) ? wrong : NULL;
+	return !(mac[0] & 1) && memcmp(mac, (uint8_t[6]){0}, 6);
 }
 
-static const char *set_mtu(void *options, char *value)
+static bool set_mac(void *options, char *value, struct problem *problem)
+{
+	return is_mac(value, ((struct net_options *)options)->mac) ||
+	       problem_set(problem, "is no MAC address of one machine (like 02:00:00:00:00:01)");
+}
+
+static bool set_mtu(void *options, char *value, struct problem *problem)
 {
 	struct net_options *net = options;
 
-	return to_number(value, MTU_MIN, MTU_MAX, &net->mtu) ? NULL : "is no MTU (68 to 65535)";
+	return to_number(value, MTU_MIN, MTU_MAX, &net->mtu) ||
+	       problem_set(problem, "is no MTU (68 to 65535)");
 }
 
-static const char *set_net_queues(void *options, char *value)
+static bool set_net_queues(void *options, char *value, struct problem *problem)
 {
-	return set_queues(&((struct net_options *)options)->queues, value);
+	return set_queues(&((struct net_options *)options)->queues, value, problem);
 }
 
 bool net_options_parse(char *text, struct net_options *net, struct problem *problem)
@@ -210,22 +218,23 @@ static int family_of(const char *address)
 	return inet_pton(AF_INET6, address, &binary) == 1 ? AF_INET6 : AF_UNSPEC;
 }
 
-static const char *set_gateway(void *options, char *value)
+static bool set_gateway(void *options, char *value, struct problem *problem)
 {
 	struct ip_options *ip = options;
 
 	ip->gateway = value;
-	return family_of(value) == ip->family
-		       ? NULL
-		       : "is no address of the kind that the guest has (give both as IPv4 or as IPv6)";
+	return family_of(value) == ip->family ||
+	       problem_set(problem, "is no address of the kind that the guest has (give both as "
+				    "IPv4 or as IPv6)");
 }
 
-static const char *set_dns(void *options, char *value)
+static bool set_dns(void *options, char *value, struct problem *problem)
 {
 	struct ip_options *ip = options;
 
 	ip->dns = value;
-	return family_of(value) != AF_UNSPEC ? NULL : "is no address (give a number, not a name)";
+	return family_of(value) != AF_UNSPEC ||
+	       problem_set(problem, "is no address (give a number, not a name)");
 }
 
 /* ADDRESS/PREFIX, which stays as it is. */

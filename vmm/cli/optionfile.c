@@ -42,7 +42,6 @@ bool optionfile_read(const char *path,
 		     void *context, struct problem *problem)
 {
 	char *text = read_text(path, problem);
-	struct problem what;
 
 	if (!text)
 		return false;
@@ -53,8 +52,8 @@ bool optionfile_read(const char *path,
 		if (end)
 			*end = '\0';
 		line = trim(line);
-		if (*line && *line != '#' && !take(context, line, &what))
-			return problem_set(problem, "%s, line %u: %s", path, number, what.text);
+		if (*line && *line != '#' && !take(context, line, problem))
+			return problem_prefix(problem, "%s, line %u: ", path, number);
 	}
 	return true;
 }

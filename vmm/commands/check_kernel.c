@@ -12,7 +12,7 @@
 #include "base/keep.h"
 #include "base/exitcode.h"
 #include "base/file.h"
-#include "base/format.h"
+#include "base/text.h"
 #include "kernel/kernel_config.h"
 #include "kernel/kernel_facts.h"
 
@@ -58,7 +58,7 @@ static void say(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	format_text(line, sizeof(line) - 1, format, args);
+	text_format(line, sizeof(line) - 1, format, format + strlen(format), &args);
 	va_end(args);
 	strcat(line, "\n");
 	errno = ENOSPC; /* for a line that was taken in part */
@@ -79,7 +79,7 @@ static int said(int code)
 
 static int fail(const struct problem *problem)
 {
-	report("%s", problem->text);
+	problem_report(problem);
 	return CODE_MAYFLY_FAILED;
 }
 
@@ -126,7 +126,8 @@ static bool say_whether(struct bytes file, enum image_machine machine)
 	unsigned mib;
 
 	if (!kernel_fits(file, machine, &image, &mib, &problem)) {
-		say("boots on %s: no, it %s", name, problem.text);
+		say("boots on %s: no, it %s%s%s%s", name, problem.what, problem.fix[0] ? " (" : "",
+		    problem.fix, problem.fix[0] ? ")" : "");
 		return false;
 	}
 	say("entry: 0x%llx", (unsigned long long)image.entry);
@@ -168,7 +169,7 @@ static bool read_config(const char *path, struct bytes *text, struct problem *pr
 static bool say_gaps(struct bytes text, enum image_machine machine)
 {
 	bool complete = true, any = false;
-	struct problem line;
+	struct text line;
 	struct gap gap;
 
 	for (size_t at = 0; config_next_gap(text, machine, &at, &gap);) {

@@ -8,7 +8,7 @@
 
 #include "cli/cli.h"
 #include "base/exitcode.h"
-#include "base/format.h"
+#include "base/text.h"
 
 static const struct {
 	const char *name;
@@ -29,7 +29,7 @@ struct doctor_options {
 
 static const struct cli_option table[] = {
 	{0, "json", NULL, NULL, offsetof(struct doctor_options, json),
-	 "an array of objects: check, status, text, mend"},
+	 "an array of objects: check, status, text, fix"},
 	{'h', "help", NULL, NULL, offsetof(struct doctor_options, help), "show this help"},
 };
 
@@ -37,7 +37,7 @@ static const struct cli cli = {
 	.command = "doctor",
 	.before = "Usage: mayfly doctor [--json]\n"
 		  "Says what of this host lets mayfly run guests and what does not, each with its "
-		  "mend.\n\n",
+		  "fix.\n\n",
 	.after = "\nExit codes: 0 Linux guests can be run (there may be warnings); 1 they cannot;\n"
 		 "125 bad usage, or standard output failed.\n",
 	.options = table,
@@ -66,8 +66,7 @@ bool doctor_read(const char *path, char *text, size_t size)
 
 static const char *const names[] = {"ok", "info", "warn", "fail"};
 
-static void put_json(struct doctor *doctor, enum finding finding, const char *text,
-		     const char *mend)
+static void put_json(struct doctor *doctor, enum finding finding, const char *text, const char *fix)
 {
 	struct writer *out = &doctor->out;
 
@@ -77,16 +76,15 @@ static void put_json(struct doctor *doctor, enum finding finding, const char *te
 	json_put_string(out, names[finding]);
 	writer_put(out, ", \"text\": ");
 	json_put_string(out, text);
-	writer_put(out, ", \"mend\": ");
-	if (mend)
-		json_put_string(out, mend);
+	writer_put(out, ", \"fix\": ");
+	if (fix)
+		json_put_string(out, fix);
 	else
 		writer_put(out, "null");
 	writer_put(out, "}");
 }
 
-static void put_line(struct doctor *doctor, enum finding finding, const char *text,
-		     const char *mend)
+static void put_line(struct doctor *doctor, enum finding finding, const char *text, const char *fix)
 {
 	struct writer *out = &doctor->out;
 
@@ -95,46 +93,35 @@ static void put_line(struct doctor *doctor, enum finding finding, const char *te
 	writer_put(out, doctor->check);
 	writer_put(out, ": ");
 	writer_put(out, text);
-	writer_put(out, mend ? " (" : "");
-	writer_put(out, mend ? mend : "");
-	writer_put(out, mend ? ")\n" : "\n");
+	writer_put(out, fix ? " (" : "");
+	writer_put(out, fix ? fix : "");
+	writer_put(out, fix ? ")\n" : "\n");
 }
 
-static void put(struct doctor *doctor, enum finding finding, const char *text, const char *mend)
+static void put(struct doctor *doctor, enum finding finding, const char *text, const char *fix)
 {
-	(doctor->json ? put_json : put_line)(doctor, finding, text, mend);
+	(doctor->json ? put_json : put_line)(doctor, finding, text, fix);
 	doctor->begun = true;
 	doctor->failed |= finding == FINDING_FAIL;
 	/* At once: should the next check hang, one sees where. */
 	writer_flush(&doctor->out);
 }
 
-void doctor_find(struct doctor *doctor, enum finding finding, const char *mend, const char *format,
+void doctor_find(struct doctor *doctor, enum finding finding, const char *fix, const char *format,
 		 ...)
 {
-	struct problem text;
+	char text[400];
 	va_list args;
 
 	va_start(args, format);
-	format_text(text.text, sizeof(text.text), format, args);
+	text_format(text, sizeof(text), format, format + strlen(format), &args);
 	va_end(args);
-	put(doctor, finding, text.text, mend);
+	put(doctor, finding, text, fix);
 }
 
 void doctor_find_problem(struct doctor *doctor, enum finding finding, const struct problem *problem)
 {
-	struct problem text = *problem;
-	char *mend = strstr(text.text, " (");
-	size_t length = strlen(text.text);
-
-	if (mend && text.text[length - 1] == ')') {
-		text.text[length - 1] = '\0';
-		*mend = '\0';
-		mend += 2;
-	} else {
-		mend = NULL;
-	}
-	put(doctor, finding, text.text, mend);
+	put(doctor, finding, problem->what, problem->fix[0] ? problem->fix : NULL);
 }
 
 /* --- the command --- */
@@ -147,7 +134,7 @@ static bool parse(char **arguments, struct doctor_options *options)
 		      cli_options_only(&cli, &words, &problem);
 
 	if (!parsed)
-		report("%s", problem.text);
+		problem_report(&problem);
 	return parsed;
 }
 

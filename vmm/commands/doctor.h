@@ -1,4 +1,4 @@
-/* `mayfly doctor`: what of this host lets mayfly run guests and what does not, one line a finding, with its mend. */
+/* `mayfly doctor`: what of this host lets mayfly run guests and what does not, one line a finding, with its fix. */
 #ifndef MAYFLY_DOCTOR_H
 #define MAYFLY_DOCTOR_H
 
@@ -29,11 +29,11 @@ struct doctor {
 /* The command. Returns 0 if Linux guests can be run, 1 if not, 125 for bad usage, or if standard output failed. */
 int doctor_run(char **arguments);
 
-/* Writes a finding of the check that is being made; MEND is what the user can do, or NULL. */
-void doctor_find(struct doctor *doctor, enum finding finding, const char *mend, const char *format,
+/* Writes a finding of the check that is being made; FIX is what the user can do, or NULL. */
+void doctor_find(struct doctor *doctor, enum finding finding, const char *fix, const char *format,
 		 ...) __attribute__((format(printf, 4, 5)));
 
-/* The same of PROBLEM, "text (mend)". */
+/* The same of PROBLEM. */
 void doctor_find_problem(struct doctor *doctor, enum finding finding,
 			 const struct problem *problem);
 

@@ -12,6 +12,7 @@
 #include "base/facts.h"
 #include "base/file.h"
 #include "base/keep.h"
+#include "base/text.h"
 
 #define KVM_PATH "/dev/kvm"
 
@@ -22,7 +23,7 @@ struct self {
 	struct facts_user user;
 	struct bytes group_file;
 	char name[NAME_SIZE];
-	struct problem groups; /* their names */
+	struct text groups; /* their names */
 };
 
 static struct bytes map_names(const char *path)
@@ -50,19 +51,17 @@ static void name_groups(struct self *self)
 	const uint32_t *group = self->user.group;
 	unsigned shown = 0;
 
-	self->groups.text[0] = '\0';
+	text_begin(&self->groups);
 	for (size_t i = 0; i < self->user.groups; i++) {
 		char name[NAME_SIZE];
 
 		if (i && group[i] == group[0])
 			continue;
-		strcat(self->groups.text, shown ? ", " : "");
-		if (shown++ == GROUPS_SHOWN) {
-			strcat(self->groups.text, "...");
-			return;
-		}
 		facts_name(self->group_file, group[i], name, sizeof(name));
-		strcat(self->groups.text, name);
+		text_add(&self->groups, "%s%s", shown ? ", " : "",
+			 shown == GROUPS_SHOWN ? "..." : name);
+		if (shown++ == GROUPS_SHOWN)
+			return;
 	}
 }
 
@@ -79,27 +78,26 @@ static void get_self(struct self *self)
 }
 
 /* What lets SELF into the device's GROUP, or gives that its rights. */
-static void choose_mend(const struct self *self, const struct facts_file *file, const char *group,
-			struct problem *mend)
+static void choose_fix(const struct self *self, const struct facts_file *file, const char *group,
+		       struct text *fix)
 {
 	switch (facts_access(file, &self->user)) {
 	case FACTS_MAY:
-		problem_set(mend, "its mode would allow it: look for a security module's or a "
-				  "container's policy");
+		text_set(fix, "its mode would allow it: look for a security module's or a "
+			      "container's policy");
 		break;
 	case FACTS_JOIN:
 		if (facts_is_member(self->group_file, file->group, self->name))
-			problem_set(mend, "log in again: %s is in group %s only since then",
-				    self->name, group);
+			text_set(fix, "log in again: %s is in group %s only since then", self->name,
+				 group);
 		else
-			problem_set(mend, "usermod -aG %s %s, then log in again", group,
-				    self->name);
+			text_set(fix, "usermod -aG %s %s, then log in again", group, self->name);
 		break;
 	case FACTS_MODE:
-		problem_set(mend,
-			    "as root: chgrp kvm " KVM_PATH " && chmod 660 " KVM_PATH
-			    " && usermod -aG kvm %s, then log in again",
-			    self->name);
+		text_set(fix,
+			 "as root: chgrp kvm " KVM_PATH " && chmod 660 " KVM_PATH
+			 " && usermod -aG kvm %s, then log in again",
+			 self->name);
 		break;
 	}
 }
@@ -108,13 +106,13 @@ static void find_refusal(struct doctor *doctor, const struct stat *stat)
 {
 	const struct facts_file file = {stat->st_mode, stat->st_uid, stat->st_gid};
 	struct self self;
-	struct problem mend;
+	struct text fix;
 	char group[NAME_SIZE];
 
 	get_self(&self);
 	facts_name(self.group_file, file.group, group, sizeof(group));
-	choose_mend(&self, &file, group, &mend);
-	doctor_find(doctor, FINDING_FAIL, mend.text,
+	choose_fix(&self, &file, group, &fix);
+	doctor_find(doctor, FINDING_FAIL, fix.text,
 		    "%s; you are in groups %s, the device belongs to group %s, mode %u%u%u",
 		    strerror(EACCES), self.groups.text, group, file.mode >> 6 & 7,
 		    file.mode >> 3 & 7, file.mode & 7);

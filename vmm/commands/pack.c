@@ -18,6 +18,7 @@
 #include "files/payload.h"
 #include "base/xxh64.h"
 #include "files/gather.h"
+#include "base/text.h"
 
 struct pack_options {
 	struct options run;
@@ -121,15 +122,14 @@ static bool put_launcher(struct output *output, struct problem *problem)
 /* What cannot be booted is not packed. */
 static bool put_kernel(struct output *output, const char *path, struct problem *problem)
 {
-	struct problem what;
 	struct bytes kernel;
 	struct image image;
 	unsigned mib;
 
 	if (!file_map(path, &kernel, problem))
 		return false;
-	if (!kernel_fits(kernel, ARCH_KERNELS, &image, &mib, &what))
-		return problem_set(problem, "cannot boot %s: it %s", path, what.text);
+	if (!kernel_fits(kernel, ARCH_KERNELS, &image, &mib, problem))
+		return problem_prefix(problem, "cannot boot %s: it ", path);
 	put_part(output, PAYLOAD_KERNEL, kernel);
 	file_unmap(&kernel);
 	return true;
@@ -138,12 +138,11 @@ static bool put_kernel(struct output *output, const char *path, struct problem *
 static bool put_initrd(struct output *output, const char *path, struct problem *problem)
 {
 	struct bytes initrd = {0};
-	struct problem what;
 
 	if (path && !file_map(path, &initrd, problem))
 		return false;
-	if (path && !initrd_check(initrd, &what))
-		return problem_set(problem, "cannot use %s as initrd: it %s", path, what.text);
+	if (path && !initrd_check(initrd, problem))
+		return problem_prefix(problem, "cannot use %s as initrd: it ", path);
 	put_part(output, PAYLOAD_INITRD, initrd);
 	file_unmap(&initrd);
 	return true;
@@ -249,12 +248,12 @@ static bool make(const struct pack_options *options, const struct words *taken,
 		 struct problem *problem)
 {
 	struct output output = {0};
-	struct problem name; /* any text will do */
+	struct text name;
 
 	if (strlen(options->output) + sizeof(".partial") > sizeof(name.text))
 		return problem_set(problem,
 				   "the name of -o is too long (change to its directory first)");
-	problem_set(&name, "%s.partial", options->output);
+	text_set(&name, "%s.partial", options->output);
 	output.fd = open(name.text, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (output.fd < 0)
 		return problem_set(problem, "cannot write %s: %s (%s)", name.text, strerror(errno),
@@ -293,7 +292,7 @@ int pack(char **arguments)
 
 	options_begin(&options.run);
 	if (!cli_parse(&cli, arguments, &options, &words, &problem)) {
-		report("%s", problem.text);
+		problem_report(&problem);
 		return CODE_MAYFLY_FAILED;
 	}
 	if (options.run.help)
@@ -302,6 +301,6 @@ int pack(char **arguments)
 		    (options.list ? pack_list(options.list, &problem)
 				  : make(&options, &words.options, &problem));
 	if (!done)
-		report("%s", problem.text);
+		problem_report(&problem);
 	return done ? CODE_OK : CODE_MAYFLY_FAILED;
 }

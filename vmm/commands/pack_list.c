@@ -6,21 +6,22 @@
 #include "kernel/kernel_facts.h"
 #include "commands/pack.h"
 #include "files/payload.h"
+#include "base/text.h"
 
 static bool say(const char *what, const char *text)
 {
-	struct problem line;
+	struct text line;
 
-	problem_set(&line, "%s: %.300s", what, text);
+	text_set(&line, "%s: %.300s", what, text);
 	report_tame(line.text);
 	return print(line.text) && print("\n");
 }
 
 static bool say_size(const char *what, struct bytes part)
 {
-	struct problem text;
+	struct text text;
 
-	problem_set(&text, "%llu bytes", (unsigned long long)part.size);
+	text_set(&text, "%llu bytes", (unsigned long long)part.size);
 	return say(what, text.text);
 }
 

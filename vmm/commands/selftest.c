@@ -16,6 +16,7 @@
 #include "sandbox/outer.h"
 #include "vm_state.h"
 #include "roles.h"
+#include "base/text.h"
 
 #define X32 0x40000000
 
@@ -72,20 +73,20 @@ static bool pretend(struct vm *vm, struct options *options, struct problem *prob
 /* A line a rule: role, call, and for each argument what it may be, in hexadecimal; "*": anything. */
 static void put_rule(struct writer *out, const char *role, const struct sysfilter_rule *rule)
 {
-	struct problem line;
+	struct text line;
 
-	problem_set(&line, "%s %s", role, call_name(rule->nr) ? call_name(rule->nr) : "?");
+	text_set(&line, "%s %s", role, call_name(rule->nr) ? call_name(rule->nr) : "?");
 	writer_put(out, line.text);
 	for (unsigned argument = 0; argument < 4 && rule->conditions; argument++) {
-		problem_set(&line, " *");
+		text_set(&line, " *");
 		for (unsigned i = 0; i < rule->conditions; i++) {
 			const struct sysfilter_condition *is = &rule->condition[i];
 			uint32_t span = ~(uint32_t)is->mask;
 
 			if (is->argument == argument)
-				problem_set(&line, span ? " %llx-%llx" : " %llx",
-					    (unsigned long long)is->value,
-					    (unsigned long long)is->value + span);
+				text_set(&line, span ? " %llx-%llx" : " %llx",
+					 (unsigned long long)is->value,
+					 (unsigned long long)is->value + span);
 		}
 		writer_put(out, line.text);
 	}
@@ -109,13 +110,13 @@ static bool has_call(const struct sysfilter *list, int nr)
 /* "vcpu: 2610 tried, 2590 denied; of 1024 system calls 5 can pass, by 14 rules: futex ioctl …" */
 static void put_result(struct writer *out, const struct trial *trial)
 {
-	struct problem line;
+	struct text line;
 	unsigned calls = 0;
 
 	for (unsigned i = 0; i < DOCUMENTED; i++)
 		calls += has_call(trial->list, documented[i].nr);
-	problem_set(&line, "%s: %u tried, %u denied; %u calls pass, by %u rules:", trial->role,
-		    trial->test->tried, trial->test->denied, calls, trial->list->count);
+	text_set(&line, "%s: %u tried, %u denied; %u calls pass, by %u rules:", trial->role,
+		 trial->test->tried, trial->test->denied, calls, trial->list->count);
 	writer_put(out, line.text);
 	for (unsigned i = 0; i < DOCUMENTED; i++)
 		if (has_call(trial->list, documented[i].nr)) {
@@ -245,14 +246,15 @@ static int test_all(struct vm *vm, struct sysfilter *all, struct writer *out)
 {
 	struct selftest test = {.all = outer_program()};
 	struct utsname host;
-	struct problem text;
+	struct problem problem;
+	struct text text;
 
 	uname(&host);
-	problem_set(&text, "mayfly " MAYFLY_VERSION " selftest: seccomp on Linux %s, %s\n",
-		    host.release, host.machine);
+	text_set(&text, "mayfly " MAYFLY_VERSION " selftest: seccomp on Linux %s, %s\n",
+		 host.release, host.machine);
 	writer_put(out, text.text);
-	if (!outer_is_libseccomps(&text) || !go_to_jail(&text)) {
-		report("%s", text.text);
+	if (!outer_is_libseccomps(&problem) || !go_to_jail(&problem)) {
+		problem_report(&problem);
 		return CODE_MAYFLY_FAILED;
 	}
 	test.wrong = undocumented(all);
@@ -265,8 +267,8 @@ static int test_all(struct vm *vm, struct sysfilter *all, struct writer *out)
 		selftest_enter(&test, entry);
 	if (test.exempt)
 		put_exemptions(out);
-	problem_set(&text, "%u tried, %u denied, %u exempt, %u wrong\n", test.tried, test.denied,
-		    test.exempt, test.wrong);
+	text_set(&text, "%u tried, %u denied, %u exempt, %u wrong\n", test.tried, test.denied,
+		 test.exempt, test.wrong);
 	writer_put(out, text.text);
 	return test.wrong ? 1 : CODE_OK;
 }
@@ -285,7 +287,7 @@ int selftest_run(char **arguments)
 	if (!cli_parse(&cli, arguments, &options, &words, &problem) ||
 	    !cli_options_only(&cli, &words, &problem) || !pretend(&vm, &vm_options, &problem) ||
 	    !roles_prepare(&vm, &vm.roles, &problem)) {
-		report("%s", problem.text);
+		problem_report(&problem);
 		return CODE_MAYFLY_FAILED;
 	}
 	out.fd = STDOUT_FILENO;

@@ -86,15 +86,14 @@ bool files_add_tar(struct files *files, const char *path, struct problem *proble
 {
 	static struct tar_member member;
 	struct tar tar = {0};
-	struct problem what;
 	enum tar_answer answer;
 
 	if (!file_map(path, &files->archive, problem))
 		return false;
 	tar.file = files->archive;
-	while ((answer = tar_next(&tar, &member, &what)) == TAR_MEMBER)
-		if (!add_member(files, &member, &what))
+	while ((answer = tar_next(&tar, &member, problem)) == TAR_MEMBER)
+		if (!add_member(files, &member, problem))
 			break;
 	return answer == TAR_END ||
-	       problem_set(problem, "cannot use %s as root file system: it %s", path, what.text);
+	       problem_prefix(problem, "cannot use %s as root file system: it ", path);
 }

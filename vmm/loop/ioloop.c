@@ -61,13 +61,14 @@ static void note(uint64_t *when, bool happened)
 static bool receive_from_guest(struct ioloop *loop)
 {
 	uint8_t bytes[4096];
-	struct problem what, text;
+	struct problem what, problem;
 	size_t size = uart_take(loop->channel_uart, bytes, sizeof(bytes));
 
 	if (size && !channel_receive(loop->channel, bytes, size, &what)) {
-		problem_set(&text, "the guest broke the channel's protocol: %s (-v shows its log)",
-			    what.text);
-		ending_set(loop->ending, END_CRASH, 0, &text);
+		problem_set(&problem,
+			    "the guest broke the channel's protocol: %s (-v shows its log)",
+			    what.what);
+		ending_set(loop->ending, END_CRASH, 0, &problem);
 	}
 	note(&loop->ready_at, loop->channel->ready);
 	note(&loop->started_at, loop->channel->started);

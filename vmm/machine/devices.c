@@ -10,6 +10,7 @@
 #include "arch_layout.h"
 #include "base/fdplan.h"
 #include "base/keep.h"
+#include "base/text.h"
 
 _Static_assert(DEVICES_MAX == ARCH_VIRTIO_DEVICES, "a slot for each device");
 _Static_assert(DEVICE_QUEUES_MAX == VIRTIO_WORKERS_MAX, "a worker for each queue");
@@ -35,9 +36,9 @@ static unsigned begin(struct devices *devices, struct virtio *virtio, const char
 /* Printable ASCII, NUL-padded; without the user's, one that tells the disks of this guest apart. */
 static void set_serial(struct virtio_blk *blk, const char *serial, unsigned number)
 {
-	struct problem text;
+	struct text text;
 
-	problem_set(&text, "mayfly-%u", number);
+	text_set(&text, "mayfly-%u", number);
 	if (!serial)
 		serial = text.text;
 	memcpy(blk->serial, serial, strnlen(serial, sizeof(blk->serial)));

@@ -18,11 +18,9 @@ bool load_kernel(const struct boot_request *request, uint64_t lowest, const stru
 		 struct image *image, struct problem *problem)
 {
 	struct image_space space = {lowest, low_ram_end(ram), ARCH_KERNELS};
-	struct problem what;
 
-	if (!image_parse(request->kernel, space, image, &what))
-		return problem_set(problem, "cannot boot %s: it %s", request->kernel_name,
-				   what.text);
+	if (!image_parse(request->kernel, space, image, problem))
+		return problem_prefix(problem, "cannot boot %s: it ", request->kernel_name);
 	if (!image_load(request->kernel, image, ram, request->kernel_stays ? ram_place : ram_write))
 		return problem_set(problem,
 				   "cannot load %s: it does not fit (give the guest more memory "
@@ -80,11 +78,10 @@ bool load_initrd(const struct boot_request *request, const struct ram *ram,
 	uint64_t segment = align_up(request->initrd.size, 4);
 	struct cpio measured = {0};
 	uint64_t top = low_ram_end(ram);
-	struct problem what;
 
-	if (request->initrd_name && !initrd_check(request->initrd, &what))
-		return problem_set(problem, "cannot use %s as initrd: it %s", request->initrd_name,
-				   what.text);
+	if (request->initrd_name && !initrd_check(request->initrd, problem))
+		return problem_prefix(problem, "cannot use %s as initrd: it ",
+				      request->initrd_name);
 	if (request->job && !write_segment(request, &measured, problem))
 		return false;
 	initrd->size = request->job ? segment + measured.size : request->initrd.size;

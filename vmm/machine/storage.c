@@ -17,6 +17,7 @@
 #include "base/fdplan.h"
 #include "base/keep.h"
 #include "base/number.h"
+#include "base/text.h"
 
 #define BLOCK_LARGE 4096 /* of drives with 4 KiB sectors, and what all of today's like best */
 
@@ -87,9 +88,11 @@ static bool lock_file(const struct disk_options *options, int fd, struct problem
 		return !is_written(options) ||
 		       problem_set(problem, "cannot lock %s: %s (add ,ro or ,ephemeral)",
 				   options->path, strerror(errno));
-	struct problem holder = {"another VM or program"};
+	struct text holder;
+
+	text_set(&holder, "another VM or program");
 	if (fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK && lock.l_pid > 0)
-		problem_set(&holder, "process %d", (int)lock.l_pid);
+		text_set(&holder, "process %d", (int)lock.l_pid);
 	return problem_set(
 		problem, "cannot use %s: %s %s (one writer, or any number of ,ro and ,ephemeral)",
 		options->path, holder.text, is_written(options) ? "uses it" : "writes to it");
@@ -108,13 +111,13 @@ static uint64_t device_number(dev_t device, const char *name)
 {
 	static const char *const formats[] = {"/sys/dev/block/%u:%u/queue/%s",
 					      "/sys/dev/block/%u:%u/../queue/%s"};
-	struct problem path; /* any text will do */
+	struct text path;
 	char text[24] = "";
 	const char *digits = text;
 	uint64_t number = 0;
 
 	for (unsigned i = 0; i < 2; i++) {
-		problem_set(&path, formats[i], major(device), minor(device), name);
+		text_set(&path, formats[i], major(device), minor(device), name);
 		int fd = open(path.text, O_RDONLY | O_CLOEXEC);
 		if (fd < 0)
 			continue;
@@ -165,14 +168,14 @@ static bool check_size(const struct disk *disk, struct problem *problem)
 static int open_nameless(const char *directory)
 {
 	int fd = open(directory, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-	struct problem path;
+	struct text path;
 	uint64_t random;
 
 	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
 		return fd;
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		return -1;
-	problem_set(&path, "%s/mayfly-%016llx", directory, (unsigned long long)random);
+	text_set(&path, "%s/mayfly-%016llx", directory, (unsigned long long)random);
 	fd = open(path.text, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		unlink(path.text);

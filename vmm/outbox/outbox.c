@@ -23,14 +23,14 @@ _Noreturn static void serve(struct unpack_target *targets, unsigned count, int a
 	char byte = 0;
 
 	if (!unpack_seal(targets, count, &archive, &pair, limit, &problem)) {
-		report("%s", problem.text);
+		problem_report(&problem);
 		_exit(1);
 	}
 	if (write(pair, "r", 1) != 1 || read(pair, &byte, 1) != 1)
 		_exit(0);
 	bool unpacked = unpack_while(pair, archive, targets, count, limit, &problem);
-	if (!unpacked && problem.text[0])
-		report("%s", problem.text);
+	if (!unpacked && problem.what[0])
+		problem_report(&problem);
 	byte = unpacked ? 'y' : 'n';
 	_exit(write(pair, &byte, 1) == 1 ? 0 : 1);
 }

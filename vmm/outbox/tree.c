@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 bool tree_is_safe(const char *path)
 {
 	for (unsigned depth = 0; depth < TREE_DEPTH_MAX; depth++) {
@@ -53,13 +55,12 @@ bool tree_make_directory(int parent, const char *name, uint32_t mode)
 	return there >= 0;
 }
 
-int tree_begin(int directory, uint32_t mode, const char *link, unsigned *number,
-	       struct problem *name)
+int tree_begin(int directory, uint32_t mode, const char *link, unsigned *number, struct text *name)
 {
 	int made;
 
 	do {
-		problem_set(name, ".mayfly-%u", (*number)++);
+		text_set(name, ".mayfly-%u", (*number)++);
 		made = link ? symlinkat(link, directory, name->text)
 			    : openat(directory, name->text,
 				     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/report.h"
+#include "base/text.h"
 
 enum { TREE_NAME_SIZE = 256, TREE_DEPTH_MAX = 128 };
 
@@ -27,8 +28,7 @@ bool tree_make_directory(int parent, const char *name, uint32_t mode);
 
 /* Makes a file that is open for writing, or a symlink to LINK unless that is NULL (the result is 0), in DIRECTORY under
  * a NAME that nothing had, made from *NUMBER, which counts on. */
-int tree_begin(int directory, uint32_t mode, const char *link, unsigned *number,
-	       struct problem *name);
+int tree_begin(int directory, uint32_t mode, const char *link, unsigned *number, struct text *name);
 
 /* Writes all of it. */
 bool tree_write(int fd, const uint8_t *data, size_t size);

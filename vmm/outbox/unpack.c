@@ -9,6 +9,7 @@
 
 #include "archive/cpio.h"
 #include "outbox/tree.h"
+#include "base/text.h"
 
 #define TRAILER "TRAILER!!!"
 
@@ -227,7 +228,7 @@ static void find_reason(int directory, const char *leaf)
 static bool put_file(struct unpacking *u, int directory, const char *leaf)
 {
 	bool is_link = S_ISLNK(u->member.mode);
-	struct problem name; /* any text will do */
+	struct text name;
 
 	if (is_link && !fetch_link(u))
 		return false;

@@ -16,6 +16,7 @@
 #include "sandbox/capabilities.h"
 #include "base/fdplan.h"
 #include "sandbox/landlock.h"
+#include "base/text.h"
 
 #define USE_AUTO " here, or use --jail=auto"
 
@@ -225,19 +226,17 @@ bool jail_limit(struct jail *jail, unsigned threads, struct problem *problem)
 
 void jail_report(const struct jail *jail)
 {
-	struct problem has = {""}, lacks = {""};
+	struct text has = {0}, lacks = {0};
 
 	for (unsigned i = 0; i < JAIL_LAYERS; i++) {
-		bool there = jail_has(jail, i);
-		struct problem *list = there ? &has : &lacks;
-		struct problem before = *list;
+		struct text *list = jail_has(jail, i) ? &has : &lacks;
 
 		if (jail->missing[i] < 0)
 			continue;
-		problem_set(list, "%s%s%s%s%s%s", before.text, before.text[0] ? ", " : "",
-			    layers[i].name, there ? "" : " (",
-			    there ? "" : strerror(jail->missing[i]), there ? "" : ")");
+		text_add(list, "%s%s", list->length ? ", " : "", layers[i].name);
+		if (list == &lacks)
+			text_add(list, " (%s)", strerror(jail->missing[i]));
 	}
-	report("jail: %s%s%s", has.text[0] ? has.text : "none", lacks.text[0] ? "; missing: " : "",
+	report("jail: %s%s%s", has.length ? has.text : "none", lacks.length ? "; missing: " : "",
 	       lacks.text);
 }

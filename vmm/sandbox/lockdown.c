@@ -13,6 +13,7 @@
 #include "sandbox/gate.h"
 #include "sandbox/jail.h"
 #include "sandbox/outer.h"
+#include "base/text.h"
 
 bool lockdown_begin(struct problem *problem)
 {
@@ -33,11 +34,11 @@ static bool open_statuses(unsigned threads, unsigned *found, struct problem *pro
 	bool opened = tasks != NULL;
 
 	while (opened && (entry = readdir(tasks))) {
-		struct problem path; /* any text will do */
+		struct text path;
 
 		if (entry->d_name[0] == '.')
 			continue;
-		problem_set(&path, "%s/status", entry->d_name);
+		text_set(&path, "%s/status", entry->d_name);
 		opened = *found < FD_STATUS_COUNT &&
 			 fd_place(openat(FD_TASKS, path.text, O_RDONLY | O_CLOEXEC),
 				  FD_STATUS + (int)*found, path.text, problem);

@@ -17,7 +17,7 @@ static struct problem problem;
 
 static bool check(const uint8_t *data, size_t size)
 {
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	return cpio_check((struct bytes){data, size}, &problem);
 }
 
@@ -194,7 +194,7 @@ static void cut_at_every_byte(void **state)
 		bool good = check(copy, size);
 		free(copy);
 		assert_each(!good, "good when cut to", size);
-		assert_mends(problem.text, "cut short");
+		assert_mends(in_words(&problem), "cut short");
 	}
 }
 
@@ -208,11 +208,11 @@ static void sizes_that_lead_out_of_the_file(void **state)
 		set_up(state);
 		put_hex(CPIO_FILE_SIZE, sizes[i]);
 		assert_false(check(archive, archive_size));
-		assert_mends(problem.text, "byte 0");
+		assert_mends(in_words(&problem), "byte 0");
 		set_up(state);
 		put_hex(CPIO_NAME_SIZE, sizes[i]);
 		assert_false(check(archive, archive_size));
-		assert_mends(problem.text, "byte 0");
+		assert_mends(in_words(&problem), "byte 0");
 	}
 }
 
@@ -231,7 +231,7 @@ static void damaged_headers(void **state)
 		set_up(state);
 		archive[SECOND + damages[i].at] = (uint8_t)damages[i].c;
 		assert_each(!check(archive, archive_size), "good with damage", i);
-		assert_mends(problem.text, "bad header at byte 116");
+		assert_mends(in_words(&problem), "bad header at byte 116");
 	}
 }
 
@@ -254,7 +254,7 @@ static void names_like_the_trailer(void **state)
 
 static bool initrd(const void *data, size_t size)
 {
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	return initrd_check((struct bytes){data, size}, &problem);
 }
 
@@ -280,7 +280,7 @@ static void plain_initrds(void **state)
 	assert_true(initrd(archive, archive_size));
 	archive[5] = '1';
 	assert_false(initrd(archive, archive_size - 10));
-	assert_mends(problem.text, "cut short");
+	assert_mends(in_words(&problem), "cut short");
 }
 
 static void no_initrds(void **state)
@@ -290,19 +290,19 @@ static void no_initrds(void **state)
 	(void)state;
 	sample_elf(elf);
 	assert_false(initrd(NULL, 0));
-	assert_mends(problem.text, "empty");
+	assert_mends(in_words(&problem), "empty");
 	assert_false(initrd(elf, sizeof(elf)));
-	assert_mends(problem.text, "cpio");
+	assert_mends(in_words(&problem), "cpio");
 	assert_false(initrd("\x1f", 1));
-	assert_mends(problem.text, "cpio");
+	assert_mends(in_words(&problem), "cpio");
 	assert_false(initrd("07070", 5));
-	assert_mends(problem.text, "cpio");
+	assert_mends(in_words(&problem), "cpio");
 	assert_false(initrd("070701", 6));
-	assert_mends(problem.text, "cut short");
+	assert_mends(in_words(&problem), "cut short");
 	assert_false(initrd("070707", 6)); /* the old portable format */
-	assert_mends(problem.text, "newc");
+	assert_mends(in_words(&problem), "newc");
 	assert_false(initrd("\xc7\x71", 2)); /* the old binary format */
-	assert_mends(problem.text, "newc");
+	assert_mends(in_words(&problem), "newc");
 }
 
 #define CHECK_TEST(test) cmocka_unit_test_setup(test, set_up)

@@ -30,7 +30,7 @@ static void begin(void)
 static enum tar_answer next(void)
 {
 	memset(&member, 0xee, sizeof(member));
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	return tar_next(&tar, &member, &problem);
 }
 
@@ -38,7 +38,7 @@ static void assert_member(const char *name)
 {
 	enum tar_answer answer = next();
 
-	assert_string_equal(problem.text, "");
+	assert_string_equal(in_words(&problem), "");
 	assert_int_equal(answer, TAR_MEMBER);
 	assert_string_equal(member.name, name);
 }
@@ -47,7 +47,7 @@ static void assert_end(void)
 {
 	enum tar_answer answer = next();
 
-	assert_string_equal(problem.text, "");
+	assert_string_equal(in_words(&problem), "");
 	assert_int_equal(answer, TAR_END);
 }
 
@@ -60,11 +60,11 @@ static void assert_data(const char *data)
 static void assert_refused(const char *says)
 {
 	assert_int_equal(next(), TAR_DAMAGED);
-	assert_mends(problem.text, "is ");
-	assert_says(problem.text, says);
+	assert_mends(in_words(&problem), "is ");
+	assert_says(in_words(&problem), says);
 	/* Nor is it better the next time. */
 	assert_int_equal(next(), TAR_DAMAGED);
-	assert_says(problem.text, says);
+	assert_says(in_words(&problem), says);
 }
 
 /* The whole archive so far, and no more. */
@@ -584,7 +584,7 @@ static void damaged_records(void **state)
 			enum tar_answer answer = next();
 			free(exact);
 			assert_each(answer == TAR_DAMAGED &&
-					    !strcmp(problem.text,
+					    !strcmp(in_words(&problem),
 						    "is a tar archive with a damaged pax record at "
 						    "byte 0 (make it again)"),
 				    "took damaged record", i);
@@ -894,7 +894,7 @@ static void every_byte_of_a_header(void **state)
 		assert_member("first");
 		assert_int_equal(next(), TAR_DAMAGED);
 		assert_string_equal(
-			problem.text,
+			in_words(&problem),
 			"is a tar archive with a damaged header at byte 512 (make it again)");
 		header[i] ^= 1;
 	}
@@ -982,7 +982,7 @@ static void every_beginning(void **state)
 		assert_each((answer == TAR_END) == good, "wrong end for size", size);
 		assert_each(!good || members == 4, "wrong members for size", size);
 		if (!good)
-			assert_mends(problem.text, "is ");
+			assert_mends(in_words(&problem), "is ");
 	}
 }
 

@@ -18,7 +18,7 @@ static bool is_open(int fd)
 
 static void a_descriptor_is_moved(void **state)
 {
-	struct problem problem = {""};
+	struct problem problem = {"", ""};
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	(void)state;
@@ -30,13 +30,13 @@ static void a_descriptor_is_moved(void **state)
 
 static void a_failure_is_passed_on(void **state)
 {
-	struct problem problem = {""};
+	struct problem problem = {"", ""};
 
 	(void)state;
 	errno = EMFILE;
 	assert_false(fd_place(-1, FD_LOG, "the log", &problem));
-	assert_mends(problem.text, "the log");
-	assert_says(problem.text, strerror(EMFILE));
+	assert_mends(in_words(&problem), "the log");
+	assert_says(in_words(&problem), strerror(EMFILE));
 	assert_false(is_open(FD_LOG));
 }
 
@@ -73,7 +73,7 @@ static void there_is_room(void **state)
 static void a_low_limit_is_said(void **state)
 {
 	struct rlimit old, low;
-	struct problem problem = {""};
+	struct problem problem = {"", ""};
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	(void)state;
@@ -83,14 +83,14 @@ static void a_low_limit_is_said(void **state)
 	bool placed = fd_place(fd, FD_VCPU, "a vCPU", &problem);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 	assert_false(placed);
-	assert_mends(problem.text, "a vCPU");
-	assert_says(problem.text, "ulimit -n");
+	assert_mends(in_words(&problem), "a vCPU");
+	assert_says(in_words(&problem), "ulimit -n");
 	assert_false(is_open(fd));
 }
 
 static void an_event_does_not_block(void **state)
 {
-	struct problem problem = {""};
+	struct problem problem = {"", ""};
 
 	(void)state;
 	assert_true(fd_event(FD_ENDING, &problem));
@@ -138,7 +138,7 @@ static void places_do_not_collide(void **state)
 
 static void a_blocking_event_blocks(void **state)
 {
-	struct problem problem = {""};
+	struct problem problem = {"", ""};
 
 	(void)state;
 	assert_true(fd_blocking_event(FD_KICK, &problem));
@@ -150,7 +150,7 @@ static void a_blocking_event_blocks(void **state)
 /* In a child: it closes everything. Exits with the number of the first check that failed. */
 static int close_others_in_child(void)
 {
-	struct problem problem = {""};
+	struct problem problem = {"", ""};
 	int tap = open("/dev/null", O_RDONLY), other = open("/dev/null", O_RDONLY);
 	int keep[] = {dup2(tap, 70), dup2(tap, FD_TAP), tap};
 	int high = dup2(other, 600);
@@ -166,7 +166,7 @@ static int close_others_in_child(void)
 		return 4;
 	if (fd_close_others((int[]){500}, 1, &problem))
 		return 5;
-	return strstr(problem.text, "descriptor 500: Bad file descriptor (") ? 0 : 6;
+	return strstr(in_words(&problem), "descriptor 500: Bad file descriptor (") ? 0 : 6;
 }
 
 static void all_but_the_kept_are_closed(void **state)

@@ -118,13 +118,13 @@ static void an_empty_file_has_no_bytes(void **state)
 static void assert_refused(const char *file_path, const char *says)
 {
 	struct bytes file;
-	struct problem problem = {""};
+	struct problem problem = {"", ""};
 	int before = dup(0), after;
 
 	close(before);
 	assert_false(file_map(file_path, &file, &problem));
-	assert_mends(problem.text, file_path);
-	assert_says(problem.text, says);
+	assert_mends(in_words(&problem), file_path);
+	assert_says(in_words(&problem), says);
 	after = dup(0);
 	assert_each(after == before, "a descriptor is left open by the refusal of", before);
 	close(after);

@@ -20,10 +20,10 @@
 static struct ram reserve(uint64_t size)
 {
 	struct ram ram;
-	struct problem problem = {""};
+	struct problem problem = {"", ""};
 
 	if (!ram_reserve(&ram, size, 0, HOLE_START, HOLE_END, &problem))
-		fail_msg("%s", problem.text);
+		fail_msg("%s", in_words(&problem));
 	return ram;
 }
 
@@ -233,17 +233,17 @@ static void an_absent_range_takes_nothing(void **state)
 
 static void the_host_may_refuse(void **state)
 {
-	struct problem problem = {""};
+	struct problem problem = {"", ""};
 	struct ram ram;
 
 	(void)state;
 	assert_false(
 		ram_reserve(&ram, (uint64_t)1 << 62, 0, (uint64_t)1 << 62, UINT64_MAX, &problem));
-	assert_mends(problem.text, "4398046511104 MiB of guest memory");
-	assert_says(problem.text, "-m");
+	assert_mends(in_words(&problem), "4398046511104 MiB of guest memory");
+	assert_says(in_words(&problem), "-m");
 	/* The second range is refused: the first is given back. */
 	assert_false(ram_reserve(&ram, (uint64_t)1 << 62, 0, PAGE, HOLE_END, &problem));
-	assert_mends(problem.text, "guest memory");
+	assert_mends(in_words(&problem), "guest memory");
 	for (unsigned i = 0; i < RAM_RANGES_MAX; i++)
 		assert_true(ram.range[i].size == 0);
 }
@@ -488,11 +488,11 @@ static void a_placed_file_is_shared(void **state)
 static bool shares(enum hugepages wanted, const char *setting)
 {
 	struct ram ram = reserve(16 * MIB);
-	struct problem problem = {""};
+	struct problem problem = {"", ""};
 	uint8_t byte, changed = (uint8_t)~file[PAGE];
 
 	if (!ram_choose_pages(&ram, wanted, setting, &problem))
-		fail_msg("%s", problem.text);
+		fail_msg("%s", in_words(&problem));
 	assert_true(ram_place(&ram, GPA(MIB), file, FILE_SIZE));
 	assert_int_equal(pwrite(file_fd, &changed, 1, PAGE), 1);
 	assert_true(ram_read(&ram, GPA(MIB + PAGE), &byte, 1));
@@ -526,7 +526,7 @@ static void the_kernel_is_asked_for_them(void **state)
 		{HUGEPAGES_ON, true, false},
 		{HUGEPAGES_OFF, false, true},
 	};
-	struct problem problem = {""};
+	struct problem problem = {"", ""};
 
 	(void)state;
 	if (access("/sys/kernel/mm/transparent_hugepage", F_OK) < 0) {
@@ -546,15 +546,15 @@ static void the_kernel_is_asked_for_them(void **state)
 static void there_may_be_none(void **state)
 {
 	struct ram ram = reserve(16 * MIB);
-	struct problem problem = {""};
+	struct problem problem = {"", ""};
 
 	(void)state;
 	assert_false(ram_choose_pages(&ram, HUGEPAGES_ON, NULL, &problem));
-	assert_mends(problem.text, "--hugepages=on");
-	assert_says(problem.text, "CONFIG_TRANSPARENT_HUGEPAGE");
+	assert_mends(in_words(&problem), "--hugepages=on");
+	assert_says(in_words(&problem), "CONFIG_TRANSPARENT_HUGEPAGE");
 	assert_false(ram_choose_pages(&ram, HUGEPAGES_ON, "always madvise [never]\n", &problem));
-	assert_mends(problem.text, "--hugepages=on");
-	assert_says(problem.text, "/sys/kernel/mm/transparent_hugepage/enabled");
+	assert_mends(in_words(&problem), "--hugepages=on");
+	assert_says(in_words(&problem), "/sys/kernel/mm/transparent_hugepage/enabled");
 	ram_release(&ram);
 }
 

@@ -3,7 +3,7 @@
 
 #include "unit.h"
 
-#define TEXT_MAX (sizeof(((struct problem *)0)->text) - 1)
+#define TEXT_MAX (sizeof(((struct problem *)0)->what) - 1)
 
 static struct capture capture;
 
@@ -20,9 +20,9 @@ static void a_problem_is_formatted(void **state)
 
 	(void)state;
 	assert_false(problem_set(&problem, "cannot open %s: %d (%c)", "file", 7, 'x'));
-	assert_string_equal(problem.text, "cannot open file: 7 (x)");
+	assert_string_equal(in_words(&problem), "cannot open file: 7 (x)");
 	assert_false(problem_set(&problem, "%s", ""));
-	assert_string_equal(problem.text, "");
+	assert_string_equal(in_words(&problem), "");
 }
 
 static void a_long_problem_is_cut(void **state)
@@ -34,8 +34,48 @@ static void a_long_problem_is_cut(void **state)
 	memset(text, 'a', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	assert_false(problem_set(&problem, "%s", text));
-	assert_int_equal(strlen(problem.text), TEXT_MAX);
-	assert_memory_equal(problem.text, text, TEXT_MAX);
+	assert_int_equal(strlen(in_words(&problem)), TEXT_MAX);
+	assert_memory_equal(in_words(&problem), text, TEXT_MAX);
+}
+
+/* Brackets in what is put in are no fix. */
+static void a_fix_is_what_the_format_ends_in(void **state)
+{
+	struct problem problem;
+
+	(void)state;
+	problem_set(&problem, "cannot open %s: %s (give %s (or none))", "a (b)", "no (c)", "(d)");
+	assert_string_equal(problem.what, "cannot open a (b): no (c)");
+	assert_string_equal(problem.fix, "give (d) (or none)");
+	problem_set(&problem, "it (%s) failed", "x");
+	assert_string_equal(problem.what, "it (x) failed");
+	assert_string_equal(problem.fix, "");
+	problem_set(&problem, "%s", "fails (fix)");
+	assert_string_equal(problem.what, "fails (fix)");
+	assert_string_equal(problem.fix, "");
+	problem_set(&problem, "f()");
+	assert_string_equal(problem.what, "f()");
+}
+
+static void a_fix_outlives_a_long_problem(void **state)
+{
+	struct problem problem;
+	char text[2 * TEXT_MAX];
+
+	(void)state;
+	memset(text, 'a', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	problem_set(&problem, "%s (%s)", text, "fix");
+	assert_string_equal(problem.fix, "fix");
+	problem_prefix(&problem, "cannot: ");
+	assert_int_equal(strlen(problem.what), TEXT_MAX);
+	assert_memory_equal(problem.what, "cannot: aaaa", 12);
+	assert_string_equal(problem.fix, "fix");
+	problem_prefix(&problem, "%s", text);
+	assert_memory_equal(problem.what, text, TEXT_MAX);
+	problem_set(&problem, "it fails");
+	problem_prefix(&problem, "line %u: ", 7u);
+	assert_string_equal(problem.what, "line 7: it fails");
 }
 
 static void a_report_is_one_line_and_one_write(void **state)
@@ -59,22 +99,25 @@ static void a_report_formats(void **state)
 	assert_string_equal(capture.text, "mayfly: at 50%\n");
 }
 
-/* A whole struct problem fits; more is cut, and the line still ends. */
+/* A whole problem fits, with its fix; more is cut, and the line still ends. */
 static void a_long_report_is_cut(void **state)
 {
+	static struct problem problem;
 	char text[2000];
 
 	(void)state;
-	memset(text, 'x', sizeof(text));
-	text[TEXT_MAX] = '\0';
-	say(text);
-	assert_int_equal(strlen(capture.text), strlen("mayfly: ") + TEXT_MAX + 1);
-	text[TEXT_MAX] = 'x';
+	memset(problem.what, 'x', sizeof(problem.what) - 1);
+	memset(problem.fix, 'y', sizeof(problem.fix) - 1);
+	capture_begin(&capture, STDERR_FILENO);
+	problem_report(&problem);
+	capture_end(&capture);
+	assert_int_equal(strlen(capture.text), strlen("mayfly: ") + sizeof(problem) - 2 + strlen(" ()\n"));
+	assert_string_equal(strchr(capture.text, ')'), ")\n");
+	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	say(text);
 	assert_int_equal(capture.writes, 1);
-	assert_true(strlen(capture.text) >= strlen("mayfly: ") + TEXT_MAX + 1);
-	assert_true(strlen(capture.text) < strlen("mayfly: ") + TEXT_MAX + 8);
+	assert_true(strlen(capture.text) >= sizeof(problem) && strlen(capture.text) < sizeof(text));
 	assert_int_equal(capture.text[strlen(capture.text) - 1], '\n');
 }
 
@@ -142,6 +185,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_problem_is_formatted),
 		cmocka_unit_test(a_long_problem_is_cut),
+		cmocka_unit_test(a_fix_is_what_the_format_ends_in),
+		cmocka_unit_test(a_fix_outlives_a_long_problem),
 		cmocka_unit_test(a_report_is_one_line_and_one_write),
 		cmocka_unit_test(a_report_formats),
 		cmocka_unit_test(a_long_report_is_cut),

@@ -62,7 +62,7 @@ static bool parse(const char *const *given)
 		arguments[count] = strcpy(copies[count], given[count]);
 	arguments[count] = NULL;
 	target = (struct target){0};
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	return cli_parse(&cli, arguments, &target, &words, &problem);
 }
 
@@ -71,14 +71,14 @@ static bool parse(const char *const *given)
 #define assert_parses(...)                            \
 	do {                                          \
 		if (!PARSE(__VA_ARGS__))              \
-			fail_msg("%s", problem.text); \
+			fail_msg("%s", in_words(&problem)); \
 	} while (0)
 
 #define assert_refused(object, says, ...)           \
 	do {                                        \
 		assert_false(PARSE(__VA_ARGS__));   \
-		assert_mends(problem.text, object); \
-		assert_says(problem.text, says);    \
+		assert_mends(in_words(&problem), object); \
+		assert_says(in_words(&problem), says);    \
 	} while (0)
 
 /* WORDS is a list of COUNT texts. */
@@ -301,7 +301,7 @@ static void lines_that_are_wrong(void **state)
 	(void)state;
 	for (unsigned i = 0; i < COUNT(cases); i++)
 		assert_refused(cases[i].object, cases[i].says, at_file("lines", cases[i].content));
-	assert_says(problem.text, in_directory("lines"));
+	assert_says(in_words(&problem), in_directory("lines"));
 }
 
 static void files_that_are_wrong(void **state)

@@ -14,7 +14,7 @@ static char text[256];
 static char *copy(const char *words)
 {
 	assert_true(strlen(words) < sizeof(text));
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	return strcpy(text, words);
 }
 
@@ -25,7 +25,7 @@ static char *copy(const char *words)
 #define assert_taken(call)                            \
 	do {                                          \
 		if (!(call))                          \
-			fail_msg("%s", problem.text); \
+			fail_msg("%s", in_words(&problem)); \
 	} while (0)
 
 static void disks(void **state)
@@ -54,8 +54,8 @@ static void refuse_all(const struct refusal *refusals, size_t count, bool (*pars
 {
 	for (size_t i = 0; i < count; i++) {
 		assert_each(!parse(refusals[i].words), refusals[i].words, i);
-		assert_mends(problem.text, refusals[i].object);
-		assert_says(problem.text, refusals[i].says);
+		assert_mends(in_words(&problem), refusals[i].object);
+		assert_says(in_words(&problem), refusals[i].says);
 	}
 }
 

@@ -14,7 +14,7 @@ typedef bool take(void *job, char *value, struct problem *problem);
 /* Takes copies of the values, each in an allocation of its size that stays. */
 static bool take_all(take *add, const char *const *values)
 {
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	for (; *values; values++)
 		if (!add(&job, keep_text(*values, strlen(*values)), &problem))
 			return false;
@@ -33,14 +33,14 @@ static int set_up(void **state)
 #define assert_taken(add, ...)                        \
 	do {                                          \
 		if (!TAKE(add, __VA_ARGS__))          \
-			fail_msg("%s", problem.text); \
+			fail_msg("%s", in_words(&problem)); \
 	} while (0)
 
 #define assert_refused(add, value, object, says)    \
 	do {                                        \
 		assert_false(TAKE(add, value));     \
-		assert_mends(problem.text, object); \
-		assert_says(problem.text, says);    \
+		assert_mends(in_words(&problem), object); \
+		assert_says(in_words(&problem), says);    \
 	} while (0)
 
 /* --- files in --- */

@@ -21,14 +21,15 @@ static bool take(void *context, char *line, struct problem *why)
 
 static bool read_lines(const char *path)
 {
-	seen[0] = problem.text[0] = '\0';
+	seen[0] = '\0';
+	problem_clear(&problem);
 	return optionfile_read(path, take, &seen, &problem);
 }
 
 static void assert_lines(const char *content, const char *expected)
 {
 	if (!read_lines(make_text("lines", content)))
-		fail_msg("%s", problem.text);
+		fail_msg("%s", in_words(&problem));
 	assert_string_equal(seen, expected);
 }
 
@@ -78,8 +79,8 @@ static void the_size_of_a_page(void **state)
 #define assert_wrong(path, says)                    \
 	do {                                        \
 		assert_false(read_lines(path));     \
-		assert_mends(problem.text, path);   \
-		assert_says(problem.text, says);    \
+		assert_mends(in_words(&problem), path);   \
+		assert_says(in_words(&problem), says);    \
 	} while (0)
 
 static void the_line_is_named(void **state)
@@ -96,7 +97,7 @@ static void the_line_is_named(void **state)
 	make_text("lines", "a\nb\nc\nd\ne\nf\ng\nh\ni\nbad");
 	assert_wrong(path, "line 10: 'bad'");
 	snprintf(expected, sizeof(expected), "%s, line 10: 'bad' is wrong (mend it)", path);
-	assert_string_equal(problem.text, expected);
+	assert_string_equal(in_words(&problem), expected);
 	refused = NULL;
 }
 
@@ -128,8 +129,8 @@ static int read_as_nobody(void)
 {
 	if (geteuid() == 0 && (setgid(65534) || setuid(65534)))
 		return CHILD_REFUSED;
-	return !read_lines(in_directory("secret")) && strstr(problem.text, "Permission denied") &&
-			       strstr(problem.text, "(make it readable for this user)")
+	return !read_lines(in_directory("secret")) && strstr(in_words(&problem), "Permission denied") &&
+			       strstr(in_words(&problem), "(make it readable for this user)")
 		       ? CHILD_PASSED
 		       : CHILD_FAILED;
 }

@@ -21,7 +21,7 @@ static bool parse(const char *const *given)
 		words[count] = copies[count];
 	}
 	words[count] = NULL;
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	return options_parse(words, NULL, &options, &problem);
 }
 
@@ -30,15 +30,15 @@ static bool parse(const char *const *given)
 #define assert_parses(...)                            \
 	do {                                          \
 		if (!PARSE(__VA_ARGS__))              \
-			fail_msg("%s", problem.text); \
+			fail_msg("%s", in_words(&problem)); \
 	} while (0)
 
 /* Refused, and the text names OBJECT and says SAYS (part of what is wrong, or of the mend). */
 #define assert_refused(object, says, ...)           \
 	do {                                        \
 		assert_false(PARSE(__VA_ARGS__));   \
-		assert_mends(problem.text, object); \
-		assert_says(problem.text, says);    \
+		assert_mends(in_words(&problem), object); \
+		assert_says(in_words(&problem), says);    \
 	} while (0)
 
 static void defaults(void **state)
@@ -357,8 +357,8 @@ static void what_is_missing_is_said(void **state)
 {
 	(void)state;
 	assert_false(parse((const char *const[]){NULL}));
-	assert_mends(problem.text, "kernel");
-	assert_says(problem.text, "-k FILE");
+	assert_mends(in_words(&problem), "kernel");
+	assert_says(in_words(&problem), "-k FILE");
 	assert_refused("kernel", "-k FILE", "-v");
 	assert_refused("kernel", "-k FILE", "--", "/bin/true");
 	assert_refused("command", "'--'", "-kx", "--");
@@ -563,7 +563,7 @@ static void values_of_the_workloads_are_required(void **state)
 	for (unsigned i = 0; i < COUNT(all); i++) {
 		snprintf(object, sizeof(object), "'%s'", all[i].option);
 		assert_refused(object, "needs a value", "-kx", all[i].option);
-		assert_says(problem.text, all[i].argument);
+		assert_says(in_words(&problem), all[i].argument);
 		assert_refused(object, "not empty", "-kx", all[i].option, "");
 	}
 	assert_refused("'-tx'", "leave out 'x'", "-kx", "-tx");

@@ -77,21 +77,21 @@ static int lines(void)
 
 static int objects(void)
 {
-	problem_set(&kvm_says, "no mend");
+	problem_set(&kvm_says, "no fix");
 	kvm_finds = FINDING_FAIL;
 	CHECK(doctor_says("--json") == 1);
 	CHECK(!strncmp(capture.text, "[\n {\"check\": \"kernel\", \"status\": \"ok\", ", 39));
-	SAYS("\"check\": \"KVM\", \"status\": \"fail\", \"text\": \"no mend\", \"mend\": null},\n");
-	SAYS("\"text\": \"odd\\u0009and 5\", \"mend\": \"none \\u0022here\\u0022\"}");
+	SAYS("\"check\": \"KVM\", \"status\": \"fail\", \"text\": \"no fix\", \"fix\": null},\n");
+	SAYS("\"text\": \"odd\\u0009and 5\", \"fix\": \"none \\u0022here\\u0022\"}");
 	CHECK(!strcmp(capture.text + strlen(capture.text) - 4, "}\n]\n"));
 	return CHILD_PASSED;
 }
 
-static int a_mend_is_split_off(void)
+static int a_fix_is_a_member(void)
 {
 	problem_set(&kvm_says, "it is old (a new one (6.1) is needed)");
 	doctor_says("--json");
-	SAYS("\"text\": \"it is old\", \"mend\": \"a new one (6.1) is needed\"");
+	SAYS("\"text\": \"it is old\", \"fix\": \"a new one (6.1) is needed\"");
 	return CHILD_PASSED;
 }
 
@@ -122,7 +122,7 @@ static void findings(void **state)
 	(void)state;
 	in_child(lines);
 	in_child(objects);
-	in_child(a_mend_is_split_off);
+	in_child(a_fix_is_a_member);
 }
 
 static void limits_on_files(void **state)

@@ -28,7 +28,7 @@ static int release(void **state)
 static int set_up(void **state)
 {
 	(void)state;
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	channel_init(&channel, &ram);
 	return 0;
 }
@@ -165,7 +165,7 @@ static void the_window_lies_inside_memory(void **state)
 			set_page(i, outside[j]);
 			assert_each(!guest_sends(CHANNEL_READY, payload, sizeof(payload)),
 				    "page at", outside[j]);
-			assert_says(problem.text, "window");
+			assert_says(in_words(&problem), "window");
 		}
 	set_up(state);
 	for (unsigned i = 0; i < CHANNEL_PAGES; i++) { /* a page twice harms the guest alone */
@@ -202,7 +202,7 @@ static void the_table_lies_inside_memory(void **state)
 		assert_each(guest_sends(CHANNEL_READY, payload, sizeof(payload)) == cases[i].inside,
 			    "a table at", cases[i].at);
 		if (!cases[i].inside)
-			assert_says(problem.text, "table");
+			assert_says(in_words(&problem), "table");
 	}
 }
 
@@ -211,7 +211,7 @@ static void data_in_a_window_that_is_not_there(void **state)
 	(void)state;
 	assert_true(guest_is_ready(0));
 	assert_false(guest_sends_header(CHANNEL_STDOUT | CHANNEL_IN_WINDOW, 1));
-	assert_says(problem.text, "window");
+	assert_says(in_words(&problem), "window");
 	set_up(state);
 	assert_false(guest_sends_header(CHANNEL_STDOUT | CHANNEL_IN_WINDOW, 1));
 }
@@ -238,7 +238,7 @@ static void ready_is_checked(void **state)
 			continue;
 		set_up(state);
 		assert_each(!guest_sends(CHANNEL_READY, payload, size), "READY of size", size);
-		assert_says(problem.text, size ? "greeting" : "version");
+		assert_says(in_words(&problem), size ? "greeting" : "version");
 		assert_int_equal(channel_input_room(&channel), 0);
 	}
 	set_up(state);
@@ -334,7 +334,7 @@ static void no_output_before_taken(void **state)
 		bool accepted = guest_sends(CHANNEL_STDERR, "c", 1);
 		assert_each(accepted == (stage == 5), "wrong answer at stage", stage);
 		if (!accepted)
-			assert_says(problem.text, "before the last was taken");
+			assert_says(in_words(&problem), "before the last was taken");
 	}
 }
 
@@ -674,7 +674,7 @@ static void unknown_frames(void **state)
 		assert_true(guest_is_ready(1));
 		assert_each(guest_sends_header(type, 0) == known, "empty frame of type", type);
 		if (!known)
-			assert_int_not_equal(strlen(problem.text), 0);
+			assert_int_not_equal(strlen(in_words(&problem)), 0);
 	}
 }
 

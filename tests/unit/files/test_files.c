@@ -30,7 +30,7 @@ static bool gather(const struct file_option *items, size_t count)
 
 	memcpy(copies, items, count * sizeof(*items));
 	files_release(&files);
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	return files_gather(&(struct file_options){copies, count, count}, UID, GID, &files,
 			    &problem);
 }
@@ -38,15 +38,15 @@ static bool gather(const struct file_option *items, size_t count)
 #define assert_gathers(...)                           \
 	do {                                          \
 		if (!GATHER(__VA_ARGS__))             \
-			fail_msg("%s", problem.text); \
+			fail_msg("%s", in_words(&problem)); \
 		build();                              \
 	} while (0)
 
 #define assert_refused(object, says, ...)           \
 	do {                                        \
 		assert_false(GATHER(__VA_ARGS__));  \
-		assert_mends(problem.text, object); \
-		assert_says(problem.text, says);    \
+		assert_mends(in_words(&problem), object); \
+		assert_says(in_words(&problem), says);    \
 	} while (0)
 
 /* --- the archive --- */
@@ -111,7 +111,7 @@ static void build(void)
 	memset(archive, 0xee, archive_size);
 	struct cpio cpio = ARCHIVE_IN(archive, archive_size);
 	if (!files_write(&files, &cpio, &problem))
-		fail_msg("%s", problem.text);
+		fail_msg("%s", in_words(&problem));
 	assert_true(cpio_finish(&cpio));
 	assert_int_equal(cpio.size, archive_size);
 	assert_true(cpio_check((struct bytes){archive, archive_size}, &problem));
@@ -444,7 +444,7 @@ static bool write_again(void)
 {
 	struct cpio cpio = ARCHIVE_IN(archive, archive_size);
 
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	memset(archive, 0xee, archive_size);
 	return files_write(&files, &cpio, &problem) && cpio_finish(&cpio);
 }
@@ -458,8 +458,8 @@ static void files_that_change(void **state)
 	assert_gathers({path, "/x", -1}, {path, "/y", -1});
 	assert_int_equal(truncate(path, 9), 0);
 	assert_false(write_again());
-	assert_mends(problem.text, path);
-	assert_says(problem.text, "became shorter while it was read (try again)");
+	assert_mends(in_words(&problem), path);
+	assert_says(in_words(&problem), "became shorter while it was read (try again)");
 	make_text("a", "0123456789abc");
 	assert_true(write_again()); /* what is longer is cut */
 	take_members();
@@ -467,16 +467,16 @@ static void files_that_change(void **state)
 	assert_content("/y", "0123456789");
 	assert_int_equal(unlink(path), 0);
 	assert_false(write_again());
-	assert_mends(problem.text, path);
-	assert_says(problem.text, "No such file or directory (check the path)");
+	assert_mends(in_words(&problem), path);
+	assert_says(in_words(&problem), "No such file or directory (check the path)");
 	assert_int_equal(mkfifo(path, 0644), 0); /* it must not wait */
 	assert_false(write_again());
-	assert_says(problem.text, "became shorter");
+	assert_says(in_words(&problem), "became shorter");
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(mkdir(path, 0755), 0);
 	assert_false(write_again());
-	assert_mends(problem.text, path);
-	assert_says(problem.text, "Is a directory");
+	assert_mends(in_words(&problem), path);
+	assert_says(in_words(&problem), "Is a directory");
 	assert_int_equal(rmdir(path), 0);
 }
 
@@ -501,15 +501,15 @@ static void an_archive_that_is_not_taken(void **state)
 	do {                                                                                       \
 		if (!(condition)) {                                                                \
 			dprintf(STDERR_FILENO, "%s:%d: %s (%s)\n", __FILE__, __LINE__, #condition, \
-				problem.text);                                                     \
+				in_words(&problem));                                                     \
 			return CHILD_FAILED;                                                       \
 		}                                                                                  \
 	} while (0)
 
 static bool is_denied(const char *path)
 {
-	return strstr(problem.text, path) &&
-	       strstr(problem.text, "Permission denied (make it readable for this user)");
+	return strstr(in_words(&problem), path) &&
+	       strstr(in_words(&problem), "Permission denied (make it readable for this user)");
 }
 
 static int gather_as_nobody(void)

@@ -30,7 +30,7 @@ static void make(void)
 {
 	memset(&job, 0xee, sizeof(job)); /* all of it is filled in */
 	if (!guest_job_make(&options, &job, &problem))
-		fail_msg("%s", problem.text);
+		fail_msg("%s", in_words(&problem));
 }
 
 static void a_command_and_nothing_else(void **state)

@@ -75,11 +75,11 @@ static void hard_links_to_nothing(void **state)
 	(void)state;
 	add_link(&archive, "lost", '1', "gone");
 	assert_false(take());
-	assert_mends(problem.text, "gone");
+	assert_mends(in_words(&problem), "gone");
 	add_header(&archive, "dir/", '5', 0);
 	add_link(&archive, "lost", '1', "dir");
 	assert_false(take());
-	assert_mends(problem.text, "dir");
+	assert_mends(in_words(&problem), "dir");
 }
 
 static void the_last_counts(void **state)
@@ -97,9 +97,9 @@ static void damage_is_told(void **state)
 	memset(archive.data, 'x', SECTOR);
 	archive.size = SECTOR;
 	assert_false(take());
-	assert_mends(problem.text, in_directory("tar"));
+	assert_mends(in_words(&problem), in_directory("tar"));
 	assert_false(files_add_tar(&files, in_directory("none"), &problem));
-	assert_mends(problem.text, in_directory("none"));
+	assert_mends(in_words(&problem), in_directory("none"));
 }
 
 static int tear_down(void **state)

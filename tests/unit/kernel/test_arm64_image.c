@@ -18,7 +18,7 @@ static struct problem problem;
 
 static bool parse_in(struct image_space where, size_t size)
 {
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	return image_parse((struct bytes){file, size}, where, &image, &problem);
 }
 
@@ -30,15 +30,15 @@ static bool parse(void)
 #define assert_parses()                               \
 	do {                                          \
 		if (!parse())                         \
-			fail_msg("%s", problem.text); \
+			fail_msg("%s", in_words(&problem)); \
 	} while (0)
 
 /* One line, all of it. */
 static void assert_told(const char *says)
 {
-	assert_mends(problem.text, says);
-	assert_null(strchr(problem.text, '\n'));
-	assert_true(strlen(problem.text) < sizeof(problem.text) - 1);
+	assert_mends(in_words(&problem), says);
+	assert_null(strchr(in_words(&problem), '\n'));
+	assert_true(strlen(in_words(&problem)) < sizeof(problem) - 1);
 }
 
 #define assert_refused(says)           \
@@ -198,7 +198,7 @@ static void cut_at_every_byte(void **state)
 		uint8_t *copy = malloc(size ? size : 1);
 
 		memcpy(copy, file, size);
-		problem.text[0] = '\0';
+		problem_clear(&problem);
 		bool parsed = image_parse((struct bytes){copy, size}, space, &image, &problem);
 		free(copy);
 		assert_each(parsed == (size >= A64_HEADER_END), "cut to", size);
@@ -219,7 +219,7 @@ static void a_header_cut_at_every_byte(void **state)
 		uint8_t *copy = malloc(size ? size : 1);
 
 		memcpy(copy, file, size);
-		problem.text[0] = '\0';
+		problem_clear(&problem);
 		bool parsed =
 			arm64_image_parse((struct bytes){copy, size}, space, &image, &problem);
 		free(copy);
@@ -262,7 +262,7 @@ static void what_is_said_of_the_memory(void **state)
 	(void)state;
 	put_le64(file + A64_IMAGE_SIZE, UINT64_MAX);
 	assert_refused("needs 18014398509481984 KiB at 0x40200000 ");
-	assert_says(problem.text, "ends at 0x41000000 ");
+	assert_says(in_words(&problem), "ends at 0x41000000 ");
 	put_le64(file + A64_IMAGE_SIZE, 14 * MIB + 1);
 	assert_refused("needs 14337 KiB at 0x40200000 ");
 	put_le64(file + A64_IMAGE_SIZE, 14 * MIB + 1024);

@@ -14,7 +14,7 @@ static struct problem problem;
 
 static bool parse_size(size_t size)
 {
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	return image_parse((struct bytes){file, size}, space, &image, &problem);
 }
 
@@ -26,13 +26,13 @@ static bool parse(void)
 #define assert_parses()                               \
 	do {                                          \
 		if (!parse())                         \
-			fail_msg("%s", problem.text); \
+			fail_msg("%s", in_words(&problem)); \
 	} while (0)
 
 #define assert_refused(says)                      \
 	do {                                      \
 		assert_false(parse());            \
-		assert_mends(problem.text, says); \
+		assert_mends(in_words(&problem), says); \
 	} while (0)
 
 static int set_up(void **state)
@@ -99,7 +99,7 @@ static void setup_sectors_beyond_the_file(void **state)
 	for (unsigned sectors = 2; sectors < 256; sectors++) {
 		file[BZ_SETUP_SECTS] = (uint8_t)sectors;
 		assert_each(!parse(), "parsed with setup_sects", sectors);
-		assert_mends(problem.text, "cut short");
+		assert_mends(in_words(&problem), "cut short");
 	}
 }
 
@@ -139,11 +139,11 @@ static void cut_at_every_byte(void **state)
 		uint8_t *copy = malloc(size ? size : 1);
 
 		memcpy(copy, file, size);
-		problem.text[0] = '\0';
+		problem_clear(&problem);
 		bool parsed = image_parse((struct bytes){copy, size}, space, &image, &problem);
 		free(copy);
 		assert_each(!parsed, "parsed when cut to", size);
-		assert_mends(problem.text, "");
+		assert_mends(in_words(&problem), "");
 	}
 }
 
@@ -199,7 +199,7 @@ static void kernels_larger_than_memory(void **state)
 		put_le64(file + BZ_PREF_ADDRESS, wrong[i].preferred);
 		put_le32(file + BZ_INIT_SIZE, wrong[i].init_size);
 		assert_each(!parse(), "parsed with pref_address", wrong[i].preferred);
-		assert_mends(problem.text, "-m");
+		assert_mends(in_words(&problem), "-m");
 	}
 	put_le64(file + BZ_PREF_ADDRESS, 0x1000000 - 0x8000);
 	put_le32(file + BZ_INIT_SIZE, 0x8000);
@@ -213,7 +213,7 @@ static void memory_that_begins_above_the_load_address(void **state)
 
 	(void)state;
 	assert_false(image_parse((struct bytes){file, BZ_SIZE}, high, &image, &problem));
-	assert_mends(problem.text, "-m");
+	assert_mends(in_words(&problem), "-m");
 }
 
 /* --- the zero page --- */

@@ -18,7 +18,7 @@ static struct problem problem;
 static bool parse_for(enum image_machine machine, const void *data, size_t size,
 		      struct image *image)
 {
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	return image_parse((struct bytes){data, size}, spaces[machine], image, &problem);
 }
 
@@ -33,9 +33,9 @@ static const char *refusal(enum image_machine machine, const void *data, size_t 
 	struct image image;
 
 	assert_each(!parse_for(machine, data, size, &image), "parsed by machine", machine);
-	assert_mends(problem.text, "is ");
-	assert_null(strchr(problem.text, '\n'));
-	return problem.text;
+	assert_mends(in_words(&problem), "is ");
+	assert_null(strchr(in_words(&problem), '\n'));
+	return in_words(&problem);
 }
 
 static void kernels_are_recognised(void **state)
@@ -151,7 +151,7 @@ static void strangers_are_named(void **state)
 
 			memcpy(file + strangers[i].offset, strangers[i].magic, strangers[i].size);
 			assert_says(refusal(machine, file, sizeof(file)), strangers[i].says);
-			assert_string_equal(strrchr(problem.text, '('), to_give[machine]);
+			assert_string_equal(strrchr(in_words(&problem), '('), to_give[machine]);
 			check_parts(machine, file, strangers[i].offset + strangers[i].size);
 		}
 }
@@ -243,7 +243,7 @@ static void zboot_kernels(void **state)
 			check_parts(IMAGE_FOR_ARM64, file, sizeof(file));
 			/* x86-64 has none, so it is not to be unpacked for nothing. */
 			assert_says(refusal(IMAGE_FOR_X86_64, file, sizeof(file)), "EFI zboot");
-			assert_string_equal(strrchr(problem.text, '('), to_give[IMAGE_FOR_X86_64]);
+			assert_string_equal(strrchr(in_words(&problem), '('), to_give[IMAGE_FOR_X86_64]);
 		}
 }
 
@@ -257,7 +257,7 @@ static void zboot_kernels_of_an_unknown_kind(void **state)
 	for (unsigned i = 0; i < COUNT(names); i++) {
 		make_zboot(file, names[i], 0x1000, 0x1000);
 		assert_says(refusal(IMAGE_FOR_ARM64, file, sizeof(file)), "EFI zboot image");
-		assert_says(problem.text, "does not know");
+		assert_says(in_words(&problem), "does not know");
 		check_parts(IMAGE_FOR_ARM64, file, sizeof(file));
 	}
 }
@@ -284,7 +284,7 @@ static void check_command(const void *kernel, size_t size)
 {
 	struct image image;
 	static uint8_t seen[A64_SIZE];
-	char *command = strstr(problem.text, "first: ");
+	char *command = strstr(in_words(&problem), "first: ");
 
 	assert_non_null(command);
 	*strrchr(command, ')') = '\0';

@@ -161,7 +161,7 @@ static const char *gaps(enum image_machine machine, const char *change)
 {
 	static char out[8192];
 	char text[4096];
-	struct problem line;
+	struct text line;
 	struct gap gap;
 	size_t length = 0;
 

@@ -198,7 +198,7 @@ static void a_configuration_inside(void **state)
 static void what_fits(void **state)
 {
 	static uint8_t elf[ELF_SIZE], bzimage[BZ_SIZE], arm64[A64_SIZE];
-	struct problem problem = {""};
+	struct problem problem = {"", ""};
 	struct image image;
 	unsigned mib = 0;
 
@@ -212,7 +212,7 @@ static void what_fits(void **state)
 	assert_int_equal(mib, 16); /* the least that -m takes */
 	assert_int_equal(image.entry, ELF_ENTRY);
 	assert_false(kernel_fits(foreign, IMAGE_FOR_X86_64, &image, &mib, &problem));
-	assert_mends(problem.text, "is an arm64 Image");
+	assert_mends(in_words(&problem), "is an arm64 Image");
 	assert_false(kernel_fits(small, IMAGE_FOR_ARM64, &image, &mib, &problem));
 	/* Counted from where memory begins, and rounded up. */
 	put_le32(bzimage + BZ_INIT_SIZE, (uint32_t)(99 * MIB));

@@ -15,7 +15,7 @@ static struct problem problem;
 
 static bool parse_size(size_t size)
 {
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	return image_parse((struct bytes){elf, size}, space, &image, &problem);
 }
 
@@ -27,13 +27,13 @@ static bool parse(void)
 #define assert_parses()                               \
 	do {                                          \
 		if (!parse())                         \
-			fail_msg("%s", problem.text); \
+			fail_msg("%s", in_words(&problem)); \
 	} while (0)
 
 #define assert_refused(says)                      \
 	do {                                      \
 		assert_false(parse());            \
-		assert_mends(problem.text, says); \
+		assert_mends(in_words(&problem), says); \
 	} while (0)
 
 static int set_up(void **state)
@@ -112,11 +112,11 @@ static void cut_at_every_byte(void **state)
 		uint8_t *copy = malloc(size ? size : 1);
 
 		memcpy(copy, elf, size);
-		problem.text[0] = '\0';
+		problem_clear(&problem);
 		bool parsed = image_parse((struct bytes){copy, size}, space, &image, &problem);
 		free(copy);
 		assert_each(!parsed, "parsed when cut to", size);
-		assert_mends(problem.text, "");
+		assert_mends(in_words(&problem), "");
 	}
 }
 
@@ -184,7 +184,7 @@ static void segments_outside_memory(void **state)
 	for (unsigned i = 0; i < COUNT(wrong); i++) {
 		set_load(ELF_TEXT, wrong[i].address, ELF_TEXT_SIZE, wrong[i].memory_size);
 		assert_each(!parse(), "parsed with address", wrong[i].address);
-		assert_mends(problem.text, "-m");
+		assert_mends(in_words(&problem), "-m");
 	}
 }
 
@@ -241,7 +241,7 @@ static void segments_beyond_the_file(void **state)
 	for (unsigned i = 0; i < COUNT(wrong); i++) {
 		set_load(wrong[i].offset, 0x100000, wrong[i].size, 0xf00000);
 		assert_each(!parse(), "parsed with offset", wrong[i].offset);
-		assert_says(problem.text, "cut short");
+		assert_says(in_words(&problem), "cut short");
 	}
 	set_load(ELF_TEXT, 0x100000, UINT64_MAX, 0x1000);
 	assert_refused("file part is larger");
@@ -348,7 +348,7 @@ static void an_entry_outside_every_segment(void **state)
 	for (unsigned i = 0; i < COUNT(entries); i++) {
 		put_le64(elf + ELF_NOTE_VALUE, entries[i]);
 		assert_each(!parse(), "parsed with entry", entries[i]);
-		assert_mends(problem.text, "PVH entry");
+		assert_mends(in_words(&problem), "PVH entry");
 	}
 	put_le64(elf + ELF_NOTE_VALUE, ELF_ADDRESS + ELF_TEXT_SIZE - 1);
 	assert_parses();
@@ -379,7 +379,7 @@ static void segments_that_overlap(void **state)
 		if (shift < 0)
 			assert_refused("overlap");
 		else
-			assert_false(!parse() && strstr(problem.text, "overlap"));
+			assert_false(!parse() && strstr(in_words(&problem), "overlap"));
 	}
 }
 

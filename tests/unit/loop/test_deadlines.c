@@ -260,7 +260,7 @@ static int without_timers(void)
 	if (setrlimit(RLIMIT_SIGPENDING, &none) < 0)
 		return CHILD_REFUSED;
 	return !begin((struct limits){.cpu = 1000}) &&
-			       !strcmp(problem.text, "cannot measure CPU time: Resource "
+			       !strcmp(in_words(&problem), "cannot measure CPU time: Resource "
 						     "temporarily unavailable (leave out "
 						     "--cpu-time)")
 		       ? CHILD_PASSED

@@ -36,7 +36,7 @@ static int end(void **state)
 static void open_in(int fd)
 {
 	if (!stream_open(&stream, fd, FD_IN, false, &problem))
-		fail_msg("%s", problem.text);
+		fail_msg("%s", in_words(&problem));
 	assert_int_equal(stream.fd, FD_IN);
 	assert_false(stream.ended);
 	assert_int_equal(fcntl(FD_IN, F_GETFD), FD_CLOEXEC);
@@ -45,7 +45,7 @@ static void open_in(int fd)
 static void open_out(int fd)
 {
 	if (!stream_open(&stream, fd, FD_OUT, true, &problem))
-		fail_msg("%s", problem.text);
+		fail_msg("%s", in_words(&problem));
 	assert_int_equal(stream.fd, FD_OUT);
 	assert_false(stream.ended);
 	assert_int_equal(fcntl(FD_OUT, F_GETFD), FD_CLOEXEC);
@@ -307,7 +307,7 @@ static void a_closed_descriptor_is_said(void **state)
 {
 	(void)state;
 	assert_false(stream_open(&stream, 200, FD_IN, false, &problem));
-	assert_mends(problem.text, "standard stream");
+	assert_mends(in_words(&problem), "standard stream");
 }
 
 /* The exit code tells how many of 0–2 are /dev/null afterwards, 100 what went wrong. */

@@ -45,7 +45,7 @@ static bool open_at(unsigned index, const char *name, unsigned flags)
 {
 	struct disk_options options = options_of(name, flags);
 
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	memset(&disks[index], 0xee, sizeof(disks[index])); /* all of it is filled in */
 	return storage_open(&disks[index], &options, index, &problem);
 }
@@ -58,14 +58,14 @@ static bool open_it(const char *name, unsigned flags)
 #define assert_opens(index, name, flags)              \
 	do {                                          \
 		if (!open_at(index, name, flags))     \
-			fail_msg("%s", problem.text); \
+			fail_msg("%s", in_words(&problem)); \
 	} while (0)
 
 #define assert_refused(says, name, flags)           \
 	do {                                        \
 		assert_false(open_it(name, flags)); \
-		assert_mends(problem.text, name);   \
-		assert_says(problem.text, says);    \
+		assert_mends(in_words(&problem), name);   \
+		assert_says(in_words(&problem), says);    \
 	} while (0)
 
 static void close_disks(void)
@@ -142,7 +142,7 @@ static int tear_down(void **state)
 	do {                                                                                       \
 		if (!(condition)) {                                                                \
 			dprintf(STDERR_FILENO, "%s:%d: %s (%s)\n", __FILE__, __LINE__, #condition, \
-				problem.text);                                                     \
+				in_words(&problem));                                                     \
 			return CHILD_FAILED;                                                       \
 		}                                                                                  \
 	} while (0)
@@ -273,7 +273,7 @@ static void what_is_missing(void **state)
 	snprintf(name, sizeof(name), "%s/none", directory);
 	for (unsigned flags = 0; flags < 3; flags++) {
 		assert_refused("No such file", name, flags);
-		assert_says(problem.text, "truncate -s 1G");
+		assert_says(in_words(&problem), "truncate -s 1G");
 	}
 	snprintf(below, sizeof(below), "%s/x", make_file("disk", 512));
 	assert_refused("Not a directory", below, 0);
@@ -298,7 +298,7 @@ static void what_is_no_disk(void **state)
 		assert_refused(flags ? "neither a regular file nor a block device"
 				     : "Is a directory",
 			       directory, flags);
-		assert_says(problem.text, "(give ");
+		assert_says(in_words(&problem), "(give ");
 		assert_false(is_open(FD_DISK));
 		/* Nothing stays open. */
 		int next = open("/dev/null", O_RDONLY);
@@ -318,7 +318,7 @@ static void sizes_that_are_none(void **state)
 
 		snprintf(number, sizeof(number), "it has %lld bytes", (long long)sizes[i / 3]);
 		assert_refused(number, make_file("disk", sizes[i / 3]), i % 3);
-		assert_says(problem.text, "truncate -s %512 FILE");
+		assert_says(in_words(&problem), "truncate -s %512 FILE");
 		assert_false(is_open(FD_SCRATCH));
 		close_disks();
 	}
@@ -348,8 +348,8 @@ static int without_rights(void)
 		return CHILD_REFUSED;
 	for (unsigned flags = 0; flags < 3; flags++) {
 		CHECK(!open_it(name, flags));
-		CHECK(strstr(problem.text, name) && strstr(problem.text, "Permission denied"));
-		CHECK(strstr(problem.text, flags ? "(make it readable for this user)"
+		CHECK(strstr(in_words(&problem), name) && strstr(in_words(&problem), "Permission denied"));
+		CHECK(strstr(in_words(&problem), flags ? "(make it readable for this user)"
 						 : "(make it writable for this user, or add ,ro or "
 						   ",ephemeral)"));
 	}
@@ -371,7 +371,7 @@ static int without_the_right_to_write(void)
 	if (!become_nobody())
 		return CHILD_REFUSED;
 	CHECK(!open_it(name, 0));
-	CHECK(strstr(problem.text, "or add ,ro or ,ephemeral)"));
+	CHECK(strstr(in_words(&problem), "or add ,ro or ,ephemeral)"));
 	CHECK(open_it(name, READ_ONLY));
 	CHECK(open_it(name, EPHEMERAL));
 	CHECK(fcntl(disk->scratch_fd, F_GETFL) & O_RDWR);
@@ -396,7 +396,7 @@ static int on_a_read_only_mount(void)
 	CHECK(create_file("disk", 4096));
 	CHECK(mount(NULL, directory, NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
 	CHECK(!open_it(name, 0));
-	CHECK(strstr(problem.text, strerror(EROFS)) && strstr(problem.text, "or add ,ro or"));
+	CHECK(strstr(in_words(&problem), strerror(EROFS)) && strstr(in_words(&problem), "or add ,ro or"));
 	CHECK(open_it(name, READ_ONLY));
 	return CHILD_PASSED;
 }
@@ -421,10 +421,10 @@ static const struct {
 
 static bool says_it_is_locked(unsigned wanted)
 {
-	return strstr(problem.text, "cannot use ") && strstr(problem.text, path) &&
-	       strstr(problem.text, wanted ? "another VM or program writes to it ("
+	return strstr(in_words(&problem), "cannot use ") && strstr(in_words(&problem), path) &&
+	       strstr(in_words(&problem), wanted ? "another VM or program writes to it ("
 					   : "another VM or program uses it (") &&
-	       strstr(problem.text, "(one writer, or any number of ,ro and ,ephemeral)");
+	       strstr(in_words(&problem), "(one writer, or any number of ,ro and ,ephemeral)");
 }
 
 /* The same file twice in one VM. */
@@ -435,8 +435,8 @@ static void locks_within_a_process(void **state)
 		const char *name = make_file("disk", 4096);
 
 		assert_opens(0, name, matrix[i].first);
-		assert_each(open_at(1, name, matrix[i].second) == matrix[i].both, problem.text, i);
-		assert_each(matrix[i].both || says_it_is_locked(matrix[i].second), problem.text, i);
+		assert_each(open_at(1, name, matrix[i].second) == matrix[i].both, in_words(&problem), i);
+		assert_each(matrix[i].both || says_it_is_locked(matrix[i].second), in_words(&problem), i);
 		close_disks();
 		/* It ends with the descriptor. */
 		assert_opens(0, name, 0);
@@ -507,8 +507,8 @@ static void check_locker(short type, off_t start, unsigned flags, bool opens)
 	snprintf(holder, sizeof(holder), ": process %d %s (", (int)child,
 		 flags ? "writes to it" : "uses it");
 	if (!opens) {
-		assert_says(problem.text, holder);
-		assert_mends(problem.text, name);
+		assert_says(in_words(&problem), holder);
+		assert_mends(in_words(&problem), name);
 	}
 }
 
@@ -537,9 +537,9 @@ static int without_locks(void)
 	CHECK(open_it(name, READ_ONLY));
 	CHECK(open_it(name, EPHEMERAL));
 	CHECK(!open_it(name, 0));
-	CHECK(strstr(problem.text, "cannot lock") && strstr(problem.text, name));
-	CHECK(strstr(problem.text, strerror(ENOLCK)));
-	CHECK(strstr(problem.text, "(add ,ro or ,ephemeral)"));
+	CHECK(strstr(in_words(&problem), "cannot lock") && strstr(in_words(&problem), name));
+	CHECK(strstr(in_words(&problem), strerror(ENOLCK)));
+	CHECK(strstr(in_words(&problem), "(add ,ro or ,ephemeral)"));
 	return CHILD_PASSED;
 }
 
@@ -645,8 +645,8 @@ static int with_no_directory(void)
 		return CHILD_REFUSED;
 	CHECK(chdir("/") == 0);
 	CHECK(!open_it("/disk", EPHEMERAL));
-	CHECK(strstr(problem.text, "cannot make a scratch file for /disk: No such file"));
-	CHECK(strstr(problem.text, "(set TMPDIR to a directory that can be written)"));
+	CHECK(strstr(in_words(&problem), "cannot make a scratch file for /disk: No such file"));
+	CHECK(strstr(in_words(&problem), "(set TMPDIR to a directory that can be written)"));
 	/* The last of the three. */
 	CHECK(mkdir("/tmp", 0755) == 0);
 	CHECK(open_it("/disk", EPHEMERAL));
@@ -671,9 +671,9 @@ static int with_a_full_directory(void)
 	setenv("TMPDIR", directory, 1);
 	CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
 	CHECK(!open_it(path, EPHEMERAL));
-	CHECK(strstr(problem.text, "cannot make a scratch file of 3 MiB for "));
-	CHECK(strstr(problem.text, path) && strstr(problem.text, strerror(EFBIG)));
-	CHECK(strstr(problem.text, "(set TMPDIR to a directory on another file system)"));
+	CHECK(strstr(in_words(&problem), "cannot make a scratch file of 3 MiB for "));
+	CHECK(strstr(in_words(&problem), path) && strstr(in_words(&problem), strerror(EFBIG)));
+	CHECK(strstr(in_words(&problem), "(set TMPDIR to a directory on another file system)"));
 	return CHILD_PASSED;
 }
 
@@ -766,7 +766,7 @@ static void direct_where_it_cannot_be_had(void **state)
 {
 	(void)state;
 	assert_refused("leave out 'direct'", "/proc/version", READ_ONLY | DIRECT);
-	assert_says(problem.text, strerror(EINVAL));
+	assert_says(in_words(&problem), strerror(EINVAL));
 	/* Without it the reason is another. */
 	assert_refused("it has 0 bytes", "/proc/version", READ_ONLY);
 }
@@ -784,8 +784,8 @@ static int with_large_sectors(void)
 	close_disks();
 	CHECK(truncate(path, 3 * 4096 + 512) == 0);
 	CHECK(!open_it(path, DIRECT));
-	CHECK(strstr(problem.text, "not whole blocks of 4096 ("));
-	CHECK(strstr(problem.text, "truncate -s %4096 FILE"));
+	CHECK(strstr(in_words(&problem), "not whole blocks of 4096 ("));
+	CHECK(strstr(in_words(&problem), "truncate -s %4096 FILE"));
 	close_disks();
 	CHECK(open_it(path, 0)); /* of no matter without direct */
 	CHECK(disk->block == 512);
@@ -913,7 +913,7 @@ static bool open_scratch_disk(unsigned index, uint64_t size)
 {
 	const struct disk_options options = {.path = "the files", .queues = 1, .scratch = size};
 
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	memset(&disks[index], 0xee, sizeof(disks[index]));
 	return storage_open(&disks[index], &options, index, &problem);
 }
@@ -927,7 +927,7 @@ static void a_disk_of_our_own(void **state)
 	(void)state;
 	setenv("TMPDIR", directory, 1);
 	if (!open_scratch_disk(3, 5 * MIB + 4096))
-		fail_msg("%s", problem.text);
+		fail_msg("%s", in_words(&problem));
 	assert_string_equal(disks[3].name, "the files");
 	assert_int_equal(disks[3].fd, FD_DISK + 3);
 	assert_int_equal(disks[3].scratch_fd, -1);
@@ -970,8 +970,8 @@ static int with_no_room_for_our_own(void)
 	setenv("TMPDIR", directory, 1);
 	CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
 	CHECK(!open_scratch_disk(0, 4 * MIB));
-	CHECK(strstr(problem.text, "cannot make a scratch file of 4 MiB for the files: "));
-	CHECK(strstr(problem.text, "(set TMPDIR to a directory on another file system)"));
+	CHECK(strstr(in_words(&problem), "cannot make a scratch file of 4 MiB for the files: "));
+	CHECK(strstr(in_words(&problem), "(set TMPDIR to a directory on another file system)"));
 	CHECK(open_scratch_disk(0, MIB));
 	return CHILD_PASSED;
 }
@@ -1069,9 +1069,9 @@ static void a_block_device_in_use(void **state)
 	close(fd);
 	assert_false(opened);
 	assert_true(read);
-	assert_mends(problem.text, name);
-	assert_says(problem.text, strerror(EBUSY));
-	assert_says(problem.text, "it is mounted or in use: unmount it, or add ,ro");
+	assert_mends(in_words(&problem), name);
+	assert_says(in_words(&problem), strerror(EBUSY));
+	assert_says(in_words(&problem), "it is mounted or in use: unmount it, or add ,ro");
 }
 
 #define STORAGE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)

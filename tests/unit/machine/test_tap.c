@@ -36,7 +36,7 @@ static char name[TAP_NAME_SIZE];
 	do {                                                                                \
 		if (!(condition)) {                                                         \
 			dprintf(STDERR_FILENO, "%s:%d: %s (%s) (%s)\n", __FILE__, __LINE__, \
-				#condition, problem.text, strerror(errno));                 \
+				#condition, in_words(&problem), strerror(errno));                 \
 			return CHILD_FAILED;                                                \
 		}                                                                           \
 	} while (0)
@@ -44,8 +44,8 @@ static char name[TAP_NAME_SIZE];
 #define CHECK_REFUSED(opened, object, says)                                                        \
 	do {                                                                                       \
 		CHECK(!(opened));                                                                  \
-		CHECK(strstr(problem.text, object) && strstr(problem.text, says));                 \
-		CHECK(strchr(problem.text, '(') && problem.text[strlen(problem.text) - 1] == ')'); \
+		CHECK(strstr(in_words(&problem), object) && strstr(in_words(&problem), says));                 \
+		CHECK(strchr(in_words(&problem), '(') && in_words(&problem)[strlen(in_words(&problem)) - 1] == ')'); \
 	} while (0)
 
 static bool refused;
@@ -182,7 +182,7 @@ static bool open_net(const struct net_options *options, const int *inherited, un
 	memset(&net, 0, sizeof(net));
 	memset(name, 0, sizeof(name));
 	net.pair = pairs;
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	capture_begin(&capture, STDERR_FILENO);
 	bool opened = tap_open(&net, options, inherited, index, name, &problem);
 	capture_end(&capture);
@@ -315,7 +315,7 @@ static int interfaces_in_use(void)
 	CHECK(fd >= 0);
 	CHECK_REFUSED(open_by_words("tap=busy", 0), "cannot use interface busy: ",
 		      "(another process uses it: give each VM its own)");
-	CHECK(strstr(problem.text, strerror(EBUSY)));
+	CHECK(strstr(in_words(&problem), strerror(EBUSY)));
 	/* The kernel says which of the two it minds first: that it is used, or that it has one queue. */
 	CHECK(!open_by_words("tap=busy,queues=2", 0));
 	close(fd);
@@ -340,7 +340,7 @@ static int interfaces_of_the_wrong_kind(void)
 	CHECK_REFUSED(open_by_words("tap=tun", 0), "cannot use interface tun: ", mend);
 	CHECK_REFUSED(open_by_words("tap=lo", 0), "cannot use interface lo: ", mend);
 	CHECK_REFUSED(open_by_words("tap=lo,queues=8", 0), "cannot use interface lo: ", mend);
-	CHECK(strstr(problem.text, strerror(EINVAL)));
+	CHECK(strstr(in_words(&problem), strerror(EINVAL)));
 	return CHILD_PASSED;
 }
 
@@ -456,7 +456,7 @@ static int bad_descriptors(void)
 	fds[0] = open("/dev/null", O_RDWR);
 	CHECK_REFUSED(open_inherited(fds, 1), "descriptor 10 is no TAP: ",
 		      "(open /dev/net/tun or a /dev/tapN of macvtap, and attach it)");
-	CHECK(strstr(problem.text, strerror(ENOTTY)));
+	CHECK(strstr(in_words(&problem), strerror(ENOTTY)));
 	fds[0] = open("/dev/net/tun", O_RDWR);
 	CHECK_REFUSED(open_inherited(fds, 1),
 		      "descriptor 10 is no TAP: File descriptor in bad state", "and attach it)");

@@ -95,7 +95,7 @@ static void finish(void)
 static void open_it(void)
 {
 	if (!outbox_open(&options, ARCHIVE, &problem))
-		fail_msg("%s", problem.text);
+		fail_msg("%s", in_words(&problem));
 }
 
 static void assert_file(const char *name, const char *text)
@@ -304,7 +304,7 @@ static void what_cannot_be_opened(void **state)
 	(void)state;
 	want("/a", "none/one");
 	assert_false(outbox_open(&options, ARCHIVE, &problem));
-	assert_mends(problem.text, in_directory("none/one"));
+	assert_mends(in_words(&problem), in_directory("none/one"));
 	assert_int_equal(wait(NULL), -1); /* no child */
 	assert_int_equal(errno, ECHILD);
 	assert_int_equal(fcntl(FD_OUTBOX, F_GETFD), -1);
@@ -321,7 +321,7 @@ static void what_cannot_be_sealed(void **state)
 	int code = child_code();
 	capture_end(&said);
 	assert_false(opened);
-	assert_mends(problem.text, "leave out -o");
+	assert_mends(in_words(&problem), "leave out -o");
 	assert_string_equal(said.text, "mayfly: there is no seal (make one)\n");
 	assert_int_equal(code, 1);
 }

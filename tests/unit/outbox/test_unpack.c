@@ -14,7 +14,7 @@ static bool unpack_fd(int archive, uint64_t limit)
 {
 	bool done;
 
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	done = unpack_open(targets, target_count, &problem) &&
 	       unpack(archive, targets, target_count, limit, &problem);
 	unpack_close(targets, target_count);
@@ -30,16 +30,16 @@ static bool run(void)
 static void assert_unpacked(void)
 {
 	if (!run())
-		print_error("%s\n", problem.text);
-	assert_string_equal(problem.text, "");
+		print_error("%s\n", in_words(&problem));
+	assert_string_equal(in_words(&problem), "");
 	outbox_new_archive();
 }
 
 static void assert_refused(const char *object, const char *says)
 {
 	assert_false(run());
-	assert_mends(problem.text, object);
-	assert_says(problem.text, says);
+	assert_mends(in_words(&problem), object);
+	assert_says(in_words(&problem), says);
 	outbox_new_archive();
 }
 
@@ -271,10 +271,10 @@ static void names_that_are_not_allowed(void **state)
 		add("0/sub", 040755, "");
 		add(names[i], 0100644, "evil");
 		bool done = run();
-		if (done || !strstr(problem.text, "a name that is not allowed"))
-			print_error("'%s': %s\n", names[i], problem.text);
+		if (done || !strstr(in_words(&problem), "a name that is not allowed"))
+			print_error("'%s': %s\n", names[i], in_words(&problem));
 		assert_false(done);
-		assert_says(problem.text, "a name that is not allowed");
+		assert_says(in_words(&problem), "a name that is not allowed");
 		outbox_new_archive();
 	}
 	assert_int_equal(entries_in("."), 1);
@@ -406,7 +406,7 @@ static void a_symlink_that_comes_too_late(void **state)
 	assert_int_equal(symlink("../canary", "out"), 0);
 	int archive = make_archive();
 	assert_false(unpack(archive, targets, target_count, LIMIT, &problem));
-	assert_mends(problem.text, "out: Not a directory");
+	assert_mends(in_words(&problem), "out: Not a directory");
 	assert_int_equal(unlink("out"), 0);
 	targets[0].seen = false;
 	assert_true(unpack(archive, targets, target_count, LIMIT, &problem));
@@ -507,11 +507,11 @@ static void nothing_was_sent(void **state)
 	want("/a", "a");
 	memset(outbox_bytes, 0, 8192);
 	assert_false(unpack_bytes(8192));
-	assert_mends(problem.text, "the guest sent no files");
+	assert_mends(in_words(&problem), "the guest sent no files");
 	assert_false(unpack_bytes(0));
-	assert_mends(problem.text, "the guest sent no files");
+	assert_mends(in_words(&problem), "the guest sent no files");
 	assert_false(unpack_bytes(3));
-	assert_mends(problem.text, "the guest sent no files");
+	assert_mends(in_words(&problem), "the guest sent no files");
 }
 
 static void an_archive_cut_anywhere(void **state)
@@ -524,7 +524,7 @@ static void an_archive_cut_anywhere(void **state)
 		bool done = unpack_bytes(size);
 
 		assert_each(!done, "was cut to", size);
-		assert_mends(problem.text, "the guest's answer is damaged");
+		assert_mends(in_words(&problem), "the guest's answer is damaged");
 		assert_int_equal(entries_in("."), size >= 121 ? 1 : 0);
 	}
 	assert_true(unpack_bytes(outbox_cpio.size));
@@ -638,8 +638,8 @@ static void the_limit(void **state)
 		assert_each(done == cases[i].allowed, "limit", cases[i].limit);
 		if (done)
 			continue;
-		assert_mends(problem.text, "the guest sends more than");
-		assert_says(problem.text, "--out-limit");
+		assert_mends(in_words(&problem), "the guest sends more than");
+		assert_says(in_words(&problem), "--out-limit");
 	}
 }
 
@@ -655,7 +655,7 @@ static void more_than_the_disk_takes(void **state)
 	int archive = make_archive();
 	assert_int_equal(ftruncate(archive, DISK), 0);
 	assert_false(unpack_fd(archive, DISK));
-	assert_mends(problem.text, "the guest sends more than 12288 bytes");
+	assert_mends(in_words(&problem), "the guest sends more than 12288 bytes");
 	assert_int_equal(entries_in("."), 0);
 }
 
@@ -668,7 +668,7 @@ static void bombs(void **state)
 	for (unsigned i = 0; i < 300; i++)
 		add("0/x", 0100644, "");
 	assert_false(unpack_fd(make_archive(), MIB));
-	assert_mends(problem.text, "the guest sends more than 1048576 bytes");
+	assert_mends(in_words(&problem), "the guest sends more than 1048576 bytes");
 	outbox_new_archive();
 	assert_int_equal(unlink("out/x"), 0);
 	add("0", 040755, "");
@@ -678,7 +678,7 @@ static void bombs(void **state)
 	int archive = make_archive();
 	assert_int_equal(ftruncate(archive, (off_t)(8 * GIB)), 0);
 	assert_false(unpack_fd(archive, 3 * GIB));
-	assert_mends(problem.text, "the guest sends more than");
+	assert_mends(in_words(&problem), "the guest sends more than");
 	assert_int_equal(entries_in("out"), 0);
 }
 
@@ -699,7 +699,7 @@ static void a_full_disk(void **state)
 	bool done = unpack_fd(archive, LIMIT);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	assert_false(done);
-	assert_mends(problem.text, "cannot write out: File too large");
+	assert_mends(in_words(&problem), "cannot write out: File too large");
 	assert_string_equal(what_is("out"), "old");
 	assert_int_equal(entries_in("."), 1);
 }

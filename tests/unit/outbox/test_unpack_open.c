@@ -7,7 +7,7 @@ static void assert_opens(const char *guest, const char *host, const char *name, 
 	target_count = 0;
 	want(guest, host);
 	if (!unpack_open(targets, target_count, &problem)) {
-		print_error("%s: %s\n", host, problem.text);
+		print_error("%s: %s\n", host, in_words(&problem));
 		fail();
 	}
 	assert_string_equal(targets[0].name, name);
@@ -23,8 +23,8 @@ static void assert_refused(const char *host, const char *says)
 	want("/first", "first");
 	want("/x", host);
 	assert_false(unpack_open(targets, target_count, &problem));
-	assert_mends(problem.text, host);
-	assert_says(problem.text, says);
+	assert_mends(in_words(&problem), host);
+	assert_says(in_words(&problem), says);
 	assert_int_equal(open_descriptors(), before);
 	assert_int_equal(targets[0].parent_fd, -1);
 }
@@ -77,7 +77,7 @@ static void paths_that_will_not(void **state)
 		target_count = 0;
 		want("/x", long_name);
 		assert_false(unpack_open(targets, 1, &problem));
-		assert_mends(problem.text, "too long");
+		assert_mends(in_words(&problem), "too long");
 	}
 	assert_int_equal(entries_in("."), 2);
 }
@@ -108,12 +108,12 @@ static void the_same_place_twice(void **state)
 	want("/b", "dir/new");
 	want("/c", "dir/.");
 	assert_false(unpack_open(targets, 3, &problem));
-	assert_mends(problem.text, "/a and /c");
+	assert_mends(in_words(&problem), "/a and /c");
 	assert_true(unpack_open(targets, 2, &problem));
 	unpack_close(targets, 2);
 	targets[2].host_path = "dir/../dir//new/";
 	assert_false(unpack_open(targets, 3, &problem));
-	assert_mends(problem.text, "/b and /c");
+	assert_mends(in_words(&problem), "/b and /c");
 }
 
 static void leaves(void **state)
@@ -135,7 +135,7 @@ static void leaves(void **state)
 	long_name[256] = 'x';
 	targets[0].guest_path = long_name;
 	assert_false(unpack_open(targets, 1, &problem));
-	assert_mends(problem.text, "longer than 255");
+	assert_mends(in_words(&problem), "longer than 255");
 }
 
 static void too_many(void **state)
@@ -144,7 +144,7 @@ static void too_many(void **state)
 
 	(void)state;
 	assert_false(unpack_open(many, UNPACK_TARGETS_MAX + 1, &problem));
-	assert_mends(problem.text, "too many");
+	assert_mends(in_words(&problem), "too many");
 }
 
 /* Root may write everything: be somebody else for a moment. */

@@ -193,8 +193,8 @@ static void a_thread_that_cannot_be_sealed(void **state)
 		assert_int_equal(jail.missing[JAIL_LANDLOCK], jail_error);
 		assert_each(gate_seal(&gate, entered ? &problem : &later) == !entered,
 			    "sealed, in round", i);
-		assert_says(problem.text, cases[i / 12].says);
-		assert_mends(problem.text,
+		assert_says(in_words(&problem), cases[i / 12].says);
+		assert_mends(in_words(&problem),
 			     entered ? "allow seccomp(2) there" : "or use --jail=auto");
 		assert_int_equal(passed, 0);
 		fails = 0;
@@ -274,8 +274,8 @@ static int without_threads(void)
 		return 3;
 	if (gate_start_thread(&gate, walk, &numbers[0], "vCPU 7", &problem))
 		return 1;
-	if (strncmp(problem.text, "cannot start vCPU 7: Resource temporarily unavailable (", 55) ||
-	    !strstr(problem.text, "(raise the limit on processes: ulimit -u)"))
+	if (strncmp(in_words(&problem), "cannot start vCPU 7: Resource temporarily unavailable (", 55) ||
+	    !strstr(in_words(&problem), "(raise the limit on processes: ulimit -u)"))
 		return 2;
 	/* It is not waited for. */
 	return gate_await(&gate, &problem) && gate_seal(&gate, &problem) ? 0 : 4;

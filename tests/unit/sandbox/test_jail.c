@@ -34,7 +34,7 @@ static struct {
 	do {                                                                                 \
 		if (!(condition)) {                                                          \
 			snprintf(said->what, sizeof(said->what), "line %d: %s (%s; \"%s\")", \
-				 __LINE__, #condition, strerror(errno), problem.text);       \
+				 __LINE__, #condition, strerror(errno), in_words(&problem));       \
 			return CHILD_FAILED;                                                 \
 		}                                                                            \
 	} while (0)
@@ -318,7 +318,7 @@ static int user_who_is_no_root(void)
 		return CHILD_REFUSED;
 	}
 	CHECK(!jail_enter(&jail, &other, &problem));
-	CHECK_SAYS(problem.text, "only root can become another user (leave out --uid and --gid)");
+	CHECK_SAYS(in_words(&problem), "only root can become another user (leave out --uid and --gid)");
 	/* Without these options nobody asks. */
 	CHECK(jail_enter(&jail, &automatic, &problem) && jail.missing[JAIL_UID] == -1);
 	return CHILD_PASSED;
@@ -358,7 +358,7 @@ static int user_that_cannot_be(void)
 
 	CHECK(forbid(SYS_setresuid, ANY_ARGUMENT, EINVAL));
 	CHECK(!jail_enter(&jail, &other, &problem));
-	CHECK_SAYS(problem.text,
+	CHECK_SAYS(in_words(&problem),
 		   "cannot become user 5 of group 6: Invalid argument (choose another "
 		   "with --uid and --gid, or use --jail=auto)");
 	/* Any other will do, if none was named. */
@@ -370,7 +370,7 @@ static int user_that_strict_needs(void)
 {
 	CHECK(forbid(SYS_setresuid, ANY_ARGUMENT, EINVAL));
 	CHECK(!jail_enter(&jail, &strict, &problem));
-	CHECK_SAYS(problem.text, "--jail=strict: nobody cannot be had: Invalid argument (choose "
+	CHECK_SAYS(in_words(&problem), "--jail=strict: nobody cannot be had: Invalid argument (choose "
 				 "another with --uid and --gid, or use --jail=auto)");
 	return CHILD_PASSED;
 }
@@ -423,7 +423,7 @@ static int strict_child(void)
 	CHECK(forbid(lack->nr, lack->first, (unsigned)lack->error));
 	CHECK(!jail_enter(&jail, &strict, &problem));
 	snprintf(line, sizeof(line), "--jail=strict: %s", lack->says);
-	CHECK_SAYS(problem.text, line);
+	CHECK_SAYS(in_words(&problem), line);
 	return CHILD_PASSED;
 }
 
@@ -502,7 +502,7 @@ static int without_prctl(void)
 {
 	CHECK(forbid(SYS_prctl, PR_SET_NO_NEW_PRIVS, EPERM));
 	CHECK(!jail_enter(&jail, &automatic, &problem));
-	CHECK_SAYS(problem.text,
+	CHECK_SAYS(in_words(&problem),
 		   "cannot set no_new_privs: Operation not permitted (allow prctl(2))");
 	return CHILD_PASSED;
 }
@@ -661,7 +661,7 @@ static int no_limits_child(void)
 	CHECK(jail_limit(&jail, 1, &problem) && jail.missing[JAIL_LIMITS] == EPERM);
 	jail.options.mode = JAIL_STRICT;
 	CHECK(!jail_limit(&jail, 1, &problem));
-	CHECK_SAYS(problem.text, "--jail=strict: limits cannot be had: Operation not permitted "
+	CHECK_SAYS(in_words(&problem), "--jail=strict: limits cannot be had: Operation not permitted "
 				 "(allow setrlimit(2) here, or use --jail=auto)");
 	return CHILD_PASSED;
 }

@@ -8,11 +8,11 @@
 
 static void it_is_libseccomps(void **state)
 {
-	struct problem problem = {""};
+	struct problem problem = {"", ""};
 
 	(void)state;
 	if (!outer_is_libseccomps(&problem))
-		fail_msg("%s", problem.text);
+		fail_msg("%s", in_words(&problem));
 }
 
 static void it_decides_as_its_list(void **state)

@@ -24,7 +24,7 @@ static void make_programs(void)
 	own_program = (struct sock_fprog){COUNT(own_code), own_code};
 	assert_true(sysfilter_translate(&own, &own_program));
 	if (!sysfilter_compile(&all, &all_program, &problem))
-		fail_msg("%s", problem.text);
+		fail_msg("%s", in_words(&problem));
 }
 
 static void join(struct sysfilter *list, const struct sysfilter *other)
@@ -125,7 +125,7 @@ static void a_list_with_a_gap(void **state)
 	(void)state;
 	all = (struct sysfilter){.full = true};
 	assert_false(sysfilter_compile(&all, &all_program, &problem));
-	assert_mends(problem.text, "cannot make the seccomp filter");
+	assert_mends(in_words(&problem), "cannot make the seccomp filter");
 	all = (struct sysfilter){0};
 }
 
@@ -317,7 +317,7 @@ static int a_thread_refuses_child(void)
 		return CHILD_FAILED;
 	await(1);
 	return stage == 1 && !sysfilter_install(&all_program, &problem) &&
-			       strstr(problem.text, "a thread refused it (")
+			       strstr(in_words(&problem), "a thread refused it (")
 		       ? CHILD_PASSED
 		       : CHILD_FAILED;
 }
@@ -340,7 +340,7 @@ static int without_seccomp(void)
 	if (!forbid(SYS_seccomp, ANY_ARGUMENT, EPERM))
 		return CHILD_FAILED;
 	if (sysfilter_install(&all_program, &problem) ||
-	    strcmp(problem.text, "cannot install the seccomp filter: Operation not permitted (a "
+	    strcmp(in_words(&problem), "cannot install the seccomp filter: Operation not permitted (a "
 				 "container's own filter may forbid it: allow seccomp(2) there)"))
 		return CHILD_FAILED;
 	errno = 0;
@@ -353,7 +353,7 @@ static int without_prctl(void)
 {
 	return forbid(SYS_prctl, ANY_ARGUMENT, EACCES) &&
 			       !sysfilter_install(&all_program, &problem) &&
-			       !strcmp(problem.text, "cannot set no_new_privs: Permission denied "
+			       !strcmp(in_words(&problem), "cannot set no_new_privs: Permission denied "
 						     "(allow prctl(2))")
 		       ? CHILD_PASSED
 		       : CHILD_FAILED;
@@ -363,7 +363,7 @@ static int without_memfd(void)
 {
 	return forbid(SYS_memfd_create, ANY_ARGUMENT, ENOSYS) &&
 			       !sysfilter_compile(&all, &all_program, &problem) &&
-			       strstr(problem.text, "Function not implemented")
+			       strstr(in_words(&problem), "Function not implemented")
 		       ? CHILD_PASSED
 		       : CHILD_FAILED;
 }

@@ -13,7 +13,7 @@ static struct selftest test;
 
 static int set_up(void **state)
 {
-	struct problem problem = {""};
+	struct problem problem = {"", ""};
 
 	(void)state;
 	if (test.all.len)
@@ -24,7 +24,7 @@ static int set_up(void **state)
 	sysfilter_allow_fd(&list, SYS_close, 77);
 	sysfilter_allow_narrowing(&list);
 	if (!sysfilter_compile(&list, &test.all, &problem))
-		fail_msg("%s", problem.text);
+		fail_msg("%s", in_words(&problem));
 	return 0;
 }
 

@@ -28,7 +28,7 @@ static bool seal(void)
 	if (unpack_open(targets, target_count, &problem) &&
 	    unpack_seal(targets, target_count, &archive, &go, LIMIT, &problem))
 		return true;
-	report("%s", problem.text);
+	problem_report(&problem);
 	return false;
 }
 
@@ -45,7 +45,7 @@ static int it_unpacks_child(void)
 		return CHILD_FAILED;
 	if (unpack(archive, targets, target_count, LIMIT, &problem))
 		return CHILD_PASSED;
-	report("%s", problem.text);
+	problem_report(&problem);
 	return CHILD_FAILED;
 }
 
@@ -76,7 +76,7 @@ static int it_cleans_up_child(void)
 		return CHILD_FAILED;
 	if (unpack(archive, targets, target_count, LIMIT, &problem))
 		return CHILD_FAILED;
-	return strstr(problem.text, "Is a directory") ? CHILD_PASSED : CHILD_FAILED;
+	return strstr(in_words(&problem), "Is a directory") ? CHILD_PASSED : CHILD_FAILED;
 }
 
 static void it_cleans_up(void **state)
@@ -93,7 +93,7 @@ static void it_cleans_up(void **state)
 static int files_are_limited_child(void)
 {
 	return seal() && !unpack(archive, targets, target_count, GIB, &problem) &&
-			       strstr(problem.text, "File too large")
+			       strstr(in_words(&problem), "File too large")
 		       ? CHILD_PASSED
 		       : CHILD_FAILED;
 }

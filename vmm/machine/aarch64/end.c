@@ -10,6 +10,7 @@
 #include "machine/vcpu.h"
 #include "base/fdplan.h"
 #include "base/sysfilter.h"
+#include "base/text.h"
 
 #define PSCI_1_1 0x10001
 
@@ -48,7 +49,7 @@ static enum end_cause cause_of_event(const struct vcpu *vcpu, struct problem *te
 	}
 }
 
-static void describe_registers(const struct vcpu *vcpu, struct problem *text)
+static void describe_registers(const struct vcpu *vcpu, struct text *text)
 {
 	static const struct {
 		const char *name;
@@ -63,21 +64,20 @@ static void describe_registers(const struct vcpu *vcpu, struct problem *text)
 		{"far", REGISTER_FAR},
 	};
 
-	text->text[0] = '\0';
+	text_begin(text);
 	for (size_t i = 0; i < sizeof(registers) / sizeof(registers[0]); i++) {
-		struct problem before = *text;
 		uint64_t value = 0;
 
 		register_get(vcpu->fd, registers[i].number, &value);
-		problem_set(text, "%s%s%s=0x%llx", before.text, i ? " " : "", registers[i].name,
-			    (unsigned long long)value);
+		text_add(text, "%s%s=0x%llx", i ? " " : "", registers[i].name,
+			 (unsigned long long)value);
 	}
 }
 
 static void describe_crash(const struct vcpu *vcpu, struct problem *text)
 {
 	const struct kvm_run *run = vcpu->run;
-	struct problem where;
+	struct text where;
 
 	describe_registers(vcpu, &where);
 	if (run->exit_reason != KVM_EXIT_ARM_NISV) {

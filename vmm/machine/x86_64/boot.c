@@ -8,16 +8,17 @@
 #include "tables/page_tables.h"
 #include "tables/start_info.h"
 #include "kernel/cmdline.h"
+#include "base/text.h"
 
 /* For kernels without ACPI (Linux: virtio_mmio.device=<size>@<address>:<irq>). */
 static void name_devices(const struct boot_request *request)
 {
-	struct problem word; /* any text will do */
+	struct text word;
 
 	for (unsigned i = 0; i < request->devices; i++) {
-		problem_set(&word, "virtio_mmio.device=4K@%#llx:%u",
-			    (unsigned long long)(ARCH_VIRTIO + i * ARCH_VIRTIO_SIZE),
-			    ARCH_GSI_VIRTIO + i);
+		text_set(&word, "virtio_mmio.device=4K@%#llx:%u",
+			 (unsigned long long)(ARCH_VIRTIO + i * ARCH_VIRTIO_SIZE),
+			 ARCH_GSI_VIRTIO + i);
 		cmdline_add(request->cmdline, word.text);
 	}
 }

@@ -9,6 +9,7 @@
 
 #include "base/ending.h"
 #include "machine/vcpu.h"
+#include "base/text.h"
 
 enum { ECX1_VMX = 1 << 5, AMD_ECX_SVM = 1 << 2 };
 
@@ -73,12 +74,11 @@ static void describe(const struct kvm_run *seen, const struct kvm_run *registers
 {
 	const struct kvm_regs *regs = &registers->s.regs.regs;
 	const struct kvm_sregs *sregs = &registers->s.regs.sregs;
-	struct problem where;
+	struct text where;
 
-	problem_set(&where,
-		    "rip=0x%llx rsp=0x%llx cr0=0x%llx cr2=0x%llx cr3=0x%llx cr4=0x%llx efer=0x%llx",
-		    regs->rip, regs->rsp, sregs->cr0, sregs->cr2, sregs->cr3, sregs->cr4,
-		    sregs->efer);
+	text_set(&where,
+		 "rip=0x%llx rsp=0x%llx cr0=0x%llx cr2=0x%llx cr3=0x%llx cr4=0x%llx efer=0x%llx",
+		 regs->rip, regs->rsp, sregs->cr0, sregs->cr2, sregs->cr3, sregs->cr4, sregs->efer);
 	if (seen->exit_reason == KVM_EXIT_INTERNAL_ERROR &&
 	    seen->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
 		describe_emulation(seen, where.text, text);

@@ -84,7 +84,7 @@ static void use_initrd(size_t size)
 
 static bool load(void)
 {
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	memset(&cmdline, 0, sizeof(cmdline));
 	return arch_load(&request, &ram, &placed, &entry, &problem) &&
 	       arch_describe(&request, &placed, &irqchip, &ram, &problem);
@@ -93,14 +93,14 @@ static bool load(void)
 #define assert_loads()                                \
 	do {                                          \
 		if (!load())                          \
-			fail_msg("%s", problem.text); \
+			fail_msg("%s", in_words(&problem)); \
 	} while (0)
 
 #define assert_refused(object, says)                \
 	do {                                        \
 		assert_false(load());               \
-		assert_mends(problem.text, object); \
-		assert_says(problem.text, says);    \
+		assert_mends(in_words(&problem), object); \
+		assert_says(in_words(&problem), says);    \
 	} while (0)
 
 static const uint8_t *look(uint64_t address, size_t size)
@@ -388,7 +388,7 @@ static void initrds_of_absurd_sizes(void **state)
 		request.job = i % 2 ? &job : NULL;
 		use_initrd(sizes[i / 2]);
 		assert_each(!load(), "loaded an initrd of", sizes[i / 2]);
-		assert_mends(problem.text, "initrd");
+		assert_mends(in_words(&problem), "initrd");
 	}
 }
 
@@ -546,8 +546,8 @@ static void a_command_line_that_is_too_long(void **state)
 	assert_string_equal(text, cmdline.text);
 	words[room] = 'w';
 	assert_refused("my-kernel", "-a");
-	assert_says(problem.text, "2048 bytes");
-	assert_says(problem.text, "takes 2047");
+	assert_says(in_words(&problem), "2048 bytes");
+	assert_says(in_words(&problem), "takes 2047");
 	memset(words, 'w', sizeof(words) - 1);
 	assert_refused("my-kernel", "-a");
 }

@@ -68,7 +68,7 @@ static void use_initrd(size_t size)
 
 static bool load(void)
 {
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	return arch_load(&request, &ram, &placed, &entry, &problem) &&
 	       arch_describe(&request, &placed, &irqchip, &ram, &problem);
 }
@@ -76,14 +76,14 @@ static bool load(void)
 #define assert_loads()                                \
 	do {                                          \
 		if (!load())                          \
-			fail_msg("%s", problem.text); \
+			fail_msg("%s", in_words(&problem)); \
 	} while (0)
 
 #define assert_refused(object, says)                \
 	do {                                        \
 		assert_false(load());               \
-		assert_mends(problem.text, object); \
-		assert_says(problem.text, says);    \
+		assert_mends(in_words(&problem), object); \
+		assert_says(in_words(&problem), says);    \
 	} while (0)
 
 static const uint8_t *look(uint64_t address, size_t size)
@@ -183,7 +183,7 @@ static void a_kernel_that_is_none(void **state)
 	assert_refused("my-kernel", "empty");
 	request.kernel = (struct bytes){elf, sizeof(elf) - 1};
 	assert_false(load());
-	assert_mends(problem.text, "my-kernel");
+	assert_mends(in_words(&problem), "my-kernel");
 }
 
 static void a_kernel_larger_than_memory(void **state)
@@ -255,7 +255,7 @@ static void initrds_of_absurd_sizes(void **state)
 		request.job = i % 2 ? &job : NULL;
 		use_initrd(sizes[i / 2]);
 		assert_each(!load(), "loaded an initrd of", sizes[i / 2]);
-		assert_mends(problem.text, "initrd");
+		assert_mends(in_words(&problem), "initrd");
 	}
 }
 

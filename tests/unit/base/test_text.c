@@ -1,5 +1,5 @@
 /* The same text as the C library makes. */
-#include "base/format.h"
+#include "base/text.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@ __attribute__((format(printf, 2, 3))) static void make(size_t size, const char *
 
 	memset(ours, '!', sizeof(ours));
 	va_start(args, format);
-	format_text(ours, size, format, args);
+	text_format(ours, size, format, format + strlen(format), &args);
 	va_end(args);
 	va_start(args, format);
 	vsnprintf(theirs, size, format, args);

@@ -1,9 +1,11 @@
-#include "base/format.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
-struct text {
+/* A text that is being made. */
+struct sink {
 	char *out;
 	size_t size, length;
 };
@@ -15,35 +17,35 @@ struct spec {
 	unsigned longs;            /* l twice, or z */
 };
 
-static void put(struct text *text, char character)
+static void put(struct sink *sink, char character)
 {
-	if (text->length < text->size)
-		text->out[text->length] = character;
-	text->length++;
+	if (sink->length < sink->size)
+		sink->out[sink->length] = character;
+	sink->length++;
 }
 
-static void put_string(struct text *text, const struct spec *spec, const char *string)
+static void put_string(struct sink *sink, const struct spec *spec, const char *string)
 {
 	for (size_t i = 0; string[i] && (!spec->precision || i < spec->precision); i++)
-		put(text, string[i]);
+		put(sink, string[i]);
 }
 
-static void put_number(struct text *text, const struct spec *spec, uint64_t number, unsigned base)
+static void put_number(struct sink *sink, const struct spec *spec, uint64_t number, unsigned base)
 {
 	char digits[20];
 	unsigned count = 0;
 
 	if (spec->alternate && number) {
-		put(text, '0');
-		put(text, 'x');
+		put(sink, '0');
+		put(sink, 'x');
 	}
 	do
 		digits[count++] = "0123456789abcdef"[number % base];
 	while (number /= base);
 	for (unsigned i = count; i < spec->width; i++)
-		put(text, spec->zeros ? '0' : ' ');
+		put(sink, spec->zeros ? '0' : ' ');
 	while (count)
-		put(text, digits[--count]);
+		put(sink, digits[--count]);
 }
 
 static unsigned take_number(const char **format)
@@ -71,49 +73,61 @@ static struct spec take_spec(const char **format)
 	return spec;
 }
 
-static void put_signed(struct text *text, const struct spec *spec, int number)
+static void put_signed(struct sink *sink, const struct spec *spec, int number)
 {
 	if (number < 0)
-		put(text, '-');
-	put_number(text, spec, number < 0 ? 0 - (uint64_t)number : (uint64_t)number, 10);
+		put(sink, '-');
+	put_number(sink, spec, number < 0 ? 0 - (uint64_t)number : (uint64_t)number, 10);
 }
 
-size_t format_text(char *out, size_t size, const char *format, va_list args)
+size_t text_format(char *out, size_t size, const char *format, const char *end, va_list *args)
 {
-	struct text text = {out, size, 0};
+	struct sink sink = {out, size, 0};
 
-	for (; *format; format++) {
+	for (; format < end; format++) {
 		if (*format != '%') {
-			put(&text, *format);
+			put(&sink, *format);
 			continue;
 		}
 		format++;
 		struct spec spec = take_spec(&format);
 		switch (*format) {
 		case 's':
-			put_string(&text, &spec, va_arg(args, const char *));
+			put_string(&sink, &spec, va_arg(*args, const char *));
 			break;
 		case 'd':
-			put_signed(&text, &spec, va_arg(args, int));
+			put_signed(&sink, &spec, va_arg(*args, int));
 			break;
 		case 'u':
 		case 'x':
-			put_number(&text, &spec,
-				   spec.longs >= 2 ? va_arg(args, unsigned long long)
-						   : va_arg(args, unsigned),
+			put_number(&sink, &spec,
+				   spec.longs >= 2 ? va_arg(*args, unsigned long long)
+						   : va_arg(*args, unsigned),
 				   *format == 'u' ? 10 : 16);
 			break;
 		case 'c':
-			put(&text, (char)va_arg(args, int));
+			put(&sink, (char)va_arg(*args, int));
 			break;
 		case '%':
-			put(&text, '%');
+			put(&sink, '%');
 			break;
 		default:
 			__builtin_trap(); /* the compiler sees to the rest of a format, and a test to this */
 		}
 	}
 	if (size)
-		out[text.length < size ? text.length : size - 1] = '\0';
-	return text.length;
+		out[sink.length < size ? sink.length : size - 1] = '\0';
+	return sink.length;
+}
+
+void text_add(struct text *text, const char *format, ...)
+{
+	size_t room = sizeof(text->text) - text->length;
+	va_list args;
+
+	va_start(args, format);
+	size_t added = text_format(text->text + text->length, room, format, format + strlen(format),
+				   &args);
+	va_end(args);
+	text->length += added < room ? added : room - 1;
 }
