@@ -125,7 +125,9 @@ sub explain {
 	my ($name, $lost, $parser, $lines) = @_;
 	print "    $_\n" for @$lines;
 	return unless $lost;
-	printf "    %s: exit code %s, %d of %d tests not reported\n", $name, $parser->exit, $lost, $parser->tests_planned // 0;
+	my ($code, $signal) = ($parser->wait >> 8, $parser->wait & 127);
+	my $how = $signal ? "killed by signal $signal" : "exit code $code";
+	printf "    %s: %s, %d of %d tests reported\n", $name, $how, $parser->tests_run, $parser->tests_planned // 0;
 	print map { "    $_" } tail("$state/$name.tap", 20), tail("$state/$name.err", 30);
 }
 
@@ -137,13 +139,13 @@ sub tail {
 	return @lines;
 }
 
-# Which of the parser's tests are missing; one, too, where a suite failed in a way that no test tells.
+# How many of the planned tests are missing. One, too, where a suite failed but none of its tests did.
 sub lost {
 	my ($parser) = @_;
 	my $planned = $parser->tests_planned // 0;
 	my $lost = $planned - $parser->tests_run;
 	$lost = 0 if $lost < 0;
-	return 1 if !$lost && !$parser->failed && ($parser->exit || !$planned || $parser->parse_errors);
+	return 1 if !$lost && !$parser->failed && ($parser->wait || !$planned || $parser->parse_errors);
 	return $lost;
 }
 

@@ -15,8 +15,8 @@ setup() {
 suites() {
 	{
 		printf '#!/bin/bash\nif [ "$1" = list ]; then printf "%%s\\n" %s; exit; fi\n' "$*"
-		declare -f good bad dead mute loud skipping crash slow
-		printf 'mkdir -p build/check\n"${3%%@*}" "$3" >"build/check/$3.tap" 2>"build/check/$3.err"\ncode=$?\ncat "build/check/$3.tap"\nexit $code\n'
+		declare -f good bad dead mute loud skipping crash killed slow
+		printf 'exec 4>&1\nmkdir -p build/check\n"${3%%@*}" "$3" >"build/check/$3.tap" 2>"build/check/$3.err"\ncode=$?\ncat "build/check/$3.tap"\nexit $code\n'
 	} >tests/suites.sh
 	chmod 755 tests/suites.sh
 }
@@ -32,6 +32,7 @@ mute() { :; }
 loud() { printf '1..1\nok 1 first\n'; return 3; }
 skipping() { printf '1..2\nok 1 first\nok 2 second # skip no such thing here\n'; }
 crash() { echo 1..1; kill -9 $$; }
+killed() { good >&4; kill -9 $$; }
 slow() { sleep "${LASTS:-0}"; good; }
 
 check() { run --separate-stderr tests/check.pl here "${level:-check}" ${other:-}; }
@@ -63,7 +64,7 @@ last() { is "$1" "${lines[-1]}"; }
 	check
 	ended 1
 	last "1 passed, 2 failed, 0 skipped"
-	has "$output" "exit code 7, 2 of 3 tests not reported"
+	has "$output" "exit code 7, 1 of 3 tests reported"
 	has "$output" "why it died"
 	for name in mute crash; do
 		suites $name
@@ -75,6 +76,14 @@ last() { is "$1" "${lines[-1]}"; }
 	check
 	ended 1
 	last "1 passed, 1 failed, 0 skipped"
+}
+
+@test "a suite that a signal kills after its last test is a failure" {
+	suites killed
+	check
+	ended 1
+	last "2 passed, 1 failed, 0 skipped"
+	has "$output" "killed: killed by signal 9, 2 of 2 tests reported"
 }
 
 @test "what is skipped is told, and fails CI" {
