@@ -49,7 +49,7 @@ push @{ $failed{ $_->[0] } }, $_->[1] for load_lines('failed');
 # --- which suites ---
 
 my @all = split /\n/, qx($suites list $arch $level @{[$other // '']});
-die "check.pl: suites.sh lists nothing\n" unless @all;
+die "check.pl: suites.sh cannot list the suites\n" if $? || !@all;
 
 sub chosen {
 	my @names = @all;

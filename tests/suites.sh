@@ -45,7 +45,7 @@ of_functions() { [ "$arch:$level" != x86_64:all ] || echo fast; }
 # shellcheck disable=SC2046,SC2086 # lists
 list() {
 	other=${1:-}
-	where=$("$here/where.sh" "$arch")
+	where=$("$here/where.sh" "$arch") || exit
 	if [ "$level" = all ] && [ -n "$other" ]; then
 		at "$other" $elsewhere
 		at "$other-gicv2" irqchip

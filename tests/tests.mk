@@ -158,7 +158,7 @@ check-all: ## test all there is: the other architecture, every kernel, longer hu
 # The packages first: with -j, compilers would be called before they are there.
 check check-all:
 	$(Q)images/deps.sh build kernel lab tools check $(if $(filter check-all,$@),$(if $(OTHER),cross))
-	$(Q)targets=$$(tests/suites.sh targets $(ARCH) $(LEVEL) $(subst $(comma), ,$(SUITE))); \
+	$(Q)targets=$$(tests/suites.sh targets $(ARCH) $(LEVEL) $(subst $(comma), ,$(SUITE))) || exit; \
 		[ -z "$$targets" ] || $(MAKE) --no-print-directory $(JOBS) $$targets
 	$(Q)SUITE="$(SUITE)" FAILED="$(FAILED)" tests/check.pl $(ARCH) $(LEVEL) $(OTHER)
 

@@ -86,6 +86,19 @@ last() { is "$1" "${lines[-1]}"; }
 	has "$output" "killed: killed by signal 9, 2 of 2 tests reported"
 }
 
+@test "a list of suites that breaks off is refused, and nothing runs" {
+	sed -i 's/; exit; fi$/; exit 1; fi/' tests/suites.sh
+	check
+	[ "$status" -gt 0 ]
+	is "check.pl: suites.sh cannot list the suites" "$stderr"
+	is "" "$output"
+	# The real one, without its where.sh.
+	mkdir real
+	cp "$BATS_TEST_DIRNAME/../suites.sh" real
+	run -127 real/suites.sh list here check
+	! grep -x cli <<<"$output"
+}
+
 @test "what is skipped is told, and fails CI" {
 	suites skipping
 	check
