@@ -88,9 +88,12 @@ as_tap() {
 	[ "$verdict" = ok ] || sed 's/^/# /' "$work/out"
 }
 
-# Several TAP streams in a row become one. cmocka's word for a skipped test is another than TAP's.
+# Several TAP streams in a row become one. cmocka's word for a skipped test is another than TAP's. The last line is $all_said,
+# unless what printed the streams was killed: a pipe does not tell.
+all_said='# all said'
 one_tap() {
-	awk '
+	awk -v all_said="$all_said" '
+		$0 == all_said { whole = 1; next }
 		/^1\.\.[0-9]+/ { sub(/^1\.\./, ""); plan += $1; next }
 		/^(not )?ok / {
 			test = /^not/ ? "not ok" : "ok"
@@ -101,37 +104,48 @@ one_tap() {
 			next
 		}
 		{ print }
-		END { print "1.." plan + 0 }'
+		END {
+			if (!whole) { print "not ok", ++n, "the suite broke off"; plan++ }
+			print "1.." plan + 0
+		}'
 }
 
-# --- the suites that are not bats ---
+# --- the suites that are not bats: each prints TAP streams ---
 
-lint() { for check in $("$here/lint.sh" list); do as_tap "lint: $check" "$here/lint.sh" "$check"; done | one_tap; }
+lint() { for check in $("$here/lint.sh" list); do as_tap "lint: $check" "$here/lint.sh" "$check"; done; }
 
-# A crash, or a leak told after the tests, has no line of its own.
+# A crash, or a leak told after the tests, has no line of its own. Neither has a program that ends before its plan.
 # The thread sanitizer wants its addresses where they always are.
 unit() {
-	find "$here/unit" -name 'test_*.c' | sort | while read -r source; do
+	for source in $(find "$here/unit" -name 'test_*.c' | sort); do
 		program=${source#"$here/unit/"} program=$files/$1/${program%.c}
 		[ -e "$program" ] || continue # none of this kind
 		CMOCKA_MESSAGE_OUTPUT=TAP setarch -R "$program" >"$work/one"
 		code=$?
 		cat "$work/one"
-		[ "$code" = 0 ] || grep -q '^not ok' "$work/one" || printf '1..1\nnot ok 1 %s: exit code %d\n' "${program##*/}" "$code"
-	done | one_tap
+		! grep -q '^not ok' "$work/one" || continue
+		[ "$code" = 0 ] && grep -q '^1\.\.[1-9]' "$work/one" || printf '1..1\nnot ok 1 %s: exit code %d\n' "${program##*/}" "$code"
+	done
 }
 
 unit_san() { unit unit-san; }
 unit_tsan() { unit unit-tsan; }
 unit_musl() { unit unit-musl; }
 
+# unpacked NAME: makes files in $work/NAME of the fuzzer's kept inputs. Fewer of them would not be noticed.
+unpacked() {
+	"$here/fuzz/corpus.sh" unpack "$here/fuzz/corpus/$1.hex" "$work/$1" && return
+	printf '1..1\nnot ok 1 %s: cannot unpack its inputs\n' "$1"
+	return 1
+}
+
 # What earlier hunts found worth keeping: a line an input, in hexadecimal.
 corpus() {
 	for inputs in "$here"/fuzz/corpus/*.hex; do
 		name=${inputs##*/} name=${name%.hex}
-		"$here/fuzz/corpus.sh" unpack "$inputs" "$work/$name"
+		unpacked "$name" || continue
 		as_tap "$name, $(wc -l <"$inputs") inputs" "$files/fuzz/$name" "$work/$name"/*
-	done | one_tap
+	done
 }
 
 # fuzz_for RUNS SECONDS: each fuzzer, from what was kept on, until the first of the two is over.
@@ -140,10 +154,10 @@ fuzz_for() {
 		case $program in *.d) continue ;; esac
 		name=${program##*/}
 		mkdir -p "$work/$name"
-		[ ! -e "$here/fuzz/corpus/$name.hex" ] || "$here/fuzz/corpus.sh" unpack "$here/fuzz/corpus/$name.hex" "$work/$name"
+		[ ! -e "$here/fuzz/corpus/$name.hex" ] || unpacked "$name" || continue
 		as_tap "$name" "$program" "-runs=$1" -max_total_time="$2" -seed=1 -max_len=4096 -print_final_stats=0 -verbosity=0 \
 			"$work/$name"
-	done | one_tap
+	done
 }
 
 fuzz() { fuzz_for 2000 2; }
@@ -200,7 +214,7 @@ run() {
 	irqchip@*) irqchip "${1#*@}" ;;
 	*@*) in_lab "${1#*@}" "${1%@*}" ;;
 	net) on_host alone net ;;
-	lint | unit_san | unit_tsan | unit_musl | corpus | fuzz | hunt) "$1" ;;
+	lint | unit_san | unit_tsan | unit_musl | corpus | fuzz | hunt) { "$1" && echo "$all_said"; } | one_tap ;;
 	*) on_host '' "$1" ;;
 	esac
 }

@@ -36,6 +36,12 @@ killed() { good >&4; kill -9 $$; }
 slow() { sleep "${LASTS:-0}"; good; }
 
 check() { run --separate-stderr tests/check.pl here "${level:-check}" ${other:-}; }
+# real NAME: what the suite says that the tree's own suites.sh runs here, with the files that a test put into its place.
+real() {
+	cp "$BATS_TEST_DIRNAME/../suites.sh" tests/suites.sh
+	run --separate-stderr tests/suites.sh run here "$1"
+}
+
 last() { is "$1" "${lines[-1]}"; }
 
 @test "what passes is counted, with the slowest tests" {
@@ -84,6 +90,52 @@ last() { is "$1" "${lines[-1]}"; }
 	ended 1
 	last "2 passed, 1 failed, 0 skipped"
 	has "$output" "killed: killed by signal 9, 2 of 2 tests reported"
+}
+
+# program PATH LINE...: a shell script.
+program() {
+	mkdir -p "$(dirname "$1")"
+	{ echo '#!/bin/sh'; printf '%s\n' "${@:2}"; } >"$1"
+	chmod 755 "$1"
+}
+
+@test "a unit test program that ends before its plan is a failure, and so is one that crashes" {
+	mkdir -p tests/unit/deep
+	for name in test_a test_b test_c deep/test_d; do : >tests/unit/$name.c; done
+	program build/here/unit-san/test_a 'printf "1..1\nok 1 - one\n"'
+	program build/here/unit-san/test_b 'exit 0'
+	program build/here/unit-san/test_c 'printf "1..1\nok 1 - one\n"; exit 23'
+	program build/here/unit-san/deep/test_d 'printf "1..2\nok 1 - one\nnot ok 2 - two\n"; exit 1'
+	real unit_san
+	is "ok 1 one
+not ok 2 two
+ok 3 one
+not ok 4 test_b: exit code 0
+ok 5 one
+not ok 6 test_c: exit code 23
+1..6" "$output"
+}
+
+@test "inputs that cannot be unpacked are a failure" {
+	mkdir -p tests/fuzz/corpus
+	cp "$BATS_TEST_DIRNAME/../fuzz/corpus.sh" tests/fuzz
+	echo 4142 >tests/fuzz/corpus/fuzz_a.hex
+	echo 414 >tests/fuzz/corpus/fuzz_b.hex
+	for name in a b; do program build/here/fuzz/fuzz_$name :; done
+	for suite in corpus fuzz; do
+		real $suite
+		grep -q '^ok 1 fuzz_a' <<<"$output"
+		grep -qx 'not ok 2 fuzz_b: cannot unpack its inputs' <<<"$output"
+		is 1..2 "${lines[-1]}"
+	done
+}
+
+@test "a suite of many parts that is killed between them is a failure" {
+	program tests/lint.sh '[ "$1" = list ] && echo one two three || [ "$1" != two ] || kill -9 $PPID'
+	real lint
+	grep -q '^ok 1 lint: one' <<<"$output"
+	is "not ok 2 the suite broke off" "${lines[1]}"
+	is 1..2 "${lines[-1]}"
 }
 
 @test "a list of suites that breaks off is refused, and nothing runs" {
