@@ -228,9 +228,10 @@ list | targets)
 run)
 	# Under nohup, or in a background job, signals are ignored, which mayfly would respect.
 	[ -n "${MAYFLY_SUITE:-}" ] || exec env --default-signal MAYFLY_SUITE=1 "$0" "$@"
-	work=$(mktemp -d)
+	work=$(mktemp -d) || exit
 	said=build/check/$3
 	trap 'rm -rf "$work"' EXIT
+	trap 'exit 143' INT TERM HUP # a signal alone would not run the line above
 	mkdir -p build/check
 	# Into a file, so that nothing that is left running keeps the reader waiting. Not in the background, where a shell
 	# ignores SIGINT.

@@ -138,6 +138,20 @@ not ok 6 test_c: exit code 23
 	is 1..2 "${lines[-1]}"
 }
 
+@test "a suite without a place for its files does not run; one that is ended removes them" {
+	program tests/lint.sh '[ "$1" = list ] && echo one || { : >began; sleep 1; }'
+	TMPDIR=$PWD/missing real lint
+	ended 1
+	[ ! -e began ]
+	mkdir place
+	TMPDIR=$PWD/place tests/suites.sh run here lint >/dev/null 2>&1 3>&- &
+	until_true test -e began
+	kill $!
+	code $!
+	is 143 "$code"
+	is "" "$(ls place)"
+}
+
 @test "a list of suites that breaks off is refused, and nothing runs" {
 	sed -i 's/; exit; fi$/; exit 1; fi/' tests/suites.sh
 	check
