@@ -71,14 +71,19 @@ sub chosen {
 sub usual { my ($name) = @_; return $times{$name} ? median(@{ $times{$name} }) : undef }
 my @names = sort { (usual($b) // 1e9) <=> (usual($a) // 1e9) } chosen();
 
-# The tests that a suite is to run, as a regular expression; '' for all. A suite without a name of a test died.
-sub tests_of {
+# The tests that a suite is to run; none stands for all. A suite that lost a test has '' among those that failed.
+sub selected {
 	my ($name) = @_;
-	my @tests = $ENV{FAILED} ? @{ $failed{$name} } : ('');
-	return '' if grep { $_ eq '' } @tests;
-	return '^(' . join('|', map { s/([][{}()*+?.^\$|\\])/\\$1/gr } @tests) . ')$';
+	my @tests = $ENV{FAILED} ? @{ $failed{$name} } : ();
+	return (grep { $_ eq '' } @tests) ? () : @tests;
 }
-my %only = map { ($_ => tests_of($_)) } @names;
+my %selected = map { ($_ => [selected($_)]) } @names;
+
+# The same as a regular expression.
+sub pattern {
+	my @tests = map { s/([][{}()*+?.^\$|\\])/\\$1/gr } @_;
+	return @tests ? '^(' . join('|', @tests) . ')$' : '';
+}
 
 # --- what is told ---
 
@@ -127,7 +132,7 @@ sub explain {
 	return unless $lost;
 	my ($code, $signal) = ($parser->wait >> 8, $parser->wait & 127);
 	my $how = $signal ? "killed by signal $signal" : "exit code $code";
-	printf "    %s: %s, %d of %d tests reported\n", $name, $how, $parser->tests_run, $parser->tests_planned // 0;
+	printf "    %s: %s, %d of %d tests reported\n", $name, $how, $parser->tests_run, planned($name, $parser);
 	print map { "    $_" } tail("$state/$name.tap", 20), tail("$state/$name.err", 30);
 }
 
@@ -139,10 +144,17 @@ sub tail {
 	return @lines;
 }
 
+# bats plans those of the selected tests that it finds. (Other suites run all tests.)
+sub planned {
+	my ($name, $parser) = @_;
+	my ($planned, $selected) = ($parser->tests_planned // 0, scalar @{ $selected{$name} });
+	return $planned > $selected ? $planned : $selected;
+}
+
 # How many of the planned tests are missing. One, too, where a suite failed but none of its tests did.
 sub lost {
-	my ($parser) = @_;
-	my $planned = $parser->tests_planned // 0;
+	my ($name, $parser) = @_;
+	my $planned = planned($name, $parser);
 	my $lost = $planned - $parser->tests_run;
 	$lost = 0 if $lost < 0;
 	return 1 if !$lost && !$parser->failed && ($parser->wait || !$planned || $parser->parse_errors);
@@ -151,7 +163,7 @@ sub lost {
 
 sub ends {
 	my ($name, $parser, $seconds, $lines, $bad) = @_;
-	my $lost = lost($parser);
+	my $lost = lost($name, $parser);
 	my $skipped = $parser->skipped;
 	my $failures = $parser->failed + $lost;
 	my $ok = $parser->passed - $skipped;
@@ -162,7 +174,7 @@ sub ends {
 	$total{skipped} += $skipped;
 	delete $failed{$name};
 	$failed{$name} = [@$bad, $lost ? '' : ()] if $failures;
-	note_time($name, $seconds) unless $failures || $only{$name} ne '';
+	note_time($name, $seconds) unless $failures || @{ $selected{$name} };
 }
 
 sub note_time {
@@ -282,7 +294,7 @@ my $harness = TAP::Harness->new({
 	ignore_exit => 0,
 	exec        => sub {
 		my ($self, $name) = @_;
-		return ['setsid', 'env', 'TESTS=' . $only{$name}, $suites, 'run', $arch, $name];
+		return ['setsid', 'env', 'TESTS=' . pattern(@{ $selected{$name} }), $suites, 'run', $arch, $name];
 	},
 });
 $harness->runtests(@names) if @names;

@@ -197,6 +197,21 @@ not ok 6 test_c: exit code 23
 	last "0 passed, 0 failed, 0 skipped"
 }
 
+@test "FAILED: a selected test that is not run, because its name changed, is a failure; then the whole suite runs" {
+	suites bad
+	mkdir -p build/check
+	printf 'bad\ta (b) is c+\nbad\tits old name\n' >build/check/failed
+	touch mended
+	FAILED=1 check
+	ended 1
+	last "1 passed, 1 failed, 0 skipped"
+	has "$output" "exit code 0, 1 of 2 tests reported"
+	FAILED=1 check
+	ended 0
+	is "" "$(tail -n 1 asked)"
+	is "" "$(cat build/check/failed)"
+}
+
 @test "a suite that takes more than twice its usual time is named, and the expected time is told" {
 	suites slow
 	mkdir -p build/check
