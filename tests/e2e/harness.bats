@@ -193,8 +193,25 @@ not ok 6 test_c: exit code 23
 	last "1 passed, 0 failed, 0 skipped"
 	FAILED=1 check
 	ended 0
-	has "$output" "nothing failed when it last ran"
-	last "0 passed, 0 failed, 0 skipped"
+	is "nothing failed when it last ran" "$output"
+}
+
+@test "FAILED: where all that failed is left out here, or no suite has run yet, it says so and fails" {
+	FAILED=1 check
+	ended 1
+	is "make: no suite has run yet (leave out FAILED=1)" "$stderr"
+	suites good bad bad@lab
+	level=all check
+	is "bad	a (b) is c+
+bad@lab	a (b) is c+" "$(cat build/check/failed)"
+	suites good bad
+	touch mended
+	FAILED=1 check
+	ended 0
+	FAILED=1 check
+	ended 1
+	is "make: what failed is not among these suites: bad@lab (build/check/failed)" "$stderr"
+	is "" "$output"
 }
 
 @test "FAILED: a selected test that is not run, because its name changed, is a failure; then the whole suite runs" {
