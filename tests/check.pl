@@ -190,6 +190,13 @@ sub ends {
 	delete $failed{$name};
 	$failed{$name} = [@$bad, $lost ? '' : ()] if $failures;
 	note_time($name, $seconds) unless $failures || @{ $selected{$name} };
+	save_state();
+}
+
+# After each suite: the run may be interrupted.
+sub save_state {
+	save_lines('times', map { [$_, @{ $times{$_} }] } sort keys %times);
+	save_lines('failed', map { my $name = $_; map { [$name, $_] } @{ $failed{$name} } } sort keys %failed);
 }
 
 sub note_time {
@@ -313,9 +320,6 @@ my $harness = TAP::Harness->new({
 });
 $harness->runtests(@names);
 same_tests() if $level eq 'all' && $other && @names == @all;
-
-save_lines('times', map { [$_, @{ $times{$_} }] } sort keys %times);
-save_lines('failed', map { my $name = $_; map { [$name, $_] } @{ $failed{$name} } } sort keys %failed);
 
 my @slowest = sort { $b->[0] <=> $a->[0] } @tests;
 splice @slowest, SLOWEST if @slowest > SLOWEST;

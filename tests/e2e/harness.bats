@@ -265,6 +265,16 @@ bad@lab	a (b) is c+" "$(cat build/check/failed)"
 	has "$output" "slow@other-old has not run: third"
 }
 
+@test "what failed is kept after each suite, though the run is interrupted later" {
+	suites bad slow
+	LASTS=1000.75 tests/check.pl here check >out 2>&1 3>&- &
+	pid=$!
+	until_true grep -q 'begins  slow' out
+	kill "$pid"
+	code "$pid"
+	is "bad	a (b) is c+" "$(cat build/check/failed)"
+}
+
 @test "what is interrupted ends with all that it started" {
 	suites slow
 	export LASTS=1000.25
