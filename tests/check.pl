@@ -3,11 +3,12 @@
 # memory for (JOBS says another number), and ends with "N passed, N failed, N skipped".
 # With SUITE, only the suites of these names (`disk` is disk everywhere, `disk@aarch64` is one of them). With FAILED=1, only
 # what failed when it last ran. What is known of earlier runs is in build/check:
-#   SUITE.tap, SUITE.err   what the suite said last        failed   suites and their tests that failed
-#   times                  seconds of each suite's last runs
+#   SUITE.tap, SUITE.err   what the suite said last             failed   suites and their tests that failed
+#   times                  seconds of each suite's last runs    lock     held by the run that may write there
 # Exit: 0 if nothing failed (and, with CI set, nothing was skipped), 1 otherwise, 2 for a wrong call.
 use strict;
 use warnings;
+use Fcntl qw(LOCK_EX LOCK_NB);
 use File::Basename qw(dirname);
 use File::Path qw(make_path);
 use TAP::Harness;
@@ -42,6 +43,11 @@ sub save_lines {
 sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[$#sorted / 2] }
 
 make_path($state);
+open my $lock, '>', "$state/lock" or die "check.pl: cannot write $state/lock: $!\n";
+if (!flock $lock, LOCK_EX | LOCK_NB) {
+	print STDERR "make: waiting for another run of tests in this directory\n";
+	flock $lock, LOCK_EX or die "check.pl: cannot lock $state/lock: $!\n";
+}
 my %times  = map { my ($name, @seconds) = @$_; ($name => \@seconds) } load_lines('times');
 my %failed = ();
 push @{ $failed{ $_->[0] } }, $_->[1] for load_lines('failed');

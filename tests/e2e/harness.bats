@@ -275,6 +275,23 @@ bad@lab	a (b) is c+" "$(cat build/check/failed)"
 	is "bad	a (b) is c+" "$(cat build/check/failed)"
 }
 
+@test "a second run in the same directory waits for the first, and says so" {
+	suites bad
+	mkdir -p build/check
+	exec 9>build/check/lock
+	flock 9
+	tests/check.pl here check >out 2>err 3>&- 9>&- &
+	pid=$!
+	until_true grep -qx 'make: waiting for another run of tests in this directory' err
+	is "" "$(cat out)"
+	printf 'good\t\n' >build/check/failed # by the first
+	exec 9>&-
+	code "$pid"
+	is 1 "$code"
+	is "bad	a (b) is c+
+good	" "$(cat build/check/failed)"
+}
+
 @test "what is interrupted ends with all that it started" {
 	suites slow
 	export LASTS=1000.25
