@@ -42,6 +42,47 @@ sub save_lines {
 
 sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[$#sorted / 2] }
 
+# --- the end of what suites started ---
+
+# All of it has this word in its environment, whatever session or process group it made for itself.
+my $word = $ENV{MAYFLY_CHECK} = "$$.$^T";
+
+sub started {
+	local $/;
+	my @pids;
+	for my $pid (grep { $_ != $$ } map { m{(\d+)} } glob '/proc/[0-9]*') {
+		open my $in, '<', "/proc/$pid/environ" or next;
+		push @pids, $pid if (<$in> // '') =~ /\bMAYFLY_CHECK=\Q$word\E\0/;
+	}
+	return @pids;
+}
+
+# They have five seconds to remove their files.
+sub end_started {
+	my @pids = started() or return;
+	kill TERM => @pids;
+	for (1 .. 25) {
+		select undef, undef, undef, 0.2;
+		@pids = started() or return;
+	}
+	kill KILL => @pids;
+}
+END { local $?; end_started() if $word }
+
+my %signals = (HUP => 1, INT => 2, QUIT => 3, PIPE => 13, TERM => 15);
+
+sub interrupted {
+	my ($signal) = @_;
+	$SIG{$_} = 'IGNORE' for keys %signals;
+	print STDERR "make: interrupted\n";
+	select undef, undef, undef, 0.1; # a suite that just began has the word by then
+	exit 128 + $signals{$signal};
+}
+# What is ignored stays so, as under nohup.
+for (keys %signals) { $SIG{$_} = \&interrupted unless ($SIG{$_} // '') eq 'IGNORE' }
+
+# --- what is known of earlier runs ---
+
 make_path($state);
 open my $lock, '>', "$state/lock" or die "check.pl: cannot write $state/lock: $!\n";
 if (!flock $lock, LOCK_EX | LOCK_NB) {
@@ -120,7 +161,7 @@ sub jobs {
 my $jobs = $ENV{JOBS} || jobs();
 my $began = time;
 my %total = (passed => 0, failed => 0, skipped => 0);
-my (@tests, @slow, %seen, %ran, %pids);    # @tests: [milliseconds, suite, test]; %seen: suite => {test => 1}
+my (@tests, @slow, %seen, %ran);    # @tests: [milliseconds, suite, test]; %seen: suite => {test => 1}
 
 sub clock { my ($seconds) = @_; return sprintf '%d:%02d', int($seconds / 60), $seconds % 60 }
 
@@ -226,7 +267,6 @@ package Report {
 	sub open_test {
 		my ($self, $name, $parser) = @_;
 		main::begins($name);
-		$pids{$name} = $parser->_iterator->{pid};
 		return Session->new($name, $parser);
 	}
 }
@@ -257,7 +297,6 @@ package Session {
 
 	sub close_test {
 		my ($self) = @_;
-		delete $pids{ $self->{name} };
 		$ran{ $self->{name} } = 1;
 		main::ends($self->{name}, $self->{parser}, time - $self->{began}, $self->{lines}, $self->{bad});
 	}
@@ -303,15 +342,6 @@ sub same_tests {
 }
 
 # --- the run ---
-
-# Each suite is a process group of its own, so that all of it can be ended.
-sub interrupted {
-	my ($signal) = @_;
-	kill TERM => map { -$_ } grep { $_ } values %pids;
-	print STDERR "make: interrupted\n";
-	exit 130;
-}
-$SIG{$_} = \&interrupted for qw(INT TERM HUP);
 
 $| = 1;
 printf "%d suite%s, %d at a time%s\n", scalar @names, @names == 1 ? '' : 's', $jobs, defined $expected ? ', about ' . clock($expected) : '';

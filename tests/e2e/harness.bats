@@ -15,7 +15,7 @@ setup() {
 suites() {
 	{
 		printf '#!/bin/bash\nif [ "$1" = list ]; then printf "%%s\\n" %s; exit; fi\n' "$*"
-		declare -f good bad dead mute loud skipping crash killed slow
+		declare -f $(compgen -A function | grep -xE 'good|bad|dead|mute|loud|skipping|crash|killed|slow|wide|stubborn|left')
 		printf 'exec 4>&1\nmkdir -p build/check\n"${3%%@*}" "$3" >"build/check/$3.tap" 2>"build/check/$3.err"\ncode=$?\ncat "build/check/$3.tap"\nexit $code\n'
 	} >tests/suites.sh
 	chmod 755 tests/suites.sh
@@ -292,15 +292,63 @@ bad@lab	a (b) is c+" "$(cat build/check/failed)"
 good	" "$(cat build/check/failed)"
 }
 
-@test "what is interrupted ends with all that it started" {
-	suites slow
-	export LASTS=1000.25
+# mine NUMBER: so many processes of the suites run that sleep for as long as no other test does.
+export LONG=1000.$$
+mine() { is "$1" "$(pgrep -cfx "sleep $LONG")"; }
+# Processes that leave the suite's process group, and its session.
+wide() { timeout 2000 sleep "$LONG" & setsid sleep "$LONG"; }
+stubborn() { setsid sh -c 'trap "" TERM; sleep "$LONG"'; }
+
+@test "what is interrupted ends with all that it started, and tells the signal" {
+	suites wide slow
+	for signal in TERM:143 INT:130 HUP:129 QUIT:131; do
+		JOBS=2 LASTS=$LONG env --default-signal tests/check.pl here check >out 2>&1 3>&- &
+		pid=$!
+		until_true mine 3
+		kill -s "${signal%:*}" "$pid"
+		code "$pid"
+		is "${signal#*:}" "$code"
+		is "make: interrupted" "$(tail -n 1 out)"
+		mine 0
+	done
+}
+
+@test "what does not heed the signal is killed" {
+	suites stubborn
 	tests/check.pl here check >out 2>&1 3>&- &
-	pid=$!
-	until_true pgrep -f 'sleep 1000.25'
-	kill "$pid"
-	code "$pid"
-	is 130 "$code"
-	gone() { ! pgrep -f 'sleep 1000.25'; }
-	until_true gone
+	until_true mine 1
+	kill $!
+	code $!
+	is 143 "$code"
+	mine 0
+}
+
+@test "a run whose reader has gone ends with all that it started; under nohup SIGHUP ends nothing" {
+	suites good slow
+	export LASTS=$LONG
+	{ JOBS=2 tests/check.pl here check 3>&- || echo $? >code; } | head -n 1
+	is 141 "$(cat code)"
+	mine 0
+	nohup env --default-signal=INT tests/check.pl here check >out 2>&1 3>&- &
+	until_true mine 1
+	kill -HUP $!
+	sleep 0.3
+	mine 1
+	kill $!
+	code $!
+	is 143 "$code"
+}
+
+@test "what a suite leaves running is ended at the end of the run" {
+	left() { sleep "$LONG" >/dev/null 2>&1 4>&- & good; }
+	suites left
+	check
+	ended 0
+	mine 0
+	# Not what an outer run of tests has started.
+	MAYFLY_CHECK=1.1 sleep "$LONG" 3>&- &
+	MAYFLY_CHECK=1.1 run tests/check.pl
+	MAYFLY_CHECK=1.1 check
+	mine 1
+	kill $!
 }
