@@ -162,7 +162,7 @@ WHERE = $(shell tests/where.sh $(ARCH))
 
 # All packages at once: apt works alone. Then all that is built, side by side: the kernel, which takes longest, first.
 run: run-deps ## run a command in a microVM and show its exit code
-	$(Q)$(MAKE) --no-print-directory $(JOBS) run-files
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) run-files
 	$(Q)tests/run.sh $(ARCH)
 
 run-deps:

@@ -158,7 +158,11 @@ sub jobs {
 	return $labs < $processors ? $labs : $processors;
 }
 
-my $jobs = $ENV{JOBS} || jobs();
+my $jobs = ($ENV{JOBS} // '') eq '' ? jobs() : $ENV{JOBS};
+if ($jobs !~ /^[1-9]\d*$/) {
+	print STDERR "make: JOBS=$jobs is not a number of suites\n";
+	exit 2;
+}
 my $began = time;
 my %total = (passed => 0, failed => 0, skipped => 0);
 my (@tests, @slow, %seen, %ran);    # @tests: [milliseconds, suite, test]; %seen: suite => {test => 1}

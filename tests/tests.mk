@@ -147,7 +147,7 @@ TESTS := $(UNIT_TESTS:%=$(B)/unit-san/%) $(UNIT_TESTS:%=$(B)/unit-musl/%) $(SEAL
 OTHER := $(if $(filter x86_64,$(ARCH)),aarch64)
 
 # All processors, unless the user said how many.
-JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+PARALLEL = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # SUITE names suites of tests/suites.sh; less is built for some of them. tests/check.pl takes FAILED, too.
 check: LEVEL := check
@@ -159,7 +159,7 @@ check-all: ## test all there is: the other architecture, every kernel, longer hu
 check check-all:
 	$(Q)images/deps.sh build kernel lab tools check $(if $(filter check-all,$@),$(if $(OTHER),cross))
 	$(Q)targets=$$(tests/suites.sh targets $(ARCH) $(LEVEL) $(subst $(comma), ,$(SUITE))) || exit; \
-		[ -z "$$targets" ] || $(MAKE) --no-print-directory $(JOBS) $$targets
+		[ -z "$$targets" ] || $(MAKE) --no-print-directory $(PARALLEL) $$targets
 	$(Q)SUITE="$(SUITE)" FAILED="$(FAILED)" tests/check.pl $(ARCH) $(LEVEL) $(OTHER)
 
 check-files-other:
@@ -174,7 +174,7 @@ check-build: check-files check-unit $(if $(filter x86_64,$(ARCH)),$(addprefix $(
 
 fuzz-coverage: ## build the fuzzers with counters; tell what their kept inputs reach of boot/ and devices/
 	$(Q)images/deps.sh build coverage
-	$(Q)$(MAKE) --no-print-directory $(JOBS) $(FUZZERS:%=$(B)/fuzz-coverage/%)
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(FUZZERS:%=$(B)/fuzz-coverage/%)
 	$(Q)tests/fuzz/coverage.sh $(ARCH)
 
 lint: ## check style, layers, shell scripts and the manual

@@ -292,6 +292,30 @@ bad@lab	a (b) is c+" "$(cat build/check/failed)"
 good	" "$(cat build/check/failed)"
 }
 
+@test "JOBS says how many suites run at once, in the environment and on the command line of make" {
+	cp "$BATS_TEST_DIRNAME/../tests.mk" tests
+	printf 'check-build:\n\techo "built: $(MAKEFLAGS)"\n' >Makefile
+	# Those rules alone that run the tests.
+	sed -n '/^PARALLEL = /p; /^check: LEVEL/p; /^check check-all:/,/^$/p' tests/tests.mk >>Makefile
+	mkdir images
+	program images/deps.sh :
+	suites good
+	sed -i 's/^if \[/[ "$1" != targets ] || { echo check-build; exit; }\n&/' tests/suites.sh
+	unset JOBS MAKEFLAGS MAKELEVEL
+	run make ARCH=here check JOBS=3
+	ended 0
+	has "$output" "built:  -j$(nproc) "
+	has "$output" "1 suite, 3 at a time"
+	JOBS=3 run make ARCH=here check
+	ended 0
+	has "$output" "1 suite, 3 at a time"
+	for jobs in 0 -j2 two; do
+		JOBS=$jobs check
+		ended 2
+		is "make: JOBS=$jobs is not a number of suites" "$stderr"
+	done
+}
+
 # mine NUMBER: so many processes of the suites run that sleep for as long as no other test does.
 export LONG=1000.$$
 mine() { is "$1" "$(pgrep -cfx "sleep $LONG")"; }
