@@ -1,11 +1,13 @@
 #!/bin/sh
 # suites.sh: the suites of tests, and how each runs.
 #
-#   suites.sh list ARCH LEVEL [OTHER]   prints their names, one a line. LEVEL is `check` (what tells on this machine whether
-#                                       the tree is sound) or `all` (the architecture OTHER in its labs, too, and the hunts)
-#   suites.sh targets ARCH LEVEL [SUITE...]   prints the make targets that the suites need; without a SUITE, those of all
-#   suites.sh run ARCH NAME             runs one: TAP on standard output, what else is said on standard error
+#   suites.sh list ARCH LEVEL [OTHER]     prints their names, one a line. LEVEL is `check` (what tells on this machine whether
+#                                         the tree is sound) or `all` (the architecture OTHER in its labs, too, and the hunts)
+#   suites.sh targets ARCH LEVEL [OTHER]  prints the make targets that they need
+#   suites.sh run ARCH NAME               runs one: TAP on standard output, what else is said on standard error
 #
+# With SUITE set, `list` and `targets` know only the suites of these names: `disk` is disk everywhere, `disk@aarch64` is one of
+# them. Exit: 2 for a name that is none.
 # A NAME is SUITE, which runs here, or SUITE@MACHINE, which runs in a lab: MACHINE is an architecture, or `aarch64-gicv2`,
 # an arm64 machine with an older interrupt controller. A SUITE that has no function below is tests/e2e/SUITE.bats, and
 # tests/e2e/ARCH/SUITE.bats where there is one. `make check` built what the suites need. With TESTS set, a regular
@@ -14,7 +16,7 @@
 set -u
 
 here=$(dirname "$0")
-command=${1:?usage: suites.sh list ARCH LEVEL [OTHER] | targets ARCH LEVEL [SUITE...] | run ARCH NAME}
+command=${1:?usage: suites.sh list ARCH LEVEL [OTHER] | targets ARCH LEVEL [OTHER] | run ARCH NAME}
 arch=${2:?suites.sh: which architecture?}
 files=build/$arch
 
@@ -43,7 +45,7 @@ of_functions() { [ "$arch:$level" != x86_64:all ] || echo fast; }
 
 # The longest first, as far as that is known: nobody waits at the end for one that began late.
 # shellcheck disable=SC2046,SC2086 # lists
-list() {
+all_suites() {
 	other=${1:-}
 	where=$("$here/where.sh" "$arch") || exit
 	if [ "$level" = all ] && [ -n "$other" ]; then
@@ -64,11 +66,25 @@ list() {
 	if [ "$level" = all ]; then echo hunt; else echo fuzz; fi
 }
 
-# targets [SUITE...]
+# Those of all suites that SUITE names, with blanks or commas between.
+# shellcheck disable=SC2086 # lists
+list() {
+	all=$(all_suites "$@") || exit
+	names=''
+	for asked in $(printf '%s' "${SUITE:-}" | tr , ' '); do
+		found=$(printf '%s\n' $all | grep -e "^$asked\$" -e "^$asked@") || {
+			echo "make: no suite $asked here (there are:" $all\) >&2
+			exit 2
+		}
+		names="$names $found"
+	done
+	printf '%s\n' ${names:-$all} | awk '!seen[$0]++'
+}
+
 targets() {
 	everything="check-build $([ "$level" = check ] || echo check-files-other) $([ -z "$(of_functions)" ] || echo kernel-fast)"
-	[ $# -gt 0 ] || echo "$everything"
-	for suite in "$@"; do
+	names=$(list "$@") || exit
+	for suite in $names; do
 		case $suite in
 		lint | recipes | harness) ;;
 		unit_* | corpus | fuzz | hunt) echo check-unit ;;

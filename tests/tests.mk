@@ -149,7 +149,8 @@ OTHER := $(if $(filter x86_64,$(ARCH)),aarch64)
 # All processors, unless the user said how many.
 PARALLEL = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-# SUITE names suites of tests/suites.sh; less is built for some of them. tests/check.pl takes FAILED, too.
+# SUITE names suites of tests/suites.sh; less is built for some of them. tests/check.pl takes FAILED and JOBS. (make puts them
+# into the environment.)
 check: LEVEL := check
 check: ## test this architecture (SUITE="disk net": these suites; FAILED=1: what failed last)
 check-all: LEVEL := all
@@ -158,9 +159,9 @@ check-all: ## test all there is: the other architecture, every kernel, longer hu
 # The packages first: with -j, compilers would be called before they are there.
 check check-all:
 	$(Q)images/deps.sh build kernel lab tools check $(if $(filter check-all,$@),$(if $(OTHER),cross))
-	$(Q)targets=$$(tests/suites.sh targets $(ARCH) $(LEVEL) $(subst $(comma), ,$(SUITE))) || exit; \
+	$(Q)targets=$$(tests/suites.sh targets $(ARCH) $(LEVEL) $(OTHER)) || exit; \
 		[ -z "$$targets" ] || $(MAKE) --no-print-directory $(PARALLEL) $$targets
-	$(Q)SUITE="$(SUITE)" FAILED="$(FAILED)" tests/check.pl $(ARCH) $(LEVEL) $(OTHER)
+	$(Q)tests/check.pl $(ARCH) $(LEVEL) $(OTHER)
 
 check-files-other:
 	$(Q)$(if $(OTHER),$(MAKE) --no-print-directory ARCH=$(OTHER) check-files)

@@ -175,15 +175,33 @@ not ok 6 test_c: exit code 23
 	ended 1
 }
 
-@test "SUITE runs what it names, everywhere or on one machine; FAILED what failed, and of bats only its tests" {
-	suites good good@lab bad
-	SUITE=good check
-	last "4 passed, 0 failed, 0 skipped"
-	SUITE=good@lab,bad check
-	last "3 passed, 1 failed, 0 skipped"
-	SUITE=godo check
+@test "SUITE means what it names, everywhere or on one machine; other names are refused before anything is built" {
+	cp "$BATS_TEST_DIRNAME"/../{suites,where}.sh tests
+	list() { tests/suites.sh list x86_64 all aarch64; }
+	is "" "$(list | sort | uniq -d)"
+	is "cli@aarch64 cli" "$(SUITE=cli list | xargs)"
+	is "cli@aarch64" "$(SUITE=cli@aarch64 list)"
+	is "lint cli@aarch64 cli" "$(SUITE=' ,lint, cli cli@aarch64,' list | xargs)"
+	is "$(list)" "$(SUITE=, list)"
+	is "irqchip@aarch64-gicv2" "$(SUITE=irqchip list)"
+	is check-unit "$(SUITE=corpus,lint tests/suites.sh targets x86_64 check)"
+	is "" "$(SUITE=lint tests/suites.sh targets x86_64 check)"
+	grep -qx check-files-other <(tests/suites.sh targets x86_64 all aarch64)
+	for command in list targets; do
+		SUITE='lint li' run --separate-stderr tests/suites.sh $command x86_64 check
+		ended 2
+		has "$stderr" "make: no suite li here (there are: "
+		is "" "$output"
+	done
+	SUITE=li run --separate-stderr tests/check.pl x86_64 check
 	ended 2
-	has "$stderr" "no suite godo here (there are: good good@lab bad)"
+	is 1 "${#stderr_lines[@]}"
+}
+
+@test "FAILED runs what failed, and of bats only its tests" {
+	suites good good@lab bad
+	check
+	last "5 passed, 1 failed, 0 skipped"
 	FAILED=1 check
 	ended 1
 	is '^(a \(b\) is c\+)$' "$(tail -n 1 asked)"
