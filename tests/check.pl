@@ -11,7 +11,7 @@ use Fcntl qw(LOCK_EX LOCK_NB);
 use File::Basename qw(dirname);
 use File::Path qw(make_path);
 use TAP::Harness;
-use Time::HiRes qw(time);
+use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
 use constant KEPT_TIMES => 5;        # of each suite
 use constant SLOWEST    => 10;       # tests that are named at the end
@@ -147,7 +147,8 @@ if ($jobs !~ /^[1-9]\d*$/) {
 	print STDERR "make: JOBS=$jobs is not a number of suites\n";
 	exit 2;
 }
-my $began = time;
+sub now { return clock_gettime(CLOCK_MONOTONIC) }
+my $began = now();
 my %total = (passed => 0, failed => 0, skipped => 0);
 my (@tests, @slow, %seen, %ran);    # @tests: [milliseconds, suite, test]; %seen: suite => {test => 1}
 
@@ -166,7 +167,7 @@ my $expected = expected();
 sub say_suite {
 	my ($verb, $name, $text) = @_;
 	my $of = defined $expected ? ' of ' . clock($expected) : '';
-	printf "%6s%s  %-7s %-24s %s\n", clock(time - $began), $of, $verb, $name, $text;
+	printf "%6s%s  %-7s %-24s %s\n", clock(now() - $began), $of, $verb, $name, $text;
 }
 
 sub begins {
@@ -260,11 +261,9 @@ package Report {
 }
 
 package Session {
-	use Time::HiRes qw(time);
-
 	sub new {
 		my ($class, $name, $parser) = @_;
-		return bless { name => $name, parser => $parser, began => time, lines => [], bad => [], in_failure => 0 }, $class;
+		return bless { name => $name, parser => $parser, began => main::now(), lines => [], bad => [], in_failure => 0 }, $class;
 	}
 
 	sub result {
@@ -286,7 +285,7 @@ package Session {
 	sub close_test {
 		my ($self) = @_;
 		$ran{ $self->{name} } = 1;
-		main::ends($self->{name}, $self->{parser}, time - $self->{began}, $self->{lines}, $self->{bad});
+		main::ends($self->{name}, $self->{parser}, main::now() - $self->{began}, $self->{lines}, $self->{bad});
 	}
 }
 
