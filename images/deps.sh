@@ -40,11 +40,12 @@ packages_of() {
 	esac
 }
 
-# Prints those of the packages that are not installed. One query for all: this runs at each make.
+# Prints those of the packages that are not installed. The first letter is what apt is to do with one: `h` is to leave it as it
+# is. One query for all: this runs at each make.
 missing() {
 	have=,$(dpkg-query -W -f='${db:Status-Abbrev}${Package},' "$@" 2>/dev/null || :)
 	for package in "$@"; do
-		case $have in *",ii $package,"*) ;; *) printf '%s ' "$package" ;; esac
+		case $have in *,?"i $package,"*) ;; *) printf '%s ' "$package" ;; esac
 	done
 }
 

@@ -222,6 +222,15 @@ fake_apt() {
 	is "" "$(cat calls)"
 }
 
+@test "a package on hold is installed" {
+	fake_apt
+	printf '%s\n' clang libclang-rt-dev llvm make >have
+	sed -i 's/ii &/hi \&/' bin/dpkg-query
+	run "$images/deps.sh" coverage
+	is "0:" "$status:$output"
+	is "" "$(cat calls)"
+}
+
 @test "two that install wait for one another, and the second finds everything there" {
 	fake_apt
 	"$images/deps.sh" rootdisk 3>&- &
