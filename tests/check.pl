@@ -176,15 +176,13 @@ sub begins {
 	say_suite('begins', $name, defined $usual ? 'usually ' . clock($usual) : '');
 }
 
-# The lines about a failure: TAP's of the tests that failed, and the end of what was said beside.
+# The lines about lost tests: how the suite ended, and the end of its TAP.
 sub explain {
-	my ($name, $lost, $parser, $lines) = @_;
-	print "    $_\n" for @$lines;
-	return unless $lost;
+	my ($name, $parser) = @_;
 	my ($code, $signal) = ($parser->wait >> 8, $parser->wait & 127);
 	my $how = $signal ? "killed by signal $signal" : "exit code $code";
 	printf "    %s: %s, %d of %d tests reported\n", $name, $how, $parser->tests_run, planned($name, $parser);
-	print map { "    $_" } tail("$state/$name.tap", 20), tail("$state/$name.err", 30);
+	print map { "    $_" } tail("$state/$name.tap", 20);
 }
 
 sub tail {
@@ -219,7 +217,9 @@ sub ends {
 	my $failures = $parser->failed + $lost;
 	my $ok = $parser->passed - $skipped;
 	say_suite($failures ? 'FAILED' : 'passed', $name, "$ok passed, $failures failed, $skipped skipped, " . clock($seconds));
-	explain($name, $lost, $parser, $lines);
+	print "    $_\n" for @$lines;
+	explain($name, $parser) if $lost;
+	print map { "    $_" } tail("$state/$name.err", 30) if $failures;
 	$total{passed} += $ok;
 	$total{failed} += $failures;
 	$total{skipped} += $skipped;

@@ -24,6 +24,7 @@ good() { printf '1..2\nok 1 first in 30ms\nok 2 second in 20ms\n'; }
 bad() {
 	echo "$TESTS" >>asked
 	printf '1..2\nok 1 first\nnot ok 2 a (b) is c+ in 7ms\n# the reason\n'
+	echo "what a sanitizer says" >&2
 	[ ! -e mended ] || { printf '1..1\nok 1 a (b) is c+\n' >build/check/bad.tap; return 0; }
 	return 1
 }
@@ -63,6 +64,7 @@ last() { is "$1" "${lines[-1]}"; }
 	last "3 passed, 1 failed, 0 skipped"
 	has "$output" "FAILED  bad"
 	has "$output" "the reason"
+	has "$output" "    what a sanitizer says"
 }
 
 @test "a suite that dies, says nothing, crashes, or fails with all tests passed is a failure" {
