@@ -98,9 +98,7 @@ my @listed = split /\n/, qx($suites list $arch $level @{[$other // '']});
 exit 2 if $? >> 8 == 2; # SUITE; the reason has been said
 die "check.pl: suites.sh cannot list the suites\n" if $? || !@listed;
 
-# The longest first, those of unknown length before all.
-sub usual { my ($name) = @_; return $times{$name} ? median(@{ $times{$name} }) : undef }
-my @names = sort { (usual($b) // 1e9) <=> (usual($a) // 1e9) } grep { !$ENV{FAILED} || $failed{$_} } @listed;
+my @names = grep { !$ENV{FAILED} || $failed{$_} } @listed;
 
 # With FAILED=1, what failed may be a suite that this level or SUITE leaves out. To run nothing is then no success.
 sub nothing_to_run {
@@ -125,7 +123,11 @@ sub selected {
 }
 my %selected = map { ($_ => [selected($_)]) } @names;
 
-# The same as a regular expression.
+# How long a suite usually takes, if all of it runs. The longest begin first, and before them those of unknown length.
+sub usual { my ($name) = @_; return $times{$name} && !@{ $selected{$name} } ? median(@{ $times{$name} }) : undef }
+@names = sort { (usual($b) // 1e9) <=> (usual($a) // 1e9) } @names;
+
+# The selected tests as a regular expression.
 sub pattern {
 	my @tests = map { s/([][{}()*+?.^\$|\\])/\\$1/gr } @_;
 	return @tests ? '^(' . join('|', @tests) . ')$' : '';

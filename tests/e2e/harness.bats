@@ -204,9 +204,11 @@ not ok 6 test_c: exit code 23
 	suites good good@lab bad
 	check
 	last "5 passed, 1 failed, 0 skipped"
+	echo "bad	100" >build/check/times
 	FAILED=1 check
 	ended 1
 	is '^(a \(b\) is c\+)$' "$(tail -n 1 asked)"
+	is "1 suite, 1 at a time" "${lines[0]}" # and no word of the 100 seconds that all of it takes
 	touch mended
 	FAILED=1 check
 	ended 0
