@@ -295,35 +295,30 @@ package main;
 
 # --- the same tests everywhere ---
 
-# The names of the tests in FILES that have TAG above them; of all, without TAG.
+# declared own ARCH, declared tagged ARCH TAG: the names of tests, as suites.sh knows them.
 sub declared {
-	my ($tag, @files) = @_;
-	my ($last, @names) = ('');
-	for (map { open my $in, '<', $_ or die "check.pl: $_: $!\n"; <$in> } @files) {
-		push @names, $1 if /^\@test "(.*)" \{$/ && (!$tag || $last eq "# bats test_tags=$tag\n");
-		$last = $_;
-	}
+	my @names = split /\n/, qx($suites @_);
+	die "check.pl: $suites @_ failed\n" if $?;
 	return @names;
 }
 
 # What ran here and there differs by nothing but the tests of one architecture, which are in the directory of its name.
 sub same_tests {
-	my $e2e = dirname($0) . '/e2e';
-	my @wrong;
+	my (%own, @wrong);
+	for my $machine ($arch, $other) { $own{$machine}{$_} = 1 for declared('own', $machine) }
 	for my $there (grep { /\@\Q$other\E$/ } @names) {
 		my $suite = $there =~ s/@.*//r;
 		my %names;
 		for my $name ($suite, "$suite\@$arch", $there) {
 			my $machine = $name eq $there ? $other : $arch;
-			my %own = map { ($_ => 1) } declared('', glob("$e2e/$machine/*.bats"));
-			$names{$machine}{$_} = 1 for grep { !$own{$_} } keys %{ $seen{$name} // {} };
+			$names{$machine}{$_} = 1 for grep { !$own{$machine}{$_} } keys %{ $seen{$name} // {} };
 		}
 		push @wrong, map { "$suite, on $arch only: $_" } grep { !$names{$other}{$_} } sort keys %{ $names{$arch} };
 		push @wrong, map { "$suite, on $other only: $_" } grep { !$names{$arch}{$_} } sort keys %{ $names{$other} };
 	}
 	for my $tag (map { /^(.*)\@\Q$other\E-/ ? $1 : () } @names) {
 		my ($name) = grep { /^\Q$tag\E\@/ } @names;
-		push @wrong, map { "$name has not run: $_" } grep { !$seen{$name}{$_} } declared($tag, glob("$e2e/*.bats $e2e/$other/*.bats"));
+		push @wrong, map { "$name has not run: $_" } grep { !$seen{$name}{$_} } declared('tagged', $other, $tag);
 	}
 	printf "the same tests everywhere: %s\n", @wrong ? 'FAILED' : 'passed';
 	print map { "    $_\n" } @wrong;

@@ -5,6 +5,8 @@
 #                                         the tree is sound) or `all` (the architecture OTHER in its labs, too, and the hunts)
 #   suites.sh targets ARCH LEVEL [OTHER]  prints the make targets that they need
 #   suites.sh run ARCH NAME               runs one: TAP on standard output, what else is said on standard error
+#   suites.sh own ARCH                    prints the end-to-end tests that ARCH alone has
+#   suites.sh tagged ARCH TAG             prints those of ARCH above which `# bats test_tags=TAG` stands
 #
 # With SUITE set, `list` and `targets` know only the suites of these names: `disk` is disk everywhere, `disk@aarch64` is one of
 # them. Exit: 2 for a name that is none.
@@ -16,7 +18,7 @@
 set -u
 
 here=$(dirname "$0")
-command=${1:?usage: suites.sh list ARCH LEVEL [OTHER] | targets ARCH LEVEL [OTHER] | run ARCH NAME}
+command=${1:?usage: suites.sh list ARCH LEVEL [OTHER] | targets ARCH LEVEL [OTHER] | run ARCH NAME | own ARCH | tagged ARCH TAG}
 arch=${2:?suites.sh: which architecture?}
 files=build/$arch
 
@@ -188,12 +190,17 @@ bats_files() {
 	done
 }
 
-# The tests above which `# bats test_tags=TAG` stands, as a regular expression. (Older bats do not know the word.)
-tagged() {
-	awk -v tag="# bats test_tags=$1" '
-		$0 == tag { getline; sub(/^@test "/, ""); sub(/" \{$/, ""); gsub(/[][{}()*+?.^$|\\]/, "\\\\&"); all = all sep $0; sep = "|" }
-		END { print "^(" all ")$" }' "$here"/e2e/*.bats "$here"/e2e/*/*.bats
+# names TAG FILE...: the tests in the files, with the tag if it is not empty. (Older bats do not know the word.)
+names() {
+	tag=$1
+	shift
+	awk -v tag="$tag" '
+		/^@test ".*" \{$/ && (tag == "" || last == "# bats test_tags=" tag) { print substr($0, 8, length($0) - 10) }
+		{ last = $0 }' "$@"
 }
+
+own() { names '' "$here/e2e/$1"/*.bats; }
+tagged() { names "$2" "$here"/e2e/*.bats "$here/e2e/$1"/*.bats; }
 
 # On a network of its own.
 alone() { if [ "$(id -u)" = 0 ]; then unshare -n "$@"; else unshare -rn "$@"; fi; }
@@ -218,10 +225,13 @@ in_lab() {
 		-- env E2E_FILES=/t bats --tap --timing ${TESTS:+-f "$TESTS"} $tests
 }
 
+# any_of: a regular expression for the lines of standard input.
+any_of() { sed 's/[][{}()*+?.^$|\\]/\\&/g' | paste -sd '|' | sed 's/.*/^(&)$/'; }
+
 # What another interrupt controller can change, whatever the suite.
 # shellcheck disable=SC2086 # a list
 irqchip() {
-	TESTS=${TESTS:-$(tagged irqchip)}
+	TESTS=${TESTS:-$(tagged "${1%-*}" irqchip | any_of)}
 	in_lab "$1" $elsewhere
 }
 
@@ -241,6 +251,7 @@ list | targets)
 	shift 3
 	"$command" "$@"
 	;;
+own | tagged) "$command" "$arch" "${3:-}" ;;
 run)
 	# Under nohup, or in a background job, signals are ignored, which mayfly would respect.
 	[ -n "${MAYFLY_SUITE:-}" ] || exec env --default-signal MAYFLY_SUITE=1 "$0" "$@"
