@@ -152,7 +152,7 @@ if ($jobs !~ /^[1-9]\d*$/) {
 sub now { return clock_gettime(CLOCK_MONOTONIC) }
 my $began = now();
 my %total = (passed => 0, failed => 0, skipped => 0);
-my (@tests, @slow, %seen, %ran);    # @tests: [milliseconds, suite, test]; %seen: suite => {test => 1}
+my (@tests, @slow, %seen); # @tests: [milliseconds, suite, test]; %seen: suite => {test => 1}
 
 sub clock { my ($seconds) = @_; return sprintf '%d:%02d', int($seconds / 60), $seconds % 60 }
 
@@ -286,7 +286,6 @@ package Session {
 
 	sub close_test {
 		my ($self) = @_;
-		$ran{ $self->{name} } = 1;
 		main::ends($self->{name}, $self->{parser}, main::now() - $self->{began}, $self->{lines}, $self->{bad});
 	}
 }
