@@ -20,7 +20,8 @@ use constant LAB_KIB    => 4 << 20;  # of memory, for each suite that runs
 
 my ($arch, $level, $other) = @ARGV;
 die "usage: check.pl ARCH LEVEL [OTHER]\n" unless $level;
-my $suites = dirname($0) . '/suites.sh';
+my $here   = dirname($0);
+my $suites = "$here/suites.sh";
 my $state  = 'build/check';
 
 # --- what is kept between runs: tab-separated lines ---
@@ -327,6 +328,7 @@ sub same_tests {
 # --- the run ---
 
 $| = 1;
+print qx($here/where.sh $arch why);
 printf "%d suite%s, %d at a time%s\n", scalar @names, @names == 1 ? '' : 's', $jobs, defined $expected ? ', about ' . clock($expected) : '';
 my $harness = TAP::Harness->new({
 	formatter   => Report->new,

@@ -8,6 +8,7 @@ setup() {
 	mkdir tests
 	cp "$BATS_TEST_DIRNAME/../check.pl" tests
 	cp "$BATS_TEST_DIRNAME/../suites.sh" tests/real.sh
+	cp "$BATS_TEST_DIRNAME/../where.sh" tests
 	suites good
 	unset SUITE FAILED CI
 	export JOBS=1
@@ -53,7 +54,8 @@ last() { is "$1" "${lines[-1]}"; }
 	check
 	ended 0
 	last "3 passed, 0 failed, 0 skipped"
-	has "$output" "2 suites, 1 at a time"
+	is "Linux guests run in an emulated host: this machine is $(uname -m), not here" "${lines[0]}"
+	is "2 suites, 1 at a time" "${lines[1]}"
 	has "$output" "passed  good                     2 passed, 0 failed, 0 skipped, 0:00"
 	has "$output" "passed  loud@lab"
 	has "$output" "    0.0 s  good: first"
@@ -163,6 +165,7 @@ not ok 6 test_c: exit code 23
 	is "check.pl: suites.sh cannot list the suites" "$stderr"
 	is "" "$output"
 	# The real one, without its where.sh.
+	rm tests/where.sh
 	run -127 tests/real.sh list here check
 	! grep -x cli <<<"$output"
 }
@@ -178,7 +181,7 @@ not ok 6 test_c: exit code 23
 }
 
 @test "SUITE means what it names, everywhere or on one machine; other names are refused before anything is built" {
-	cp "$BATS_TEST_DIRNAME"/../{suites,where}.sh tests
+	cp tests/real.sh tests/suites.sh
 	list() { tests/suites.sh list x86_64 all aarch64; }
 	is "" "$(list | sort | uniq -d)"
 	is "cli@aarch64 cli" "$(SUITE=cli list | xargs)"
@@ -208,7 +211,7 @@ not ok 6 test_c: exit code 23
 	FAILED=1 check
 	ended 1
 	is '^(a \(b\) is c\+)$' "$(tail -n 1 asked)"
-	is "1 suite, 1 at a time" "${lines[0]}" # and no word of the 100 seconds that all of it takes
+	is "1 suite, 1 at a time" "${lines[1]}" # and no word of the 100 seconds that all of it takes
 	touch mended
 	FAILED=1 check
 	ended 0
@@ -336,6 +339,14 @@ good	" "$(cat build/check/failed)"
 		ended 2
 		is "make: JOBS=$jobs is not a number of suites" "$stderr"
 	done
+}
+
+@test "where Linux guests run is told, with the reason if it is not this machine's KVM" {
+	why=$(tests/where.sh "$(uname -m)" why)
+	case $(tests/where.sh "$(uname -m)") in
+	host) is "Linux guests run on this machine's KVM" "$why" ;;
+	lab) has "$why" "Linux guests run in an emulated host: "; grep -q "/dev/kvm\|VT-x" <<<"$why" ;;
+	esac
 }
 
 # mine NUMBER: so many processes of the suites run that sleep for as long as no other test does.
