@@ -13,10 +13,10 @@ use File::Path qw(make_path);
 use TAP::Harness;
 use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
 
-use constant KEPT_TIMES => 5;        # of each suite
-use constant SLOWEST    => 10;       # tests that are named at the end
-use constant NOTED      => 10;       # seconds below which no suite is called slow
-use constant LAB_KIB    => 4 << 20;  # of memory, for each suite that runs
+use constant KEPT_TIMES => 5;          # of each suite
+use constant SLOWEST    => 10;         # tests that are named at the end
+use constant NOTED      => 10;         # seconds below which no suite is called slow
+use constant LAB_KIB    => 3584 << 10; # of memory, for each suite that runs in a lab
 
 my ($arch, $level, $other) = @ARGV;
 die "usage: check.pl ARCH LEVEL [OTHER]\n" unless $level;
@@ -136,13 +136,14 @@ sub pattern {
 
 # --- what is told ---
 
-# As many as have a processor and room for a lab.
+# As many as have a processor; but if these could be more labs than the memory has room for, as many as it has.
 sub jobs {
 	my ($processors) = qx(nproc) =~ /(\d+)/;
 	open my $in, '<', '/proc/meminfo' or return $processors;
 	my ($kib) = map { /^MemAvailable:\s+(\d+)/ ? $1 : () } <$in>;
-	my $labs = int(($kib // 0) / LAB_KIB) || 1;
-	return $labs < $processors ? $labs : $processors;
+	my $room = int(($kib // 0) / LAB_KIB) || 1;
+	my $labs = grep { /@/ } @names;
+	return $labs > $room && $processors > $room ? $room : $processors;
 }
 
 my $jobs = ($ENV{JOBS} // '') eq '' ? jobs() : $ENV{JOBS};

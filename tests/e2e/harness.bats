@@ -349,6 +349,23 @@ good	" "$(cat build/check/failed)"
 	esac
 }
 
+@test "as many suites run at once as there are processors, but labs only as many as the memory has room for" {
+	unset JOBS
+	program bin/nproc 'echo 4'
+	PATH=$PWD/bin:$PATH
+	sed -i "s|/proc/meminfo|meminfo|" tests/check.pl
+	echo "MemAvailable: 7400000 kB" >meminfo # two labs
+	suites good bad dead mute loud
+	check
+	has "$output" "5 suites, 4 at a time"
+	suites good good@a good@b bad
+	check
+	has "$output" "4 suites, 4 at a time"
+	suites good good@a good@b good@c
+	check
+	has "$output" "4 suites, 2 at a time"
+}
+
 # mine NUMBER: so many processes of the suites run that sleep for as long as no other test does.
 export LONG=1000.$$
 mine() { is "$1" "$(pgrep -cfx "sleep $LONG")"; }
