@@ -93,6 +93,14 @@ until_true() {
 # said TEXT: it stands in the output of what was started.
 said() { grep -q "$1" "$BATS_TEST_TMPDIR/out"; }
 
+# traces WORD: what could be left of runs of mayfly that have WORD on their command lines: processes, files where temporary ones
+# go, descriptors of this shell. Nothing of the whole machine counts, because other suites run beside this one.
+traces() {
+	pgrep -f "$1" || :
+	ls -A "$TMPDIR"
+	find "/proc/$$/fd" -mindepth 1 | wc -l
+}
+
 # code PID: waits for it; its exit code in $code.
 code() {
 	code=0

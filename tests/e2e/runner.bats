@@ -343,16 +343,11 @@ exec_socket() { exec 7<>/dev/tcp/127.0.0.1/$port; } 2>/dev/null
 }
 
 @test "5 runs one after another and 3 side by side leave nothing behind" {
-	traces() {
-		pgrep -x mayfly || :
-		ls -A "$TMPDIR" /dev/shm
-		find "/proc/$$/fd" -mindepth 1 | wc -l
-	}
-	one() { [ "$("$mayfly" run -k "$kernel" -i "$initrd" -f file -o /file:"out$1" -- sh -c 'cat /file; exit 7' </dev/null; echo $?)" = content7 ]; }
+	one() { [ "$("$mayfly" run -k "$kernel" -i "$initrd" -f "$PWD/file:/file" -o /file:"out$1" -- sh -c 'cat /file; exit 7' </dev/null; echo $?)" = content7 ]; }
 	printf content >file
 	mkdir empty
 	export TMPDIR=$PWD/empty
-	before=$(traces)
+	before=$(traces "$PWD/file")
 	for i in $(seq 5); do one "$i"; done
 	pids=''
 	for i in $(seq 6 8); do
@@ -360,6 +355,6 @@ exec_socket() { exec 7<>/dev/tcp/127.0.0.1/$port; } 2>/dev/null
 		pids="$pids $!"
 	done
 	for pid in $pids; do wait "$pid"; done
-	is "$before" "$(traces)"
+	is "$before" "$(traces "$PWD/file")"
 	is 8 "$(cat out* | grep -o content | wc -l)"
 }
