@@ -49,7 +49,7 @@ row() { printf '%-46s %8s %6s  %s\n' "$@"; }
 # What is no entry: private indexes of apt, ccache's files, what is being built or was left of it.
 hidden() { find "$cache_root" -mindepth 1 -maxdepth 1 -name '.*' -type d; }
 
-# locked NAME COMMAND...: runs it unless the entry is being built.
+# locked NAME COMMAND...: runs it unless the entry is being built, or apt is at work there.
 locked() (
 	exec 9>"$cache_root/.$1.lock"
 	shift
@@ -104,7 +104,7 @@ prune() {
 	hidden | while read -r directory; do
 		case $directory in
 		*.partial) locked "$(partial_of "$directory")" remove "$directory" ;;
-		*/.apt-*) [ "$(days "$directory")" -lt "$1" ] || rm -rf "$directory" ;;
+		*/.apt-*) [ "$(days "$directory")" -lt "$1" ] || locked "${directory##*/.}" rm -rf "$directory" ;;
 		esac
 	done
 }

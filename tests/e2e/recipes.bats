@@ -302,6 +302,14 @@ kept() { is "$(printf '%s\n' "$@" | sort)" "$(cd "$cache" && find . -mindepth 1 
 	exec 9>&-
 	run "$images/cache-list.sh" prune 0
 	kept "$needed" .ccache
+	# Private indexes go, but not those of an apt that is at work.
+	mkdir "$cache"/.apt-deb-{idle,busy}
+	exec 9>"$cache/.apt-deb-busy.lock"
+	flock 9
+	"$images/cache-list.sh" prune 0
+	exec 9>&-
+	[ ! -d "$cache/.apt-deb-idle" ]
+	[ -d "$cache/.apt-deb-busy" ]
 	# What was used now is not old, whenever it was made.
 	is "$cache/$needed" "$("$images/musl.sh" "$(uname -m)")"
 	[ -n "$(find "$cache/$needed/.used" -mmin -5)" ]
