@@ -32,12 +32,12 @@ void test_blkqueues(void); /* two queues, a CPU each */
 void test_blkirq(void);    /* interrupts through the interrupt controller */
 void test_blkevents(void); /* EVENT_IDX: one interrupt in 100 */
 void test_blkidle(void);   /* breaks the ring and sleeps */
-void test_blkstorm(void);  /* 100000 kicks, then sleeps */
+void test_blkstorm(void);  /* 20000 kicks, then sleeps */
 void test_evil(void);      /* evil=NAME, see the table in virtio_evil.c */
 void test_machinefuzz(void); /* seed=N, count=N, others=N: accesses at random, see machine_fuzz.c */
 void test_nettalk(void);   /* one frame out; an ARP request in, its reply out, and what follows */
 void test_netevil(void);   /* headers that make no sense, broken rings */
-void test_netstorm(void);  /* 1000 resets while packets come */
+void test_netstorm(void);  /* rounds=N resets (1000) while packets come */
 void test_rules(void);     /* all that a disk, an ephemeral one and a NIC are for */
 void test_attack(void);    /* for the launcher of tests/attack alone */
 
