@@ -87,16 +87,17 @@ apt_depends() {
 	apt_run "$1" apt-cache show --no-all-versions "$2" 2>/dev/null | sed -n 's/^Depends: \([^,]*\).*/\1/p'
 }
 
-# Asked again only when the machine's indexes have changed: apt may take half a second to answer.
+# Asked again only when the machine's indexes have changed: apt may take half a second to answer. An empty answer, of
+# an apt that failed, is not kept.
 # shellcheck disable=SC2154 # cache_root is cache.sh's
 apt_meta_version() {
 	memo=$cache_root/.$1.version
-	if [ ! -e "$memo" ] || [ -n "$(find /var/lib/apt/lists -maxdepth 0 -newer "$memo")" ]; then
+	if [ ! -s "$memo" ] || [ -n "$(find /var/lib/apt/lists -maxdepth 0 -newer "$memo")" ]; then
 		mkdir -p "$cache_root"
 		apt_depends - "$1" >"$memo.$$"
-		mv "$memo.$$" "$memo"
+		if [ -s "$memo.$$" ]; then mv "$memo.$$" "$memo"; else rm -f "$memo.$$" "$memo"; fi
 	fi
-	cat "$memo"
+	[ ! -e "$memo" ] || cat "$memo"
 }
 
 # apt_packages STATE PACKAGE...: the same with the packages that meta packages stand for.

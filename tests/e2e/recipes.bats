@@ -281,6 +281,25 @@ fake_apt() {
 	is "deps.sh: apt cannot fetch packages: Unable to locate package clang (is there a network? apt-get update says more)" "${lines[-1]}"
 }
 
+@test "apt's answer about a meta package is kept, unless it is empty" {
+	fake apt-cache 'cat answer 2>/dev/null'
+	cat >ask.sh <<-END
+		set -eu
+		. "$images/progress.sh"
+		. "$images/cache.sh"
+		. "$images/apt.sh"
+		apt_meta_version linux-image
+	END
+	PATH=$PWD/bin:$PATH
+	run sh ask.sh
+	is "0:" "$status:$output"
+	printf 'Package: linux-image\nDepends: linux-image-6.1 (= 6.1.2-3), other\n' >answer
+	is "linux-image-6.1 (= 6.1.2-3)" "$(sh ask.sh)"
+	rm answer
+	is "linux-image-6.1 (= 6.1.2-3)" "$(sh ask.sh)"
+	is .linux-image.version "$(ls -A "$cache")"
+}
+
 # kept NAME...: these are in the cache, and nothing else is that a prune may remove.
 kept() { is "$(printf '%s\n' "$@" | sort)" "$(cd "$cache" && find . -mindepth 1 -maxdepth 1 -type d ! -name '.apt-*' -printf '%P\n' | sort)"; }
 
