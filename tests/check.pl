@@ -4,7 +4,8 @@
 # With FAILED=1, only what failed when it last ran. What is known of earlier runs is in build/check:
 #   SUITE.tap, SUITE.err   what the suite said last             failed   suites and their tests that failed
 #   times                  seconds of each suite's last runs    lock     held by the run that may write there
-# Exit: 0 if nothing failed (and, with CI set, nothing was skipped), 1 otherwise, 2 for a wrong call.
+# Exit: 0 if nothing failed (and, with CI set, nothing was skipped), 1 otherwise, 2 for a wrong call, 128 and its number for a
+# signal.
 use strict;
 use warnings;
 use Fcntl qw(LOCK_EX LOCK_NB);
@@ -19,7 +20,10 @@ use constant NOTED      => 10;         # seconds below which no suite is called 
 use constant LAB_KIB    => 3584 << 10; # of memory, for each suite that runs in a lab
 
 my ($arch, $level, $other) = @ARGV;
-die "usage: check.pl ARCH LEVEL [OTHER]\n" unless $level;
+if (!$level) {
+	print STDERR "usage: check.pl ARCH LEVEL [OTHER]\n";
+	exit 2;
+}
 my $here   = dirname($0);
 my $suites = "$here/suites.sh";
 my $state  = 'build/check';

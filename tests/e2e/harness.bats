@@ -422,6 +422,7 @@ stubborn() { setsid sh -c 'trap "" TERM; sleep "$LONG"'; }
 	# Not what an outer run of tests has started.
 	MAYFLY_CHECK=1.1 sleep "$LONG" 3>&- &
 	MAYFLY_CHECK=1.1 run tests/check.pl
+	is 2 "$status"
 	MAYFLY_CHECK=1.1 check
 	mine 1
 	kill $!
