@@ -30,7 +30,7 @@ packages_of() {
 	lab) echo "$emulator" busybox-static cpio xz-utils ;;
 	tools) echo bash-static bats cpio gcc libc6-dev make binutils dpkg-dev ;;
 	cross) echo "$cross" ;;
-	check) echo libcmocka-dev perl python3 bats clang libclang-rt-dev clang-format shellcheck mandoc cppcheck strace bsdutils \
+	check) echo libcmocka-dev perl python3 bats clang libclang-rt-dev clang-format shellcheck mandoc cppcheck strace zstd bsdutils \
 		util-linux e2fsprogs device-tree-compiler iproute2 nftables procps squashfs-tools erofs-utils fakeroot umoci attr jq ;;
 	coverage) echo clang libclang-rt-dev llvm make ;;
 	rootdisk) echo e2fsprogs squashfs-tools erofs-utils fakeroot umoci attr skopeo xz-utils zstd ;;

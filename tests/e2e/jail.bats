@@ -167,7 +167,11 @@ policies() { for thread in "/proc/$pid/task"/*; do sed 's/.*) //' "$thread/stat"
 	leave
 }
 
+# In a chroot the kernel makes none (create_user_ns).
+needs_user_namespaces() { unshare -U true || skip "user namespaces cannot be made here, as in a chroot"; }
+
 @test "a user gets the same jail as root, or is told what is missing" {
+	needs_user_namespaces
 	run --separate-stderr as_user ./mayfly run -k bare -a test=hello -v </dev/null
 	ended 0
 	has "$stderr" "hello, world"
@@ -184,6 +188,7 @@ policies() { for thread in "/proc/$pid/task"/*; do sed 's/.*) //' "$thread/stat"
 }
 
 @test "only root can become another user" {
+	needs_user_namespaces
 	for option in --uid --gid; do
 		run --separate-stderr as_user ./mayfly run -k bare -a test=hello "$option" 1234 </dev/null
 		failed 125 "only root can become another user"
@@ -199,6 +204,7 @@ inject() {
 
 # Where a system call is made for other reasons, too, the rest of them fail.
 @test "what the host does not have is missing with --jail=auto, and refused by --jail=strict" {
+	needs_user_namespaces
 	failures='
 		user-ns unshare:error=EPERM:when=1
 		empty-root chroot:error=EPERM
@@ -231,6 +237,7 @@ inject() {
 }
 
 @test "a thread that cannot enter Landlock is told, and with --jail=strict ends it" {
+	needs_user_namespaces
 	guest hello -v
 	case $stderr in *landlock*missing* | *landlock) ;; *) [[ $stderr == *landlock,* ]] || skip "this host has no Landlock" ;; esac
 	inject landlock_restrict_self:error=E2BIG -v
@@ -241,6 +248,7 @@ inject() {
 }
 
 @test "where user namespaces are forbidden, a user has the rest" {
+	needs_user_namespaces
 	run --separate-stderr as_user strace -f -qq -o /dev/null -e trace=unshare -e inject=unshare:error=ENOSPC \
 		./mayfly run -k bare -a test=hello -v </dev/null
 	ended 0
