@@ -24,6 +24,7 @@
 
 #include "base/fdplan.h"
 #include "base/report.h"
+#include "base/text.h"
 
 #define PAGE 65536 /* the largest that there is */
 
@@ -452,14 +453,14 @@ static const char *error_name(int error)
 
 void attack_run(unsigned number)
 {
-	struct problem line;
+	struct text line;
 	unsigned count = sizeof(attack_steps) / sizeof(attack_steps[0]) - 1;
 
 	if (number == 0 || number > count)
 		return;
 	const struct attack_step *step = &attack_steps[number - 1];
-	problem_set(&line, "attack %s: %s\n", step->name, error_name(step->run()));
+	text_set(&line, "attack %s: %s\n", step->name, error_name(step->run()));
 	/* In one write: others wait for the line. */
-	if (write(STDERR_FILENO, line.text, strlen(line.text)) < 0)
+	if (write(STDERR_FILENO, line.text, line.length) < 0)
 		return;
 }
