@@ -46,7 +46,7 @@ START := $(B)/musl/lib/rcrt1.o $(B)/musl/lib/crti.o
 END := $(B)/musl/lib/crtn.o
 
 # All there is, but for what another architecture's name is on: a folder's or a file's.
-PURE_SOURCES := $(wildcard boot/*.c boot/*/*.c devices/*.c)
+PURE_SOURCES := $(wildcard boot/*/*.c devices/*.c)
 SOURCES := $(foreach source,$(wildcard vmm/*.c vmm/*/*.c vmm/*/*/*.c) $(PURE_SOURCES), \
 	$(if $(findstring $(FOREIGN_$(ARCH)),$(source)),,$(source)))
 OBJECTS := $(SOURCES:%.c=$(B)/obj/%.o) $(B)/obj/vmm/machine/$(ARCH)/start.o

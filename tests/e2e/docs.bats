@@ -39,7 +39,7 @@ synopsis() {
 }
 
 @test "the exit codes of the code, the README, the manual and --help are the same" {
-	codes=$(sed -nE 's/^\tCODE_[A-Z_]+ = ([0-9]+).*/\1/p' "$root/vmm/exitcode.h" | grep -vx -e 0 -e 128)
+	codes=$(sed -nE 's/^\tCODE_[A-Z_]+ = ([0-9]+).*/\1/p' "$root/vmm/base/exitcode.h" | grep -vx -e 0 -e 128)
 	is 5 "$(wc -w <<<"$codes")"
 	codes=$(printf '%s\n' $codes 159) # the kernel's, which a shell shows
 	is "$codes" "$(sed -nE 's/^\| (1[0-9]{2}(, 1[0-9]{2})*) \|.*/\1/p' "$root/README.md" | tr -s ', ' '\n')"

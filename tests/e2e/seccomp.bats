@@ -1,7 +1,7 @@
 # What the process does after lockdown, seen from outside.
 load helpers
 
-# The system calls that the filter allows, and why: vmm/*.c and devices/*.c, the *_allow functions.
+# The system calls that the filter allows, and why: the *_allow functions.
 allowed='clock_gettime exit_group futex ioctl ppoll read write'
 
 # Runs mayfly under strace; the names of the calls made after the filter went in, each once, in $calls.

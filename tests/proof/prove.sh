@@ -81,7 +81,7 @@ prepare() {
 wp() {
 	harness=$1 functions=$2
 	shift 2
-	frama-c -machdep gcc_x86_64 -cpp-extra-args="-D_GNU_SOURCE= -I$work -Ivmm -Iboot -Idevices -idirafter \
+	frama-c -machdep gcc_x86_64 -cpp-extra-args="-D_GNU_SOURCE= -I$work/annotated/vmm -I$work -I. -Ivmm -Iboot -idirafter \
 		/usr/include -idirafter /usr/include/$multiarch" "tests/proof/prove_$harness.c" -warn-unsigned-overflow -wp \
 		-wp-model Typed+Cast -wp-prover cvc4,z3 -wp-timeout 30 -wp-par "$(nproc)" -wp-cache none -wp-fct "$functions" "$@" \
 		>"$work/log" 2>&1
