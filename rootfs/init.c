@@ -21,6 +21,7 @@
 #include "rootfs/net.h"
 #include "rootfs/out.h"
 #include "rootfs/root.h"
+#include "rootfs/give_up.h"
 #include "rootfs/system.h"
 #include "rootfs/workload.h"
 

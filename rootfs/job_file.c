@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "rootfs/system.h"
+#include "rootfs/give_up.h"
 
 /* Gateway and name server belong to the address before them. */
 static void take_ip_field(struct job_file *job, char *field)

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "rootfs/system.h"
+#include "rootfs/give_up.h"
 
 #define CHANNEL_DEVICE "/dev/ttyS1"
 #define CHANNEL_DEVICE_NUMBER makedev(4, 65)

@@ -4,10 +4,6 @@
 
 #include "rootfs/job_file.h"
 
-/* Says WHAT and errno on the console, all that is left without the channel, and resets the machine; the host
- * notices that there is no result. */
-_Noreturn void give_up(const char *what);
-
 /* Makes the directories that every program expects, where they are not there, in the root that is. */
 void system_make_directories(void);
 

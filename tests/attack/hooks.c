@@ -29,6 +29,9 @@
 #include "sandbox/landlock.h"
 #include "base/sysfilter.h"
 #include "devices/virtio.h"
+#include "machine/bus.h"
+#include "base/ram.h"
+#include "base/text.h"
 
 /* The page: a number that is written attacks at once, from the vCPU's thread; with this bit, when a device's worker is woken
  * next, from that. */
@@ -120,15 +123,15 @@ static void start_victim(void)
 	pid_t parent = getpid();
 	int tcp = socket(AF_INET, SOCK_STREAM, 0), abstract = socket(AF_UNIX, SOCK_STREAM, 0);
 	socklen_t size = sizeof(targets.tcp);
-	struct problem name;
+	struct text name;
 
-	problem_set(&name, "mayfly-attack-%d", getpid());
+	text_set(&name, "mayfly-attack-%d", getpid());
 	targets.tcp.sin_family = AF_INET;
 	targets.tcp.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	targets.abstract.sun_family = AF_UNIX;
-	memcpy(targets.abstract.sun_path + 1, name.text, strlen(name.text));
+	memcpy(targets.abstract.sun_path + 1, name.text, name.length);
 	targets.abstract_size =
-		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name.text));
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + name.length);
 	bind(tcp, (struct sockaddr *)&targets.tcp, sizeof(targets.tcp));
 	listen(tcp, 1);
 	getsockname(tcp, (struct sockaddr *)&targets.tcp, &size);
@@ -157,13 +160,13 @@ void attack_prepare(void)
 
 static int list_attacks(void)
 {
-	struct problem line;
+	struct text line;
 
 	for (unsigned i = 0; attack_steps[i].name; i++) {
-		problem_set(&line, "%u %s %d\n", i + 1, attack_steps[i].name, attack_steps[i].nr);
+		text_set(&line, "%u %s %d\n", i + 1, attack_steps[i].name, attack_steps[i].nr);
 		print(line.text);
 	}
-	problem_set(&line, "landlock %u\n", __real_landlock_version());
+	text_set(&line, "landlock %u\n", __real_landlock_version());
 	return print(line.text) ? 0 : 1;
 }
 
