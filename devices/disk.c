@@ -5,8 +5,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "devices/disk_io.h"
-
 uint64_t disk_dirty_bytes(uint64_t size)
 {
 	return (size + DISK_CLUSTER * 8 - 1) / (DISK_CLUSTER * 8);
@@ -16,8 +14,7 @@ void disk_init(struct disk *disk)
 {
 	pthread_rwlock_init(&disk->lock, NULL);
 	pthread_mutex_init(&disk->turn, NULL);
-	pthread_mutex_init(&disk->bounce_lock, NULL);
-	atomic_flag_clear(&disk->complained);
+	disk_io_init(&disk->file);
 }
 
 /* --- ephemeral: a scratch file over the base --- */
@@ -73,10 +70,10 @@ static bool read_layers(struct disk *disk, uint64_t position, const struct chain
 
 	share(disk);
 	while (length && fine) {
-		int fd = is_dirty(disk, position / DISK_CLUSTER) ? disk->scratch_fd : disk->fd;
+		int fd = is_dirty(disk, position / DISK_CLUSTER) ? disk->scratch_fd : disk->file.fd;
 		uint32_t run = run_length(disk, position, length);
 
-		fine = disk_io_move(disk, fd, DISK_READ, position, chain, offset, run);
+		fine = disk_io_move(&disk->file, fd, DISK_READ, position, chain, offset, run);
 		position += run;
 		offset += run;
 		length -= run;
@@ -95,10 +92,10 @@ static bool copy_up(struct disk *disk, uint64_t position)
 
 	if (position == start || position >= disk->size || is_dirty(disk, cluster))
 		return true;
-	if (!disk_io_all(disk->fd, DISK_READ, data, length, start))
-		return disk_io_complain(disk, "read");
+	if (!disk_io_all(disk->file.fd, DISK_READ, data, length, start))
+		return disk_io_complain(&disk->file, "read");
 	if (!disk_io_all(disk->scratch_fd, DISK_WRITE, data, length, start))
-		return disk_io_complain(disk, "write the scratch file of");
+		return disk_io_complain(&disk->file, "write the scratch file of");
 	set_dirty(disk, cluster, cluster + 1, true);
 	return true;
 }
@@ -118,9 +115,9 @@ static bool write_layers(struct disk *disk, uint64_t position, const struct chai
 			 uint32_t offset, uint32_t length)
 {
 	be_alone(disk);
-	bool fine =
-		copy_edges_up(disk, position, length) &&
-		disk_io_move(disk, disk->scratch_fd, DISK_WRITE, position, chain, offset, length);
+	bool fine = copy_edges_up(disk, position, length) &&
+		    disk_io_move(&disk->file, disk->scratch_fd, DISK_WRITE, position, chain, offset,
+				 length);
 
 	if (fine)
 		set_dirty(disk, position / DISK_CLUSTER, clusters_up_to(position + length), true);
@@ -133,7 +130,7 @@ bool disk_read(struct disk *disk, uint64_t position, const struct chain *chain, 
 {
 	if (disk->scratch_fd >= 0)
 		return read_layers(disk, position, chain, offset, length);
-	return disk_io_move(disk, disk->fd, DISK_READ, position, chain, offset, length);
+	return disk_io_move(&disk->file, disk->file.fd, DISK_READ, position, chain, offset, length);
 }
 
 bool disk_write(struct disk *disk, uint64_t position, const struct chain *chain, uint32_t offset,
@@ -145,7 +142,8 @@ bool disk_write(struct disk *disk, uint64_t position, const struct chain *chain,
 		return true;
 	if (disk->scratch_fd >= 0)
 		return write_layers(disk, position, chain, offset, length);
-	return disk_io_move(disk, disk->fd, DISK_WRITE, position, chain, offset, length);
+	return disk_io_move(&disk->file, disk->file.fd, DISK_WRITE, position, chain, offset,
+			    length);
 }
 
 /* --- without data --- */
@@ -159,9 +157,9 @@ bool disk_flush(struct disk *disk)
 {
 	if (!is_written(disk))
 		return true;
-	while (fdatasync(disk->fd) < 0)
+	while (fdatasync(disk->file.fd) < 0)
 		if (errno != EINTR)
-			return disk_io_complain(disk, "flush");
+			return disk_io_complain(&disk->file, "flush");
 	return true;
 }
 
@@ -194,7 +192,7 @@ static bool discard_layer(struct disk *disk, uint64_t position, uint64_t length)
 	be_alone(disk);
 	if (!disk_io_allocate(disk->scratch_fd, FALLOC_FL_PUNCH_HOLE, whole.first * DISK_CLUSTER,
 			      (whole.end - whole.first) * DISK_CLUSTER))
-		fine = disk_io_complain(disk, "discard from the scratch file of");
+		fine = disk_io_complain(&disk->file, "discard from the scratch file of");
 	else
 		set_dirty(disk, whole.first, whole.end, false);
 	pthread_rwlock_unlock(&disk->lock);
@@ -205,7 +203,7 @@ static bool zero_layer(struct disk *disk, uint64_t position, uint64_t length)
 {
 	be_alone(disk);
 	bool fine = copy_edges_up(disk, position, length) &&
-		    disk_io_zero(disk, disk->scratch_fd, position, length, true);
+		    disk_io_zero(&disk->file, disk->scratch_fd, position, length, true);
 
 	if (fine)
 		set_dirty(disk, position / DISK_CLUSTER, clusters_up_to(position + length), true);
@@ -219,8 +217,9 @@ bool disk_discard(struct disk *disk, uint64_t position, uint64_t length)
 		return false;
 	if (disk->scratch_fd >= 0)
 		return discard_layer(disk, position, length);
-	return length == 0 || disk_io_allocate(disk->fd, FALLOC_FL_PUNCH_HOLE, position, length) ||
-	       disk_io_complain(disk, "discard from");
+	return length == 0 ||
+	       disk_io_allocate(disk->file.fd, FALLOC_FL_PUNCH_HOLE, position, length) ||
+	       disk_io_complain(&disk->file, "discard from");
 }
 
 bool disk_zero(struct disk *disk, uint64_t position, uint64_t length, bool may_unmap)
@@ -231,14 +230,14 @@ bool disk_zero(struct disk *disk, uint64_t position, uint64_t length, bool may_u
 		return true;
 	if (disk->scratch_fd >= 0)
 		return zero_layer(disk, position, length);
-	return disk_io_zero(disk, disk->fd, position, length, may_unmap);
+	return disk_io_zero(&disk->file, disk->file.fd, position, length, may_unmap);
 }
 
 void disk_allow(const struct disk *disk, struct sysfilter *filter)
 {
-	int written = disk->scratch_fd >= 0 ? disk->scratch_fd : disk->fd;
+	int written = disk->scratch_fd >= 0 ? disk->scratch_fd : disk->file.fd;
 
-	sysfilter_allow_fd(filter, SYS_preadv, disk->fd); /* the guest reads */
+	sysfilter_allow_fd(filter, SYS_preadv, disk->file.fd); /* the guest reads */
 	if (disk->read_only)
 		return;
 	sysfilter_allow_fd(filter, SYS_preadv, written);  /* … what it wrote */
@@ -247,7 +246,7 @@ void disk_allow(const struct disk *disk, struct sysfilter *filter)
 	sysfilter_allow_fd_with(filter, SYS_fallocate, written,
 				FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
 	/* … or do. */
-	if (written == disk->fd)
+	if (written == disk->file.fd)
 		sysfilter_allow_fd_with(filter, SYS_fallocate, written,
 					FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE);
 	disk_allow_flush(disk, filter);
@@ -256,5 +255,5 @@ void disk_allow(const struct disk *disk, struct sysfilter *filter)
 void disk_allow_flush(const struct disk *disk, struct sysfilter *filter)
 {
 	if (is_written(disk))
-		sysfilter_allow_fd(filter, SYS_fdatasync, disk->fd);
+		sysfilter_allow_fd(filter, SYS_fdatasync, disk->file.fd);
 }

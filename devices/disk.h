@@ -4,35 +4,29 @@
 #define MAYFLY_DISK_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/sysfilter.h"
+#include "devices/disk_io.h"
 #include "devices/virtq.h"
 
 #define DISK_SECTOR 512
-#define DISK_CLUSTER 4096      /* what an ephemeral disk copies at least */
-#define DISK_BOUNCE_SIZE 65536 /* for direct I/O on memory that is not aligned */
+#define DISK_CLUSTER 4096 /* what an ephemeral disk copies at least */
 
 struct disk {
 	/* Set by whoever opens it. */
-	const char *name;  /* the user's, for messages */
-	int fd;            /* of the file or device; read-only if READ_ONLY or EPHEMERAL */
-	int scratch_fd;    /* ephemeral: what was written; else -1 */
-	uint64_t size;     /* bytes, whole sectors */
-	uint32_t block;    /* smallest piece of I/O, bytes: 512 or 4096 */
-	uint32_t physical; /* best piece of I/O, bytes: a power of two, at least BLOCK */
-	bool read_only;    /* to the guest */
-	bool discard;      /* holes can be punched */
-	uint32_t direct;   /* O_DIRECT: what memory must be aligned to; else 0 */
-	uint8_t *bounce;   /* direct: DISK_BOUNCE_SIZE bytes, aligned; else NULL */
-	uint8_t *dirty;    /* ephemeral: a bit a cluster that is in the scratch file */
+	struct disk_file file; /* read-only if READ_ONLY or EPHEMERAL */
+	int scratch_fd;        /* ephemeral: what was written; else -1 */
+	uint64_t size;         /* bytes, whole sectors */
+	uint32_t block;        /* smallest piece of I/O, bytes: 512 or 4096 */
+	uint32_t physical;     /* best piece of I/O, bytes: a power of two, at least BLOCK */
+	bool read_only;        /* to the guest */
+	bool discard;          /* holes can be punched */
+	uint8_t *dirty;        /* ephemeral: a bit a cluster that is in the scratch file */
 
 	pthread_rwlock_t lock; /* of DIRTY and the clusters it speaks of */
 	pthread_mutex_t turn;  /* to take it */
-	pthread_mutex_t bounce_lock;
-	atomic_flag complained;
 };
 
 /* Bytes of the DIRTY map of a disk of SIZE bytes. */

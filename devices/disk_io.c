@@ -6,11 +6,17 @@
 #include <string.h>
 #include <unistd.h>
 
-bool disk_io_complain(struct disk *disk, const char *what)
+void disk_io_init(struct disk_file *file)
 {
-	if (!atomic_flag_test_and_set(&disk->complained))
+	pthread_mutex_init(&file->bounce_lock, NULL);
+	atomic_flag_clear(&file->complained);
+}
+
+bool disk_io_complain(struct disk_file *file, const char *what)
+{
+	if (!atomic_flag_test_and_set(&file->complained))
 		report("warning: cannot %s %s: %s (the guest gets an I/O error; this is said once)",
-		       what, disk->name, strerror(errno));
+		       what, file->name, strerror(errno));
 	return false;
 }
 
@@ -49,23 +55,24 @@ static bool is_aligned(const struct iovec *iov, unsigned count, uint32_t alignme
 }
 
 /* O_DIRECT takes memory of its own alignment only, and the guest's need not have it. */
-static ssize_t transfer_bounced(struct disk *disk, enum disk_direction direction, uint64_t position,
-				const struct chain *chain, uint32_t offset, uint32_t length)
+static ssize_t transfer_bounced(struct disk_file *file, enum disk_direction direction,
+				uint64_t position, const struct chain *chain, uint32_t offset,
+				uint32_t length)
 {
-	struct iovec iov = {disk->bounce, length < DISK_BOUNCE_SIZE ? length : DISK_BOUNCE_SIZE};
+	struct iovec iov = {file->bounce, length < DISK_BOUNCE_SIZE ? length : DISK_BOUNCE_SIZE};
 	ssize_t done;
 
-	pthread_mutex_lock(&disk->bounce_lock);
+	pthread_mutex_lock(&file->bounce_lock);
 	if (direction == DISK_WRITE)
-		chain_read(chain, offset, disk->bounce, (uint32_t)iov.iov_len);
-	done = disk_io_once(disk->fd, direction, &iov, 1, position);
+		chain_read(chain, offset, file->bounce, (uint32_t)iov.iov_len);
+	done = disk_io_once(file->fd, direction, &iov, 1, position);
 	if (direction == DISK_READ && done > 0)
-		chain_write(chain, offset, disk->bounce, (uint32_t)done);
-	pthread_mutex_unlock(&disk->bounce_lock);
+		chain_write(chain, offset, file->bounce, (uint32_t)done);
+	pthread_mutex_unlock(&file->bounce_lock);
 	return done;
 }
 
-static ssize_t transfer_chain(struct disk *disk, int fd, enum disk_direction direction,
+static ssize_t transfer_chain(struct disk_file *file, int fd, enum disk_direction direction,
 			      uint64_t position, const struct chain *chain, uint32_t offset,
 			      uint32_t length)
 {
@@ -73,23 +80,23 @@ static ssize_t transfer_chain(struct disk *disk, int fd, enum disk_direction dir
 	unsigned count = direction == DISK_WRITE ? chain_readable_iov(chain, offset, length, iov)
 						 : chain_writable_iov(chain, offset, length, iov);
 
-	if (disk->direct && fd == disk->fd && !is_aligned(iov, count, disk->direct))
-		return transfer_bounced(disk, direction, position, chain, offset, length);
+	if (file->direct && fd == file->fd && !is_aligned(iov, count, file->direct))
+		return transfer_bounced(file, direction, position, chain, offset, length);
 	return disk_io_once(fd, direction, iov, count, position);
 }
 
-bool disk_io_move(struct disk *disk, int fd, enum disk_direction direction, uint64_t position,
+bool disk_io_move(struct disk_file *file, int fd, enum disk_direction direction, uint64_t position,
 		  const struct chain *chain, uint32_t offset, uint32_t length)
 {
 	while (length) {
-		ssize_t done = transfer_chain(disk, fd, direction, position, chain, offset, length);
+		ssize_t done = transfer_chain(file, fd, direction, position, chain, offset, length);
 
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done == 0)
 			errno = ENODATA; /* the file has become shorter */
 		if (done <= 0)
-			return disk_io_complain(disk, direction == DISK_WRITE ? "write" : "read");
+			return disk_io_complain(file, direction == DISK_WRITE ? "write" : "read");
 		position += (uint64_t)done;
 		offset += (uint32_t)done;
 		length -= (uint32_t)done;
@@ -105,10 +112,10 @@ bool disk_io_allocate(int fd, int mode, uint64_t position, uint64_t length)
 	return true;
 }
 
-static bool write_zeros(struct disk *disk, int fd, uint64_t position, uint64_t length)
+static bool write_zeros(struct disk_file *file, int fd, uint64_t position, uint64_t length)
 {
 	/* Not const: as such it would lie in the binary, page aligned. */
-	static uint8_t zeros[DISK_CLUSTER] __attribute__((aligned(DISK_CLUSTER)));
+	static uint8_t zeros[4096] __attribute__((aligned(4096)));
 
 	while (length) {
 		struct iovec iov[16];
@@ -124,20 +131,21 @@ static bool write_zeros(struct disk *disk, int fd, uint64_t position, uint64_t l
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done <= 0)
-			return disk_io_complain(disk, "write");
+			return disk_io_complain(file, "write");
 		position += (uint64_t)done;
 		length -= (uint64_t)done;
 	}
 	return true;
 }
 
-bool disk_io_zero(struct disk *disk, int fd, uint64_t position, uint64_t length, bool may_unmap)
+bool disk_io_zero(struct disk_file *file, int fd, uint64_t position, uint64_t length,
+		  bool may_unmap)
 {
 	int mode = may_unmap ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE;
 
 	if (disk_io_allocate(fd, mode, position, length))
 		return true;
 	if (errno == EOPNOTSUPP)
-		return write_zeros(disk, fd, position, length);
-	return disk_io_complain(disk, "write zeros to");
+		return write_zeros(file, fd, position, length);
+	return disk_io_complain(file, "write zeros to");
 }

@@ -96,7 +96,8 @@ static bool is_possible(const struct virtio_blk *blk, uint64_t sector, uint64_t 
 	uint32_t sectors = blk->disk->block / DISK_SECTOR;
 
 	return is_on_disk(blk, sector, bytes) &&
-	       (!blk->disk->direct || (sector % sectors == 0 && bytes % blk->disk->block == 0));
+	       (!blk->disk->file.direct ||
+		(sector % sectors == 0 && bytes % blk->disk->block == 0));
 }
 
 static struct outcome read_data(struct virtio_blk *blk, uint64_t sector, const struct chain *chain)

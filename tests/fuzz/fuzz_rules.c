@@ -74,7 +74,7 @@ static void fuzz_disk(struct input *input)
 	unsigned what = take8(input);
 	bool ephemeral = what & 1, read_only = !ephemeral && what & 2;
 	struct disk disk = {
-		.fd = DISK, .scratch_fd = ephemeral ? SCRATCH : -1, .read_only = read_only};
+		.file.fd = DISK, .scratch_fd = ephemeral ? SCRATCH : -1, .read_only = read_only};
 	static struct virtio_blk blk;
 
 	blk.disk = &disk;
@@ -116,9 +116,9 @@ static void fuzz_net(struct input *input)
 		uint64_t request = rule->condition[1].value;
 
 		if (rule->nr == SYS_ioctl)
-			REQUIRE(request == TUNSETQUEUE ? net.attach
-						       : request == TUNSETOFFLOAD &&
-								 fd_of(rule) == TAP);
+			REQUIRE(request == TUNSETQUEUE
+					? net.attach
+					: request == TUNSETOFFLOAD && fd_of(rule) == TAP);
 	}
 	for (unsigned i = 0; i < net.pairs; i++)
 		REQUIRE(has(SYS_readv, TAP + (int)i) && has(SYS_writev, TAP + (int)i));

@@ -49,7 +49,7 @@ static struct ram ram;
 static struct disk disk;
 static struct virtio_blk blk;
 static struct virtio_mmio mmio;
-static int files[2]; /* the disk, and the scratch file */
+static int files[2];     /* the disk, and the scratch file */
 static int sealed, deaf; /* files that take no writes, and no I/O at all */
 static uint8_t base[DISK_SIZE], dirty[4];
 static uint8_t bounce[DISK_BOUNCE_SIZE] __attribute__((aligned(4096)));
@@ -131,16 +131,16 @@ static struct {
 static void make_disk(enum kind kind, unsigned queues)
 {
 	disk = (struct disk){
-		.name = "disk",
-		.fd = files[0],
+		.file.name = "disk",
+		.file.fd = files[0],
 		.scratch_fd = kind == EPHEMERAL ? files[1] : -1,
 		.size = DISK_SIZE,
 		.block = 512,
 		.physical = 4096,
 		.discard = true,
 		.read_only = kind == READ_ONLY,
-		.direct = kind == DIRECT ? 512 : 0,
-		.bounce = bounce,
+		.file.direct = kind == DIRECT ? 512 : 0,
+		.file.bounce = bounce,
 		.dirty = dirty,
 	};
 	memset(dirty, 0, sizeof(dirty));
@@ -155,7 +155,7 @@ static void make_disk(enum kind kind, unsigned queues)
 	blk.virtio.queues = queues;
 	virtio_blk_init(&blk, &disk);
 	if (said.failing)
-		atomic_flag_test_and_set(&disk.complained);
+		atomic_flag_test_and_set(&disk.file.complained);
 	if (said.broken)
 		atomic_flag_test_and_set(&blk.virtio.complained);
 	virtio_mmio_init(&mmio, &blk.virtio);
@@ -491,13 +491,14 @@ static void flip(struct input *input)
 static void fail_host(struct input *input)
 {
 	unsigned what = take8(input);
-	int *fd = what & 1 && disk.scratch_fd >= 0 ? &disk.scratch_fd : &disk.fd;
+	int *fd = what & 1 && disk.scratch_fd >= 0 ? &disk.scratch_fd : &disk.file.fd;
 
 	shadow.failing = true;
 	if (what & 2)
 		*fd = what & 4 ? sealed : deaf;
 	else
-		REQUIRE(ftruncate(files[fd == &disk.scratch_fd], (what >> 2) * DISK_SECTOR / 2) == 0);
+		REQUIRE(ftruncate(files[fd == &disk.scratch_fd], (what >> 2) * DISK_SECTOR / 2) ==
+			0);
 }
 
 static void require_untouched(enum kind kind)

@@ -314,7 +314,7 @@ static void add_disk(bool ephemeral)
 	slot->virtio->irq_fd = FD_VIRTIO_IRQ + (int)number;
 	slot->virtio->queues = DEVICE_QUEUES_MAX;
 	slot->blk.disk = &slot->disk;
-	slot->disk.fd = FD_DISK + (int)number;
+	slot->disk.file.fd = FD_DISK + (int)number;
 	slot->disk.scratch_fd = ephemeral ? FD_SCRATCH + (int)number : -1;
 	for (unsigned i = 0; i < DEVICE_QUEUES_MAX; i++)
 		slot->virtio->queue[i].kick_fd = FD_KICK + (int)(number * DEVICE_QUEUES_MAX + i);

@@ -114,7 +114,7 @@ static void pretend_disk(struct devices *devices, bool ephemeral)
 	struct slot *slot = &devices->slot[devices->count];
 	int number = (int)begin(devices, &slot->blk.virtio, "", NULL);
 
-	slot->disk.fd = FD_DISK + number;
+	slot->disk.file.fd = FD_DISK + number;
 	slot->disk.scratch_fd = ephemeral ? FD_SCRATCH + number : -1;
 	slot->blk.disk = &slot->disk;
 	number_disk(slot, (unsigned)number, 1);
@@ -275,7 +275,7 @@ bool devices_sync(struct devices *devices, struct problem *problem)
 				problem,
 				"what the guest wrote to %s may not be on disk: %s (look "
 				"at the host's kernel log, and check the file)",
-				slot->disk.name, strerror(errno));
+				slot->disk.file.name, strerror(errno));
 	}
 	return synced;
 }

@@ -139,15 +139,15 @@ static void measure(struct disk *disk, const struct stat *stat, const struct dis
 	disk->size = (uint64_t)stat->st_size;
 	if (S_ISBLK(stat->st_mode)) {
 		/* musl and glibc disagree on the type of ioctl's request. */
-		syscall(SYS_ioctl, disk->fd, BLKGETSIZE64, &disk->size);
-		ioctl(disk->fd, BLKSSZGET, &block);
-		ioctl(disk->fd, BLKPBSZGET, &physical);
+		syscall(SYS_ioctl, disk->file.fd, BLKGETSIZE64, &disk->size);
+		ioctl(disk->file.fd, BLKSSZGET, &block);
+		ioctl(disk->file.fd, BLKPBSZGET, &physical);
 		disk->discard = device_number(stat->st_rdev, "write_zeroes_max_bytes");
 	}
 	if (options->direct) {
-		if (!takes_small_direct(disk->fd))
+		if (!takes_small_direct(disk->file.fd))
 			block = BLOCK_LARGE;
-		disk->direct = (uint32_t)block;
+		disk->file.direct = (uint32_t)block;
 	}
 	disk->block = block > DISK_SECTOR ? BLOCK_LARGE : DISK_SECTOR;
 	disk->physical = physical < disk->block ? disk->block : physical;
@@ -161,7 +161,7 @@ static bool check_size(const struct disk *disk, struct problem *problem)
 		problem,
 		"cannot use %s as a disk: it has %llu bytes, not whole blocks of %u (make "
 		"it larger: truncate -s %%%u FILE, or truncate -s 1G FILE)",
-		disk->name, (unsigned long long)disk->size, disk->block, disk->block);
+		disk->file.name, (unsigned long long)disk->size, disk->block, disk->block);
 }
 
 /* A file without a name in DIRECTORY, even where the file system does not know such a thing. */
@@ -208,7 +208,7 @@ static bool open_scratch(uint64_t size, const char *what, int place, struct prob
 
 static bool open_layer(struct disk *disk, int place, struct problem *problem)
 {
-	if (!open_scratch(disk->size, disk->name, place, problem))
+	if (!open_scratch(disk->size, disk->file.name, place, problem))
 		return false;
 	disk->scratch_fd = place;
 	disk->dirty = keep_pages(disk_dirty_bytes(disk->size), problem);
@@ -236,14 +236,14 @@ bool storage_open(struct disk *disk, const struct disk_options *options, unsigne
 	struct stat stat;
 
 	*disk = (struct disk){
-		.name = options->path,
-		.fd = FD_DISK + (int)index,
+		.file.name = options->path,
+		.file.fd = FD_DISK + (int)index,
 		.scratch_fd = -1,
 		.read_only = options->read_only,
 	};
-	if (!(options->scratch ? open_own(options, disk->fd, &stat, problem)
-			       : open_file(options, disk->fd, &stat, problem) &&
-					 lock_file(options, disk->fd, problem)))
+	if (!(options->scratch ? open_own(options, disk->file.fd, &stat, problem)
+			       : open_file(options, disk->file.fd, &stat, problem) &&
+					 lock_file(options, disk->file.fd, problem)))
 		return false;
 	measure(disk, &stat, options);
 	if (!check_size(disk, problem))
@@ -253,8 +253,8 @@ bool storage_open(struct disk *disk, const struct disk_options *options, unsigne
 	if (options->ephemeral)
 		disk->discard = can_punch(disk->scratch_fd, disk->size);
 	else if (is_written(options) && S_ISREG(stat.st_mode))
-		disk->discard = can_punch(disk->fd, disk->size);
-	if (disk->direct && !(disk->bounce = keep_pages(DISK_BOUNCE_SIZE, problem)))
+		disk->discard = can_punch(disk->file.fd, disk->size);
+	if (disk->file.direct && !(disk->file.bounce = keep_pages(DISK_BOUNCE_SIZE, problem)))
 		return false;
 	disk_init(disk);
 	return true;

@@ -26,7 +26,7 @@ enum {
 
 static struct ram ram;
 static struct disk disk;
-static int file; /* the disk's, to look into; disk.fd cannot write where the disk must not */
+static int file; /* the disk's, to look into; disk.file.fd cannot write where the disk must not */
 static uint8_t content[BIG], found[BIG], model[BIG];
 static bool known[BIG / SECTOR];
 static uint8_t *dirty; /* of its exact size, so that the sanitizer guards its end */
@@ -75,7 +75,7 @@ static bool goes_wrong(void)
 
 static bool is_off(uint64_t number)
 {
-	return disk.direct && number % disk.direct;
+	return disk.file.direct && number % disk.file.direct;
 }
 
 static ssize_t transfer(long nr, int fd, const struct iovec *iov, int count, off_t position)
@@ -92,11 +92,11 @@ static ssize_t transfer(long nr, int fd, const struct iovec *iov, int count, off
 		if (some[used].iov_len > left)
 			some[used].iov_len = left;
 		left -= some[used].iov_len;
-		if (fd == disk.fd && (is_off((uintptr_t)iov[used].iov_base) ||
-				      is_off(iov[used].iov_len) || is_off((uint64_t)position)))
+		if (fd == disk.file.fd && (is_off((uintptr_t)iov[used].iov_base) ||
+					   is_off(iov[used].iov_len) || is_off((uint64_t)position)))
 			host.misaligned = true;
 	}
-	if (nr == SYS_pwritev && fd == disk.fd && (disk.read_only || disk.scratch_fd >= 0))
+	if (nr == SYS_pwritev && fd == disk.file.fd && (disk.read_only || disk.scratch_fd >= 0))
 		host.wrote_base = true;
 	return syscall(nr, fd, some, used, position, 0);
 }
@@ -119,7 +119,7 @@ int fallocate(int fd, int mode, off_t position, off_t length)
 	host.last_mode = mode;
 	if (!(mode & FALLOC_FL_KEEP_SIZE))
 		host.changed_size = true;
-	if (fd == disk.fd && (disk.read_only || disk.scratch_fd >= 0))
+	if (fd == disk.file.fd && (disk.read_only || disk.scratch_fd >= 0))
 		host.wrote_base = true;
 	if (mode & host.refused_mode) {
 		errno = EOPNOTSUPP;
@@ -163,7 +163,7 @@ static void close_disk(void)
 {
 	free(dirty);
 	dirty = NULL;
-	close(disk.fd);
+	close(disk.file.fd);
 	if (disk.scratch_fd >= 0)
 		close(disk.scratch_fd);
 }
@@ -175,8 +175,8 @@ static void make_disk(uint64_t size)
 	assert_int_equal(ftruncate(file, (off_t)size), 0);
 	assert_int_equal(pwrite(file, content, size, 0), size);
 	disk = (struct disk){
-		.name = "disk.img",
-		.fd = open_again(file, O_RDWR),
+		.file.name = "disk.img",
+		.file.fd = open_again(file, O_RDWR),
 		.scratch_fd = -1,
 		.size = size,
 		.block = 512,
@@ -190,8 +190,8 @@ static void make_ephemeral(uint64_t size)
 {
 	close_disk();
 	make_disk(size);
-	close(disk.fd);
-	disk.fd = open_again(file, O_RDONLY);
+	close(disk.file.fd);
+	disk.file.fd = open_again(file, O_RDONLY);
 	disk.scratch_fd = make_file(size);
 	dirty = calloc(1, disk_dirty_bytes(size));
 	assert_non_null(dirty);
@@ -200,8 +200,8 @@ static void make_ephemeral(uint64_t size)
 
 static void make_read_only(void)
 {
-	close(disk.fd);
-	disk.fd = open_again(file, O_RDONLY);
+	close(disk.file.fd);
+	disk.file.fd = open_again(file, O_RDONLY);
 	disk.read_only = true;
 }
 
@@ -409,7 +409,7 @@ static void a_read_only_disk_is_not_written(void **state)
 
 static void flushing(void **state)
 {
-	int real = disk.fd;
+	int real = disk.file.fd;
 
 	(void)state;
 	host.interrupt = 2;
@@ -418,7 +418,7 @@ static void flushing(void **state)
 	assert_int_equal(host.syncs, 1);
 	assert_int_equal(host.calls, 3);
 	host.interrupt = 0;
-	disk.fd = make_event(); /* fdatasync fails on it */
+	disk.file.fd = make_event(); /* fdatasync fails on it */
 	begin_warnings();
 	assert_false(disk_flush(&disk));
 	assert_false(disk_flush(&disk));
@@ -426,8 +426,8 @@ static void flushing(void **state)
 	assert_int_equal(capture.writes, 1);
 	assert_says(capture.text, "cannot flush disk.img: Invalid argument");
 	assert_mends(strtok(capture.text, "\n"), "disk.img");
-	close(disk.fd);
-	disk.fd = real;
+	close(disk.file.fd);
+	disk.file.fd = real;
 	make_ephemeral(SIZE);
 	assert_true(disk_flush(&disk));
 	assert_int_equal(host.calls, 0);
@@ -493,8 +493,8 @@ static void zeros_on_a_real_file_system(void **state)
 		return; /* there is none to try */
 	assert_int_equal(pwrite(fd, content, SIZE, 0), SIZE);
 	fdatasync(fd);
-	close(disk.fd);
-	disk.fd = fd;
+	close(disk.file.fd);
+	disk.file.fd = fd;
 	blkcnt_t before = blocks_of(fd);
 	assert_true(disk_zero(&disk, SECTOR, 6 * CLUSTER, false));
 	memset(content + SECTOR, 0, 6 * CLUSTER);
@@ -566,17 +566,17 @@ static void one_warning_a_disk(void **state)
 
 static void a_descriptor_that_is_bad(void **state)
 {
-	int good = disk.fd;
+	int good = disk.file.fd;
 
 	(void)state;
-	disk.fd = -1;
+	disk.file.fd = -1;
 	begin_warnings();
 	for (unsigned what = 0; what < 5; what++)
 		assert_false(fail_once(what));
 	end_warnings();
 	assert_int_equal(capture.writes, 1);
 	assert_says(capture.text, strerror(EBADF));
-	disk.fd = good;
+	disk.file.fd = good;
 	for (unsigned what = 0; what < 5; what++)
 		assert_true(fail_once(what));
 }
@@ -839,8 +839,8 @@ static void try(const struct trial *trial)
 	make_disk(trial->size);
 	if (trial->ephemeral)
 		make_ephemeral(trial->size);
-	disk.direct = trial->direct;
-	disk.bounce = trial->direct ? bounce : NULL;
+	disk.file.direct = trial->direct;
+	disk.file.bounce = trial->direct ? bounce : NULL;
 	host.refused_mode = trial->refused_mode;
 	host.most = trial->most;
 	host.interrupt = trial->interrupt;
@@ -848,7 +848,7 @@ static void try(const struct trial *trial)
 	memcpy(model, content, trial->size);
 	memset(known, true, sizeof(known));
 	if (trial->faults)
-		atomic_flag_test_and_set(&disk.complained); /* we know */
+		atomic_flag_test_and_set(&disk.file.complained); /* we know */
 	for (unsigned i = 0; i < operations; i++) {
 		uint32_t unit = trial->direct > SECTOR ? trial->direct / SECTOR : 1;
 		uint32_t sector = next_random(&random) % (sectors / unit) * unit;
@@ -926,8 +926,8 @@ static void only_what_is_not_aligned_takes_the_long_way(void **state)
 	(void)state;
 	close_disk();
 	make_disk(BIG);
-	disk.direct = 4096;
-	disk.bounce = bounce;
+	disk.file.direct = 4096;
+	disk.file.bounce = bounce;
 	chain = (struct chain){.ram = &ram};
 	add_part(16 * CLUSTER, 2 * CLUSTER, true);
 	add_part(8 * CLUSTER, 3 * CLUSTER, true);
@@ -960,11 +960,11 @@ static void direct_for_real(void **state)
 	if (fd < 0)
 		return; /* the file system has none */
 	assert_int_equal(ftruncate(fd, BIG), 0);
-	close(disk.fd);
-	disk.fd = fd;
+	close(disk.file.fd);
+	disk.file.fd = fd;
 	disk.size = BIG;
-	disk.block = disk.direct = 4096;
-	disk.bounce = bounce;
+	disk.block = disk.file.direct = 4096;
+	disk.file.bounce = bounce;
 	assert_true(write_at(0, content, BIG));
 	assert_true(write_at(5 * CLUSTER, content, 20 * CLUSTER));
 	memcpy(model, content, BIG);
@@ -1000,13 +1000,13 @@ static void what_it_may_do(void **state)
 	static const struct rule read_only[] = {{SYS_preadv, 100, ANY}};
 
 	(void)state;
-	disk.fd = dup2(disk.fd, 100);
+	disk.file.fd = dup2(disk.file.fd, 100);
 	disk_allow(&disk, list_anew());
 	assert_rules(&listed, plain, COUNT(plain));
 	disk_allow_flush(&disk, list_anew());
 	assert_rules(&listed, &plain[4], 1);
 	make_ephemeral(SIZE);
-	disk.fd = dup2(disk.fd, 100);
+	disk.file.fd = dup2(disk.file.fd, 100);
 	disk.scratch_fd = dup2(disk.scratch_fd, 101);
 	disk_allow(&disk, list_anew());
 	assert_rules(&listed, ephemeral, COUNT(ephemeral));

@@ -75,15 +75,15 @@ static int set_up(void **state)
 	for (unsigned i = 0; i < DISK_SIZE; i++)
 		content[i] = (uint8_t)(i / SECTOR + i);
 	disk = (struct disk){
-		.name = "disk.img",
-		.fd = make_file(DISK_SIZE),
+		.file.name = "disk.img",
+		.file.fd = make_file(DISK_SIZE),
 		.scratch_fd = -1,
 		.size = DISK_SIZE,
 		.block = 512,
 		.physical = 4096,
 		.discard = true,
 	};
-	if (pwrite(disk.fd, content, DISK_SIZE, 0) != DISK_SIZE)
+	if (pwrite(disk.file.fd, content, DISK_SIZE, 0) != DISK_SIZE)
 		return -1;
 	go(1, ALL_FEATURES);
 	return 0;
@@ -93,7 +93,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	alarm(0);
-	close(disk.fd);
+	close(disk.file.fd);
 	if (disk.scratch_fd >= 0)
 		close(disk.scratch_fd);
 	ram_release(&ram);
@@ -103,7 +103,7 @@ static int tear_down(void **state)
 static void make_ephemeral(uint64_t size)
 {
 	disk.size = size;
-	assert_int_equal(ftruncate(disk.fd, (off_t)size), 0);
+	assert_int_equal(ftruncate(disk.file.fd, (off_t)size), 0);
 	disk.scratch_fd = make_file(size);
 	memset(dirty, 0, sizeof(dirty));
 	assert_true(disk_dirty_bytes(size) <= sizeof(dirty));
@@ -256,7 +256,7 @@ static void sectors_are_written(void **state)
 	driver_put(&driver, DATA, content + 7 * SECTOR, 2 * SECTOR);
 	assert_int_equal(write_sectors(7, 2 * SECTOR), VIRTIO_BLK_S_OK);
 	assert_int_equal(last_used_length, 1);
-	assert_file(disk.fd, content, DISK_SIZE);
+	assert_file(disk.file.fd, content, DISK_SIZE);
 	assert_int_equal(atomic_load(&blk.virtio.stat[STAT_OUT]), 1);
 	assert_int_equal(atomic_load(&blk.virtio.stat[STAT_OUT_BYTES]), 2 * SECTOR);
 }
@@ -288,7 +288,7 @@ static void the_disk_ends_where_it_ends(void **state)
 	/* In bytes these are 0 and one sector, modulo 2^32. */
 	assert_int_equal(range(VIRTIO_BLK_T_WRITE_ZEROES, 0, 1u << 23, 0), VIRTIO_BLK_S_IOERR);
 	assert_int_equal(range(VIRTIO_BLK_T_DISCARD, 0, (1u << 23) + 1, 0), VIRTIO_BLK_S_IOERR);
-	assert_int_equal(lseek(disk.fd, 0, SEEK_END), DISK_SIZE);
+	assert_int_equal(lseek(disk.file.fd, 0, SEEK_END), DISK_SIZE);
 }
 
 static void whole_sectors_only(void **state)
@@ -298,7 +298,7 @@ static void whole_sectors_only(void **state)
 		assert_int_equal(read_sectors(0, length), VIRTIO_BLK_S_IOERR);
 		assert_int_equal(write_sectors(0, length), VIRTIO_BLK_S_IOERR);
 	}
-	assert_file(disk.fd, content, DISK_SIZE);
+	assert_file(disk.file.fd, content, DISK_SIZE);
 }
 
 static void a_read_only_disk_stays_as_it_is(void **state)
@@ -310,7 +310,7 @@ static void a_read_only_disk_stays_as_it_is(void **state)
 	assert_int_equal(range(VIRTIO_BLK_T_DISCARD, 0, 8, 0), VIRTIO_BLK_S_IOERR);
 	assert_int_equal(range(VIRTIO_BLK_T_WRITE_ZEROES, 0, 8, 0), VIRTIO_BLK_S_IOERR);
 	assert_int_equal(read_sectors(0, SECTOR), VIRTIO_BLK_S_OK);
-	assert_file(disk.fd, content, DISK_SIZE);
+	assert_file(disk.file.fd, content, DISK_SIZE);
 	assert_int_equal(atomic_load(&blk.virtio.stat[STAT_ERRORS]), 3);
 }
 
@@ -347,7 +347,7 @@ static void headers_and_status_may_be_split(void **state)
 	finish(head);
 	driver_get(&driver, DATA + 0x1000, found, 1);
 	assert_int_equal(found[0], VIRTIO_BLK_S_OK);
-	assert_file(disk.fd, content, DISK_SIZE);
+	assert_file(disk.file.fd, content, DISK_SIZE);
 }
 
 static void the_most_segments(void **state)
@@ -372,7 +372,7 @@ static void what_cannot_be_answered_comes_back_empty(void **state)
 	put_header(VIRTIO_BLK_T_OUT, 0);
 	finish(DRIVER_ADD(&driver, 0, {HEADER, 16, false}, {DATA, SECTOR, false}));
 	assert_int_equal(last_used_length, 0);
-	assert_file(disk.fd, content, DISK_SIZE);
+	assert_file(disk.file.fd, content, DISK_SIZE);
 	assert_int_equal(atomic_load(&blk.virtio.stat[STAT_ERRORS]), 1);
 }
 
@@ -485,7 +485,7 @@ static void any_framing_is_the_same_request(void **state)
 			break;
 		}
 		if (read)
-			assert_file(disk.fd, content, DISK_SIZE);
+			assert_file(disk.file.fd, content, DISK_SIZE);
 	}
 }
 
@@ -516,7 +516,7 @@ static void requests_of_no_sectors(void **state)
 	assert_int_equal(last_used_length, 1);
 	assert_int_equal(read_sectors(SECTORS + 1, 0), VIRTIO_BLK_S_IOERR);
 	assert_int_equal(write_sectors(1ull << 55, 0), VIRTIO_BLK_S_IOERR);
-	assert_file(disk.fd, content, DISK_SIZE);
+	assert_file(disk.file.fd, content, DISK_SIZE);
 }
 
 /* What fails fills nothing but its status. */
@@ -636,7 +636,7 @@ static blkcnt_t blocks_of(int fd)
 
 static void zeroes_are_zeroes(void **state)
 {
-	blkcnt_t before = blocks_of(disk.fd);
+	blkcnt_t before = blocks_of(disk.file.fd);
 
 	(void)state;
 	for (uint32_t unmap = 0; unmap < 2; unmap++) {
@@ -645,9 +645,9 @@ static void zeroes_are_zeroes(void **state)
 		assert_int_equal(range(VIRTIO_BLK_T_WRITE_ZEROES, sector, 20, unmap),
 				 VIRTIO_BLK_S_OK);
 		memset(content + sector * SECTOR, 0, 20 * SECTOR);
-		assert_file(disk.fd, content, DISK_SIZE);
+		assert_file(disk.file.fd, content, DISK_SIZE);
 		/* 43 to 62 has the clusters 48 to 55. */
-		assert_int_equal(before - blocks_of(disk.fd), unmap ? 8 : 0);
+		assert_int_equal(before - blocks_of(disk.file.fd), unmap ? 8 : 0);
 	}
 }
 
@@ -671,17 +671,17 @@ static void the_first_bad_range_is_the_answer(void **state)
 	driver_put(&driver, DATA, ranges, sizeof(ranges));
 	assert_int_equal(request(VIRTIO_BLK_T_WRITE_ZEROES, 0, sizeof(ranges), false),
 			 VIRTIO_BLK_S_IOERR);
-	assert_file(disk.fd, content, DISK_SIZE);
+	assert_file(disk.file.fd, content, DISK_SIZE);
 }
 
 static void discarded_sectors_are_holes(void **state)
 {
-	blkcnt_t before = blocks_of(disk.fd);
+	blkcnt_t before = blocks_of(disk.file.fd);
 
 	(void)state;
 	assert_int_equal(range(VIRTIO_BLK_T_DISCARD, 8, 64, 0), VIRTIO_BLK_S_OK);
-	assert_int_equal(before - blocks_of(disk.fd), 64);
-	assert_int_equal(lseek(disk.fd, 0, SEEK_END), DISK_SIZE);
+	assert_int_equal(before - blocks_of(disk.file.fd), 64);
+	assert_int_equal(lseek(disk.file.fd, 0, SEEK_END), DISK_SIZE);
 }
 
 static void several_ranges_in_one_request(void **state)
@@ -693,10 +693,10 @@ static void several_ranges_in_one_request(void **state)
 		ranges[i] = (struct virtio_blk_discard_write_zeroes){i, 1, 0};
 	driver_put(&driver, DATA, ranges, sizeof(ranges));
 	assert_int_equal(request(VIRTIO_BLK_T_WRITE_ZEROES, 0, 65 * 16, false), VIRTIO_BLK_S_IOERR);
-	assert_file(disk.fd, content, DISK_SIZE);
+	assert_file(disk.file.fd, content, DISK_SIZE);
 	assert_int_equal(request(VIRTIO_BLK_T_WRITE_ZEROES, 0, 64 * 16, false), VIRTIO_BLK_S_OK);
 	memset(content, 0, 64 * SECTOR);
-	assert_file(disk.fd, content, DISK_SIZE);
+	assert_file(disk.file.fd, content, DISK_SIZE);
 	for (uint32_t length = 1; length < 16; length++)
 		assert_int_equal(request(VIRTIO_BLK_T_DISCARD, 0, length, false),
 				 VIRTIO_BLK_S_IOERR);
@@ -707,7 +707,7 @@ static void no_more_sectors_than_announced(void **state)
 {
 	(void)state;
 	disk.size = 8 * GIB; /* most of it a hole */
-	assert_int_equal(ftruncate(disk.fd, (off_t)disk.size), 0);
+	assert_int_equal(ftruncate(disk.file.fd, (off_t)disk.size), 0);
 	go(1, ALL_FEATURES);
 	uint32_t discard = config(36, 4), zeroes = config(48, 4);
 	assert_int_equal(range(VIRTIO_BLK_T_DISCARD, 0, discard, 0), VIRTIO_BLK_S_OK);
@@ -723,11 +723,11 @@ static void flags_of_ranges(void **state)
 	assert_int_equal(range(VIRTIO_BLK_T_DISCARD, 0, 8, 2), VIRTIO_BLK_S_UNSUPP);
 	assert_int_equal(range(VIRTIO_BLK_T_WRITE_ZEROES, 0, 8, 2), VIRTIO_BLK_S_UNSUPP);
 	assert_int_equal(range(VIRTIO_BLK_T_WRITE_ZEROES, 0, 8, 3), VIRTIO_BLK_S_UNSUPP);
-	assert_file(disk.fd, content, DISK_SIZE);
+	assert_file(disk.file.fd, content, DISK_SIZE);
 	disk.discard = false;
 	go(1, ALL_FEATURES);
 	assert_int_equal(range(VIRTIO_BLK_T_DISCARD, 0, 8, 0), VIRTIO_BLK_S_UNSUPP);
-	assert_file(disk.fd, content, DISK_SIZE);
+	assert_file(disk.file.fd, content, DISK_SIZE);
 }
 
 /* --- hosts that fail --- */
@@ -748,8 +748,8 @@ static void assert_one_warning(const char *what)
 static void direct_io_has_no_piece_smaller_than_a_block(void **state)
 {
 	(void)state;
-	disk.direct = disk.block = 4096;
-	disk.bounce = bounce;
+	disk.file.direct = disk.block = 4096;
+	disk.file.bounce = bounce;
 	go(1, ALL_FEATURES);
 	capture_begin(&capture, STDERR_FILENO);
 	assert_int_equal(read_sectors(0, SECTOR), VIRTIO_BLK_S_IOERR);
@@ -763,7 +763,7 @@ static void direct_io_has_no_piece_smaller_than_a_block(void **state)
 static void a_file_that_shrinks(void **state)
 {
 	(void)state;
-	assert_int_equal(ftruncate(disk.fd, 10 * SECTOR), 0);
+	assert_int_equal(ftruncate(disk.file.fd, 10 * SECTOR), 0);
 	capture_begin(&capture, STDERR_FILENO);
 	assert_int_equal(read_sectors(9, SECTOR), VIRTIO_BLK_S_OK);
 	assert_int_equal(read_sectors(9, 2 * SECTOR), VIRTIO_BLK_S_IOERR);
@@ -777,7 +777,7 @@ static void a_file_that_shrinks(void **state)
 static void a_file_that_may_not_be_written(void **state)
 {
 	(void)state;
-	assert_int_equal(fcntl(disk.fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
+	assert_int_equal(fcntl(disk.file.fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
 	capture_begin(&capture, STDERR_FILENO);
 	assert_int_equal(write_sectors(9, SECTOR), VIRTIO_BLK_S_IOERR);
 	assert_int_equal(range(VIRTIO_BLK_T_DISCARD, 0, 8, 0), VIRTIO_BLK_S_IOERR);
@@ -790,31 +790,31 @@ static void a_file_that_may_not_be_written(void **state)
 /* Nothing of the host's is there any more; then it is again. */
 static void a_descriptor_that_is_bad(void **state)
 {
-	int file = disk.fd;
+	int file = disk.file.fd;
 
 	(void)state;
-	disk.fd = -1;
+	disk.file.fd = -1;
 	capture_begin(&capture, STDERR_FILENO);
 	uint8_t status[] = {read_sectors(0, SECTOR), write_sectors(0, SECTOR),
 			    request(VIRTIO_BLK_T_FLUSH, 0, 0, false),
 			    range(VIRTIO_BLK_T_DISCARD, 0, 8, 0),
 			    range(VIRTIO_BLK_T_WRITE_ZEROES, 0, 8, 0)};
 	assert_one_warning(strerror(EBADF));
-	disk.fd = file;
+	disk.file.fd = file;
 	for (unsigned i = 0; i < COUNT(status); i++)
 		assert_each(status[i] == VIRTIO_BLK_S_IOERR, "request", i);
 	assert_int_equal(counted(STAT_ERRORS), COUNT(status));
 	assert_int_equal(driver_read(&driver, VIRTIO_MMIO_STATUS), 15);
 	assert_int_equal(read_sectors(0, SECTOR), VIRTIO_BLK_S_OK);
 	assert_int_equal(write_sectors(0, SECTOR), VIRTIO_BLK_S_OK);
-	assert_file(disk.fd, content, DISK_SIZE);
+	assert_file(disk.file.fd, content, DISK_SIZE);
 }
 
 static void a_disk_that_is_full(void **state)
 {
 	(void)state;
-	assert_int_equal(ftruncate(disk.fd, 10 * SECTOR), 0);
-	assert_int_equal(fcntl(disk.fd, F_ADD_SEALS, F_SEAL_GROW), 0);
+	assert_int_equal(ftruncate(disk.file.fd, 10 * SECTOR), 0);
+	assert_int_equal(fcntl(disk.file.fd, F_ADD_SEALS, F_SEAL_GROW), 0);
 	capture_begin(&capture, STDERR_FILENO);
 	uint8_t status[] = {write_sectors(10, SECTOR), write_sectors(20, SECTOR),
 			    write_sectors(8, 2 * SECTOR)};
@@ -877,16 +877,16 @@ static void nothing_before_driver_ok(void **state)
 /* fdatasync fails on an eventfd: whoever asks for it is told. */
 static void a_flush_that_fails(void **state)
 {
-	int file = disk.fd;
+	int file = disk.file.fd;
 
 	(void)state;
 	assert_int_equal(request(VIRTIO_BLK_T_FLUSH, 0, 0, false), VIRTIO_BLK_S_OK);
-	disk.fd = make_event();
+	disk.file.fd = make_event();
 	capture_begin(&capture, STDERR_FILENO);
 	assert_int_equal(request(VIRTIO_BLK_T_FLUSH, 0, 0, false), VIRTIO_BLK_S_IOERR);
 	assert_one_warning("flush");
-	close(disk.fd);
-	disk.fd = file;
+	close(disk.file.fd);
+	disk.file.fd = file;
 }
 
 static bool syncs, sync_fails;
@@ -895,7 +895,7 @@ static bool syncs, sync_fails;
 int fdatasync(int fd)
 {
 	(void)fd;
-	if (fd != disk.fd || fd < 0)
+	if (fd != disk.file.fd || fd < 0)
 		return (int)syscall(SYS_fdatasync, fd);
 	syncs = true;
 	if (sync_fails) {
@@ -954,7 +954,7 @@ static void an_ephemeral_disk_leaves_its_base_alone(void **state)
 	assert_int_equal(range(VIRTIO_BLK_T_WRITE_ZEROES, 30, 20, 1), VIRTIO_BLK_S_OK);
 	assert_int_equal(range(VIRTIO_BLK_T_DISCARD, 64, 8, 0), VIRTIO_BLK_S_OK);
 	assert_int_equal(request(VIRTIO_BLK_T_FLUSH, 0, 0, false), VIRTIO_BLK_S_OK);
-	assert_file(disk.fd, content, DISK_SIZE);
+	assert_file(disk.file.fd, content, DISK_SIZE);
 	memcpy(content + 9 * SECTOR, found, SECTOR);
 	memset(content + 30 * SECTOR, 0, 20 * SECTOR);
 	assert_int_equal(read_sectors(0, DISK_SIZE), VIRTIO_BLK_S_OK);
@@ -1056,7 +1056,7 @@ static void many_operations_on_an_ephemeral_disk(void **state)
 	(void)state;
 	make_ephemeral(DISK_SIZE);
 	against_a_model(DISK_SIZE, 2);
-	assert_file(disk.fd, content, DISK_SIZE);
+	assert_file(disk.file.fd, content, DISK_SIZE);
 }
 
 static void many_operations_on_an_odd_ephemeral_disk(void **state)
@@ -1064,7 +1064,7 @@ static void many_operations_on_an_odd_ephemeral_disk(void **state)
 	(void)state;
 	make_ephemeral(DISK_SIZE - 3 * SECTOR);
 	against_a_model(DISK_SIZE - 3 * SECTOR, 3);
-	assert_file(disk.fd, content, DISK_SIZE - 3 * SECTOR);
+	assert_file(disk.file.fd, content, DISK_SIZE - 3 * SECTOR);
 }
 
 /* --- direct --- */
@@ -1074,7 +1074,7 @@ static bool misaligned;
 static void look_at(const struct iovec *iov, int count)
 {
 	for (int i = 0; i < count; i++)
-		misaligned |= ((uintptr_t)iov[i].iov_base | iov[i].iov_len) % disk.direct != 0;
+		misaligned |= ((uintptr_t)iov[i].iov_base | iov[i].iov_len) % disk.file.direct != 0;
 }
 
 /* These stand before the C library's. */
@@ -1085,7 +1085,7 @@ ssize_t preadv(int fd, const struct iovec *iov, int count, off_t position)
 {
 	ssize_t done;
 
-	if (disk.direct)
+	if (disk.file.direct)
 		look_at(iov, count);
 	atomic_store(&in_flight, true);
 	done = syscall(SYS_preadv, fd, iov, count, position, 0);
@@ -1096,7 +1096,7 @@ ssize_t preadv(int fd, const struct iovec *iov, int count, off_t position)
 
 ssize_t pwritev(int fd, const struct iovec *iov, int count, off_t position)
 {
-	if (disk.direct)
+	if (disk.file.direct)
 		look_at(iov, count);
 	return syscall(SYS_pwritev, fd, iov, count, position, 0);
 }
@@ -1107,8 +1107,8 @@ static void direct_io_with_memory_that_is_not_aligned(void **state)
 	static uint8_t found[100 * SECTOR];
 
 	(void)state;
-	disk.direct = SECTOR;
-	disk.bounce = bounce;
+	disk.file.direct = SECTOR;
+	disk.file.bounce = bounce;
 	misaligned = false;
 	go(1, ALL_FEATURES);
 	for (uint32_t shift = 0; shift < 3; shift++) {
@@ -1128,7 +1128,7 @@ static void direct_io_with_memory_that_is_not_aligned(void **state)
 	assert_int_equal(finish(DRIVER_ADD(&driver, 0, {HEADER, 16, false},
 					   {DATA + 1, 100 * SECTOR, false}, {STATUS, 1, true})),
 			 VIRTIO_BLK_S_OK);
-	assert_file(disk.fd, content, DISK_SIZE);
+	assert_file(disk.file.fd, content, DISK_SIZE);
 	assert_false(misaligned);
 }
 
@@ -1263,7 +1263,7 @@ static void two_queues_in_one_cluster(void **state)
 			assert_each(found[511] == found[0], "torn sector", j);
 		}
 	}
-	assert_file(disk.fd, content, DISK_SIZE);
+	assert_file(disk.file.fd, content, DISK_SIZE);
 }
 
 /* They share the bounce buffer, one after the other. */
@@ -1273,8 +1273,8 @@ static void two_queues_with_direct_io(void **state)
 	uint8_t found[SECTOR];
 
 	(void)state;
-	disk.direct = SECTOR;
-	disk.bounce = bounce;
+	disk.file.direct = SECTOR;
+	disk.file.bounce = bounce;
 	misaligned = false;
 	go(2, ALL_FEATURES);
 	for (uint64_t i = 0; i < 8; i++)
@@ -1345,7 +1345,7 @@ static void a_driver_that_changes_everything_all_the_time(void **state)
 	(void)state;
 	make_ephemeral(DISK_SIZE);
 	atomic_flag_test_and_set(&blk.virtio.complained); /* we know */
-	atomic_flag_test_and_set(&disk.complained);
+	atomic_flag_test_and_set(&disk.file.complained);
 	atomic_store(&stop, false);
 	assert_int_equal(pthread_create(&thread, NULL, scribble, NULL), 0);
 	for (unsigned i = 0; i < 3000; i++) {
@@ -1360,7 +1360,7 @@ static void a_driver_that_changes_everything_all_the_time(void **state)
 	}
 	atomic_store(&stop, true);
 	pthread_join(thread, NULL);
-	assert_file(disk.fd, content, DISK_SIZE);
+	assert_file(disk.file.fd, content, DISK_SIZE);
 	go(1, ALL_FEATURES);
 	assert_int_equal(read_sectors(0, SECTOR), VIRTIO_BLK_S_OK);
 }
@@ -1385,10 +1385,10 @@ static void what_it_may_do(void **state)
 		assert_rules(&listed, work, COUNT(work));
 		virtio_blk_allow_work(&blk, list_anew());
 		assert_int_equal(listed.count, COUNT(work) + count);
-		assert_true(has_rule(&listed, SYS_preadv, disk.fd));
-		assert_int_equal(has_rule(&listed, SYS_pwritev, disk.fd), kind == 0);
-		assert_int_equal(has_rule(&listed, SYS_fallocate, disk.fd), kind == 0);
-		assert_int_equal(has_rule(&listed, SYS_fdatasync, disk.fd), kind == 0);
+		assert_true(has_rule(&listed, SYS_preadv, disk.file.fd));
+		assert_int_equal(has_rule(&listed, SYS_pwritev, disk.file.fd), kind == 0);
+		assert_int_equal(has_rule(&listed, SYS_fallocate, disk.file.fd), kind == 0);
+		assert_int_equal(has_rule(&listed, SYS_fdatasync, disk.file.fd), kind == 0);
 		assert_int_equal(rules_of(&listed, SYS_preadv), kind == 2 ? 2 : 1);
 		assert_int_equal(rules_of(&listed, SYS_ioctl), 0);
 	}

@@ -211,15 +211,15 @@ static void a_regular_file(void **state)
 
 	(void)state;
 	assert_opens(0, name, 0);
-	assert_ptr_equal(disk->name, name);
-	assert_int_equal(disk->fd, FD_DISK);
+	assert_ptr_equal(disk->file.name, name);
+	assert_int_equal(disk->file.fd, FD_DISK);
 	assert_int_equal(disk->scratch_fd, -1);
 	assert_int_equal(disk->size, 3 * 4096 + 512);
 	assert_int_equal(disk->block, 512);
 	assert_int_equal(disk->physical, 4096);
 	assert_false(disk->read_only);
-	assert_int_equal(disk->direct, 0);
-	assert_null(disk->bounce);
+	assert_int_equal(disk->file.direct, 0);
+	assert_null(disk->file.bounce);
 	assert_null(disk->dirty);
 	assert_string_equal(target_of(FD_DISK), name);
 	assert_int_equal(fcntl(FD_DISK, F_GETFD), FD_CLOEXEC);
@@ -227,8 +227,8 @@ static void a_regular_file(void **state)
 	assert_false(is_open(FD_SCRATCH));
 	/* The locks are made. */
 	assert_int_equal(pthread_rwlock_trywrlock(&disk->lock), 0);
-	assert_int_equal(pthread_mutex_trylock(&disk->bounce_lock), 0);
-	assert_false(atomic_flag_test_and_set(&disk->complained));
+	assert_int_equal(pthread_mutex_trylock(&disk->file.bounce_lock), 0);
+	assert_false(atomic_flag_test_and_set(&disk->file.complained));
 }
 
 static void a_file_that_is_only_read(void **state)
@@ -257,7 +257,7 @@ static void every_slot_has_its_places(void **state)
 		assert_opens(i, names[i], i % 2 ? EPHEMERAL : 0);
 	}
 	for (int i = 0; i < DEVICES_MAX; i++) {
-		assert_int_equal(disks[i].fd, FD_DISK + i);
+		assert_int_equal(disks[i].file.fd, FD_DISK + i);
 		assert_string_equal(target_of(FD_DISK + i), names[i]);
 		assert_int_equal(disks[i].size, 4096 * (i + 1));
 		assert_int_equal(disks[i].scratch_fd, i % 2 ? FD_SCRATCH + i : -1);
@@ -731,13 +731,14 @@ static int file_of_the_tree(off_t size)
 static void check_direct(unsigned flags)
 {
 	assert_true(fcntl(FD_DISK, F_GETFL) & O_DIRECT);
-	assert_true(disk->direct == 512 || disk->direct == 4096);
-	assert_true(disk->block == disk->direct);
-	assert_non_null(disk->bounce);
-	assert_int_equal((uintptr_t)disk->bounce % 4096, 0);
-	memset(disk->bounce, 1, DISK_BOUNCE_SIZE);
+	assert_true(disk->file.direct == 512 || disk->file.direct == 4096);
+	assert_true(disk->block == disk->file.direct);
+	assert_non_null(disk->file.bounce);
+	assert_int_equal((uintptr_t)disk->file.bounce % 4096, 0);
+	memset(disk->file.bounce, 1, DISK_BOUNCE_SIZE);
 	/* What it says is so. */
-	assert_int_equal(pread(FD_DISK, disk->bounce + disk->direct, disk->block, 0), disk->block);
+	assert_int_equal(pread(FD_DISK, disk->file.bounce + disk->file.direct, disk->block, 0),
+			 disk->block);
 	if (flags & EPHEMERAL)
 		assert_false(fcntl(FD_SCRATCH, F_GETFL) & O_DIRECT);
 }
@@ -780,7 +781,7 @@ static int with_large_sectors(void)
 	if (fd < 0 || !refuse(SYS_pread64, 2, 512, EINVAL))
 		return CHILD_REFUSED;
 	CHECK(open_it(path, DIRECT));
-	CHECK(disk->direct == 4096 && disk->block == 4096 && disk->physical == 4096);
+	CHECK(disk->file.direct == 4096 && disk->block == 4096 && disk->physical == 4096);
 	close_disks();
 	CHECK(truncate(path, 3 * 4096 + 512) == 0);
 	CHECK(!open_it(path, DIRECT));
@@ -927,17 +928,17 @@ static void a_disk_of_our_own(void **state)
 	(void)state;
 	setenv("TMPDIR", directory, 1);
 	if (!open_scratch_disk(3, 5 * MIB + 4096))
-		fail_msg("%s", in_words(&problem));
-	assert_string_equal(disks[3].name, "the files");
-	assert_int_equal(disks[3].fd, FD_DISK + 3);
+		fail_msg("%s", problem.text);
+	assert_string_equal(disks[3].file.name, "the files");
+	assert_int_equal(disks[3].file.fd, FD_DISK + 3);
 	assert_int_equal(disks[3].scratch_fd, -1);
 	assert_false(is_open(FD_SCRATCH + 3));
 	assert_null(disks[3].dirty);
-	assert_null(disks[3].bounce);
+	assert_null(disks[3].file.bounce);
 	assert_int_equal(disks[3].size, 5 * MIB + 4096);
 	assert_int_equal(disks[3].block, 512);
 	assert_false(disks[3].read_only);
-	assert_int_equal(disks[3].direct, 0);
+	assert_int_equal(disks[3].file.direct, 0);
 	assert_int_equal(fcntl(FD_DISK + 3, F_GETFL) & O_ACCMODE, O_RDWR);
 	assert_int_equal(fcntl(FD_DISK + 3, F_GETFD), FD_CLOEXEC);
 	assert_int_equal(fstat(FD_DISK + 3, &stat), 0);
@@ -1048,7 +1049,7 @@ static void a_block_device_for_direct(void **state)
 		int fd = make_device(name, 3 << 20, blocks[i]);
 
 		assert_opens(0, name, DIRECT);
-		assert_int_equal(disk->direct, blocks[i]);
+		assert_int_equal(disk->file.direct, blocks[i]);
 		check_direct(0);
 		close_disks();
 		close(fd);
