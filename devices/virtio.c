@@ -183,12 +183,32 @@ void virtio_count(struct virtio *virtio, enum virtio_stat which, uint64_t amount
 	atomic_fetch_add_explicit(&virtio->stat[which], amount, memory_order_relaxed);
 }
 
+/* --- its owner's side --- */
+
+void virtio_work(struct virtio *virtio, unsigned index)
+{
+	virtio->class->work(virtio, index);
+}
+
+void virtio_freeze(struct virtio *virtio)
+{
+	if (virtio->class->freeze)
+		virtio->class->freeze(virtio);
+}
+
+bool virtio_flush(struct virtio *virtio)
+{
+	return !virtio->class->flush || virtio->class->flush(virtio);
+}
+
 void virtio_allow_registers(const struct virtio *virtio, struct sysfilter *filter)
 {
 	/* a start wakes the workers */
 	for (unsigned i = 0; i < virtio->queues; i++)
 		sysfilter_allow_fd(filter, SYS_write, virtio->queue[i].kick_fd);
 	sysfilter_allow_locks(filter); /* a reset waits for the workers */
+	if (virtio->class->allow_registers)
+		virtio->class->allow_registers(virtio, filter);
 }
 
 void virtio_allow_work(const struct virtio *virtio, struct sysfilter *filter)
@@ -198,4 +218,13 @@ void virtio_allow_work(const struct virtio *virtio, struct sysfilter *filter)
 	sysfilter_allow_fd(filter, SYS_write, virtio->irq_fd); /* interrupt the guest */
 	sysfilter_allow_fd(filter, SYS_write, STDERR_FILENO);  /* a warning */
 	sysfilter_allow_locks(filter);                         /* a reset comes, and waits */
+	if (virtio->class->allow_work)
+		virtio->class->allow_work(virtio, filter);
+}
+
+void virtio_allow_flush(const struct virtio *virtio, struct sysfilter *filter)
+{
+	sysfilter_allow_locks(filter); /* a queue that is frozen */
+	if (virtio->class->allow_flush)
+		virtio->class->allow_flush(virtio, filter);
 }

@@ -39,12 +39,22 @@ enum virtio_stat {
 
 struct virtio;
 
+/* What tells one class from another. Who has a struct virtio needs no more: the functions of the same names below, and
+ * virtio_set_status, call these. NULL: the class has nothing to do there. */
 struct virtio_class {
 	uint32_t device_id; /* §5 */
 	const char *name;   /* for messages and counters */
 	const char *stat_name[STATS];
-	/* The driver is ready: what it accepted is final, no queue is served yet. NULL: nothing to do. */
+	/* The driver is ready: what it accepted is final, no queue is served yet. */
 	void (*start)(struct virtio *virtio);
+	/* Worker INDEX: waits for kicks and serves, for ever. Not NULL. */
+	void (*work)(struct virtio *virtio, unsigned index);
+	void (*freeze)(struct virtio *virtio);
+	bool (*flush)(struct virtio *virtio);
+	/* The system calls beyond those of every class. */
+	void (*allow_registers)(const struct virtio *virtio, struct sysfilter *filter);
+	void (*allow_work)(const struct virtio *virtio, struct sysfilter *filter);
+	void (*allow_flush)(const struct virtio *virtio, struct sysfilter *filter);
 };
 
 struct virtio_queue {
@@ -62,6 +72,7 @@ struct virtio {
 	size_t config_size;
 	int irq_fd;
 	unsigned queues;
+	unsigned workers; /* threads that serve them, at most VIRTIO_WORKERS_MAX */
 	struct virtio_queue queue[VIRTIO_QUEUES_MAX];
 
 	uint64_t accepted;      /* features, by the driver */
@@ -111,10 +122,21 @@ void virtio_publish(struct virtio *virtio, unsigned index);
 
 void virtio_count(struct virtio *virtio, enum virtio_stat which, uint64_t amount);
 
-/* The system calls that the driver's accesses to registers need: those of vCPUs. */
-void virtio_allow_registers(const struct virtio *virtio, struct sysfilter *filter);
+/* --- its owner's side: whatever the class is --- */
 
-/* Those that every class's workers need. */
+/* Worker INDEX, below .workers: waits for kicks and serves, for ever. */
+void virtio_work(struct virtio *virtio, unsigned index);
+
+/* From now on the driver changes nothing on the host, and no change is under way. For a device of one queue. */
+void virtio_freeze(struct virtio *virtio);
+
+/* What the driver wrote is on stable storage when this returns true. False: errno says why. */
+bool virtio_flush(struct virtio *virtio);
+
+/* The system calls that the driver's accesses to registers need, those of vCPUs; that the workers need; and that
+ * virtio_flush and virtio_freeze need. */
+void virtio_allow_registers(const struct virtio *virtio, struct sysfilter *filter);
 void virtio_allow_work(const struct virtio *virtio, struct sysfilter *filter);
+void virtio_allow_flush(const struct virtio *virtio, struct sysfilter *filter);
 
 #endif

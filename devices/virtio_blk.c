@@ -8,12 +8,7 @@
 /* The largest discard or write-zeroes range: 128 MiB, so that no request takes very long. */
 #define RANGE_SECTORS_MAX (1u << 18)
 
-static const struct virtio_class class = {
-	.device_id = VIRTIO_ID_BLOCK,
-	.name = "disk",
-	.stat_name = {"reads", "read_bytes", "writes", "written_bytes", "others", "errors", "kicks",
-		      "interrupts", "interrupts_suppressed"},
-};
+static const struct virtio_class class;
 
 static uint64_t features(const struct virtio_blk *blk)
 {
@@ -62,6 +57,7 @@ void virtio_blk_init(struct virtio_blk *blk, struct disk *disk)
 	blk->virtio.offered = features(blk);
 	blk->virtio.config = (const uint8_t *)&blk->config;
 	blk->virtio.config_size = sizeof(blk->config);
+	blk->virtio.workers = blk->virtio.queues;
 	virtio_init(&blk->virtio);
 }
 
@@ -234,16 +230,49 @@ void virtio_blk_serve(struct virtio_blk *blk, unsigned index)
 	}
 }
 
-_Noreturn void virtio_blk_work(struct virtio_blk *blk, unsigned index)
+static void work(struct virtio *virtio, unsigned index)
 {
 	for (;;) {
-		virtio_await(&blk->virtio, blk->virtio.queue[index].kick_fd);
-		virtio_blk_serve(blk, index);
+		virtio_await(virtio, virtio->queue[index].kick_fd);
+		virtio_blk_serve((struct virtio_blk *)virtio, index);
 	}
 }
 
-void virtio_blk_allow_work(const struct virtio_blk *blk, struct sysfilter *filter)
+static struct disk *disk_of(const struct virtio *virtio)
 {
-	virtio_allow_work(&blk->virtio, filter);
-	disk_allow(blk->disk, filter);
+	return ((const struct virtio_blk *)virtio)->disk;
 }
+
+static void freeze(struct virtio *virtio)
+{
+	pthread_mutex_lock(&virtio->queue[0].lock);
+	disk_of(virtio)->read_only = true;
+	pthread_mutex_unlock(&virtio->queue[0].lock);
+}
+
+static bool flush(struct virtio *virtio)
+{
+	return disk_flush(disk_of(virtio));
+}
+
+static void allow_work(const struct virtio *virtio, struct sysfilter *filter)
+{
+	disk_allow(disk_of(virtio), filter);
+}
+
+static void allow_flush(const struct virtio *virtio, struct sysfilter *filter)
+{
+	disk_allow_flush(disk_of(virtio), filter);
+}
+
+static const struct virtio_class class = {
+	.device_id = VIRTIO_ID_BLOCK,
+	.name = "disk",
+	.stat_name = {"reads", "read_bytes", "writes", "written_bytes", "others", "errors", "kicks",
+		      "interrupts", "interrupts_suppressed"},
+	.work = work,
+	.freeze = freeze,
+	.flush = flush,
+	.allow_work = allow_work,
+	.allow_flush = allow_flush,
+};

@@ -12,7 +12,7 @@
 #define VIRTIO_BLK_RANGES_MAX 64                /* of a discard or write-zeroes request */
 
 struct virtio_blk {
-	struct virtio virtio;
+	struct virtio virtio; /* first: the table's functions rely on that */
 	struct virtio_blk_config config;
 	struct disk *disk;
 	char serial[VIRTIO_BLK_ID_BYTES]; /* NUL-padded */
@@ -24,11 +24,5 @@ void virtio_blk_init(struct virtio_blk *blk, struct disk *disk);
 
 /* Serves queue INDEX until it is empty. */
 void virtio_blk_serve(struct virtio_blk *blk, unsigned index);
-
-/* The worker of queue INDEX: waits for kicks and serves, for ever. */
-_Noreturn void virtio_blk_work(struct virtio_blk *blk, unsigned index);
-
-/* The system calls that its workers need; registers need those of virtio_allow_registers. */
-void virtio_blk_allow_work(const struct virtio_blk *blk, struct sysfilter *filter);
 
 #endif

@@ -17,7 +17,7 @@
 /* Descriptors by what they are for; the numbers are apart, so that none is taken for another. */
 enum { IRQ = 100, DISK = 200, SCRATCH = 300, KICK = 400, TAP = 500 };
 
-static struct virtio_net_pair pairs[VIRTIO_NET_PAIRS_MAX];
+static struct virtio_net_pair pairs[NIC_QUEUES_MAX];
 
 static struct sysfilter allowed;
 
@@ -73,13 +73,16 @@ static void fuzz_disk(struct input *input)
 {
 	unsigned what = take8(input);
 	bool ephemeral = what & 1, read_only = !ephemeral && what & 2;
-	struct disk disk = {
-		.file.fd = DISK, .scratch_fd = ephemeral ? SCRATCH : -1, .read_only = read_only};
+	struct disk disk = {.file.fd = DISK,
+			    .scratch_fd = ephemeral ? SCRATCH : -1,
+			    .read_only = read_only,
+			    .block = DISK_SECTOR,
+			    .physical = DISK_SECTOR};
 	static struct virtio_blk blk;
 
-	blk.disk = &disk;
 	wire(input, &blk.virtio, 1 + take8(input) % VIRTIO_WORKERS_MAX);
-	virtio_blk_allow_work(&blk, &allowed);
+	virtio_blk_init(&blk, &disk);
+	virtio_allow_work(&blk.virtio, &allowed);
 	require_rules(blk.virtio.queues, 0, true);
 	REQUIRE(has(SYS_preadv, DISK) && has(SYS_preadv, SCRATCH) == ephemeral);
 	for (unsigned i = 0; i < 2; i++) {
@@ -99,28 +102,31 @@ static void fuzz_disk(struct input *input)
 static void fuzz_net(struct input *input)
 {
 	static struct virtio_net net;
+	struct nic nic = {.queues = 1 + take8(input) % NIC_QUEUES_MAX};
+	nic.attach = take8(input) & 1;
+	bool shared = take8(input) & 1;
 
-	net.pairs = 1 + take8(input) % VIRTIO_NET_PAIRS_MAX;
 	net.pair = pairs;
-	net.attach = take8(input) & 1;
-	wire(input, &net.virtio, 2 * net.pairs + 1);
-	for (unsigned i = 0; i < net.pairs; i++)
-		pairs[i] = (struct virtio_net_pair){.tap_fd = TAP + (int)i,
-						    .kick_fd = net.virtio.queue[2 * i].kick_fd};
-	virtio_net_allow_registers(&net, &allowed);
-	require_rules(net.virtio.queues, net.pairs, false);
-	virtio_net_allow_work(&net, &allowed);
-	require_rules(net.virtio.queues, net.pairs, false);
+	net.virtio.irq_fd = IRQ;
+	for (unsigned i = 0; i < nic.queues; i++) {
+		nic.queue[i].fd = TAP + (int)i;
+		pairs[i] = (struct virtio_net_pair){.kick_fd = KICK + (int)(shared ? 0 : i)};
+	}
+	virtio_net_init(&net, &nic);
+	virtio_allow_registers(&net.virtio, &allowed);
+	require_rules(net.virtio.queues, nic.queues, false);
+	virtio_allow_work(&net.virtio, &allowed);
+	require_rules(net.virtio.queues, nic.queues, false);
 	for (unsigned i = 0; i < allowed.count; i++) {
 		const struct sysfilter_rule *rule = &allowed.rule[i];
 		uint64_t request = rule->condition[1].value;
 
 		if (rule->nr == SYS_ioctl)
 			REQUIRE(request == TUNSETQUEUE
-					? net.attach
+					? nic.attach
 					: request == TUNSETOFFLOAD && fd_of(rule) == TAP);
 	}
-	for (unsigned i = 0; i < net.pairs; i++)
+	for (unsigned i = 0; i < nic.queues; i++)
 		REQUIRE(has(SYS_readv, TAP + (int)i) && has(SYS_writev, TAP + (int)i));
 }
 

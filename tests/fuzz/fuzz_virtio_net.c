@@ -24,9 +24,10 @@ enum {
 	PENDING_MAX = 2048, /* packets on their way */
 };
 
-static const uint32_t sizes[] = {1, 12, 13, 60, 110, 600, 1526, 4096, 9014, VIRTIO_NET_PACKET_MAX};
+static const uint32_t sizes[] = {1, 12, 13, 60, 110, 600, 1526, 4096, 9014, NIC_PACKET_MAX};
 
 static struct ram ram;
+static struct nic nic;
 static struct virtio_net net;
 static struct virtio_net_pair pair[PAIRS];
 static struct virtio_mmio mmio;
@@ -64,7 +65,7 @@ static struct model {
 	uint64_t lost;   /* what the device must have counted as dropped */
 	bool confused;   /* a descriptor was flipped: anything may happen, within the device */
 	unsigned offset; /* of the last packet in the pattern */
-	bool may_fail;	 /* the host's interfaces; and a flip finds any byte */
+	bool may_fail;   /* the host's interfaces; and a flip finds any byte */
 } model;
 
 static uint8_t *at(uint64_t address)
@@ -149,7 +150,8 @@ static void match(struct way *way, const uint8_t *bytes, uint32_t length, bool f
 	for (;; model.lost++) {
 		REQUIRE(take_packet(way, &packet));
 		const uint8_t *sent = pattern + packet.offset;
-		if (packet.length == length && memcmp(sent + !flags, bytes + !flags, 10 - !flags) == 0 &&
+		if (packet.length == length &&
+		    memcmp(sent + !flags, bytes + !flags, 10 - !flags) == 0 &&
 		    memcmp(sent + 12, bytes + 12, length - 12) == 0)
 			return;
 	}
@@ -159,8 +161,8 @@ static struct packet next_packet(void)
 {
 	uint32_t length = sizes[take8(&model.input) % COUNT(sizes)] + take8(&model.input) % 8;
 
-	if (length > VIRTIO_NET_PACKET_MAX)
-		length = VIRTIO_NET_PACKET_MAX;
+	if (length > NIC_PACKET_MAX)
+		length = NIC_PACKET_MAX;
 	model.offset = (model.offset + 7919) % (PATTERN - SLOT);
 	return (struct packet){model.offset, length};
 }
@@ -276,7 +278,7 @@ static uint8_t *gather(const struct guest_queue *queue, struct vring_used_elem u
 
 static void collect_received(unsigned which)
 {
-	static uint8_t bytes[VIRTIO_NET_PACKET_MAX + SLOT];
+	static uint8_t bytes[NIC_PACKET_MAX + SLOT];
 	unsigned index = 2 * which;
 	struct guest_queue *queue = &model.queue[index];
 	uint16_t end = load16(used_area(index) + 2);
@@ -288,12 +290,12 @@ static void collect_received(unsigned which)
 		uint8_t *to = gather(queue, used, bytes);
 		uint16_t buffers;
 
-		if (size < VIRTIO_NET_HEADER) {
+		if (size < NIC_HEADER) {
 			REQUIRE(used.len == 0);
 			model.lost++;
 			continue;
 		}
-		REQUIRE(used.len >= VIRTIO_NET_HEADER);
+		REQUIRE(used.len >= NIC_HEADER);
 		memcpy(&buffers, bytes + 10, sizeof(buffers));
 		REQUIRE(buffers == 1 || (buffers && accepted(VIRTIO_NET_F_MRG_RXBUF)));
 		while (--buffers) {
@@ -301,7 +303,7 @@ static void collect_received(unsigned which)
 			used = collect(index);
 			size = write_size(queue, used.id);
 			to = gather(queue, used, to);
-			REQUIRE(to - bytes <= VIRTIO_NET_PACKET_MAX);
+			REQUIRE(to - bytes <= NIC_PACKET_MAX);
 		}
 		match(&model.in[which], bytes, (uint32_t)(to - bytes),
 		      accepted(VIRTIO_NET_F_GUEST_CSUM));
@@ -319,7 +321,7 @@ static void collect_sent(unsigned which)
 		struct vring_used_elem used = collect(index);
 
 		REQUIRE(used.len == 0);
-		if (bytes_of(queue, (uint16_t)used.id, 0) < VIRTIO_NET_HEADER)
+		if (bytes_of(queue, (uint16_t)used.id, 0) < NIC_HEADER)
 			model.lost++;
 	}
 }
@@ -333,8 +335,8 @@ static void send_from_outside(void)
 	for (unsigned i = 0; i <= what >> 4; i++) {
 		struct packet packet = next_packet();
 
-		if (packet.length < VIRTIO_NET_HEADER)
-			packet.length = VIRTIO_NET_HEADER;
+		if (packet.length < NIC_HEADER)
+			packet.length = NIC_HEADER;
 		if (send(outside[which], pattern + packet.offset, packet.length, 0) < 0)
 			return;
 		if (model.in[which].count < PENDING_MAX)
@@ -346,13 +348,13 @@ static void send_from_outside(void)
 
 static void receive_outside(unsigned which)
 {
-	static uint8_t bytes[VIRTIO_NET_PACKET_MAX + 1];
+	static uint8_t bytes[NIC_PACKET_MAX + 1];
 	ssize_t length;
 
 	while ((length = recv(outside[which], bytes, sizeof(bytes), 0)) > 0) {
 		if (model.confused)
 			continue;
-		REQUIRE(length >= VIRTIO_NET_HEADER && length <= VIRTIO_NET_PACKET_MAX);
+		REQUIRE(length >= NIC_HEADER && length <= NIC_PACKET_MAX);
 		match(&model.out[which], bytes, (uint32_t)length, true);
 	}
 }
@@ -406,7 +408,7 @@ static void add_packets(void)
 		if (head < 0)
 			return;
 		fill(2 * which + 1, (uint16_t)head, pattern + packet.offset);
-		if (packet.length >= VIRTIO_NET_HEADER)
+		if (packet.length >= NIC_HEADER)
 			put_packet(&model.out[which], packet);
 	}
 }
@@ -446,7 +448,8 @@ static void command(void)
 		REQUIRE(*answer == (fine ? VIRTIO_NET_OK : VIRTIO_NET_ERR));
 	if (fine)
 		model.active = what % 4;
-	REQUIRE(atomic_load(&net.active) == model.active);
+	for (unsigned i = 0; i < net.pairs; i++)
+		REQUIRE(atomic_load(&pair[i].active) == (i < model.active));
 	if (accepted(VIRTIO_NET_F_MQ)) {
 		collect_received(PAIRS - 1);
 		receive_outside(PAIRS - 1);
@@ -479,8 +482,8 @@ static void check_wait(unsigned which, enum virtio_net_wait wait)
 		REQUIRE(is_asked(2 * which));
 	else
 		REQUIRE(model.queue[2 * which].out);
-	model.lost += wait == NET_AWAIT_TAP ? model.in[which].count : 0;
-	if (wait == NET_AWAIT_TAP)
+	model.lost += wait == NET_AWAIT_NIC ? model.in[which].count : 0;
+	if (wait == NET_AWAIT_NIC)
 		model.in[which].count = 0;
 }
 
@@ -541,7 +544,7 @@ static void start_session(void)
 	uint64_t without = 0;
 
 	for (unsigned i = 0; i < net.pairs; i++)
-		pair[i].tap_fd = inside[i];
+		nic.queue[i].fd = inside[i];
 	set(VIRTIO_MMIO_STATUS, 0);
 	without |= what & 1 ? VIRTIO_FEATURE(VIRTIO_NET_F_MRG_RXBUF) : 0;
 	without |= what & 2 ? VIRTIO_FEATURE(VIRTIO_RING_F_EVENT_IDX) : 0;
@@ -568,7 +571,7 @@ static void start_session(void)
  * parts cannot take it. */
 static bool serve_all(unsigned which)
 {
-	const struct vring_desc part = {0, VIRTIO_NET_PACKET_MAX, VRING_DESC_F_WRITE, 0};
+	const struct vring_desc part = {0, NIC_PACKET_MAX, VRING_DESC_F_WRITE, 0};
 
 	do {
 		while (add_chain(2 * which, &part, 1) >= 0)
@@ -614,14 +617,14 @@ static void spoil_tap(void)
 {
 	unsigned what = take8(&model.input), which = what % net.pairs;
 
-	bool was_gone = pair[which].tap_gone;
+	bool was_gone = nic.queue[which].gone;
 
 	end_session();
 	model.confused = true;
-	pair[which].tap_fd = what & 2 ? deaf : directory;
+	nic.queue[which].fd = what & 2 ? deaf : directory;
 	for (unsigned i = what >> 4; i; i--)
 		virtio_net_serve(&net, which);
-	REQUIRE(!pair[which].tap_gone || was_gone || what & 2);
+	REQUIRE(!nic.queue[which].gone || was_gone || what & 2);
 }
 
 static void step(void)
@@ -694,7 +697,7 @@ static void prepare(void)
 		int ends[2];
 
 		REQUIRE(!socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends));
-		pair[i].tap_fd = inside[i] = ends[0];
+		nic.queue[i].fd = inside[i] = ends[0];
 		outside[i] = ends[1];
 		pair[i].kick_fd = event();
 	}
@@ -712,22 +715,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	model.may_fail = what & 0x80;
 	net = (struct virtio_net){
 		.virtio = {.ram = &ram, .label = "tap0", .irq_fd = irq_fd},
-		.pairs = what & 1 ? PAIRS : 1,
-		.uso = what & 2,
-		.attach = what & 8, /* which a socket does not know; that is no harm */
-		.config = {.mtu = what & 4 ? 1500 : 0},
 		.pair = pair,
 	};
-	virtio_net_init(&net);
+	nic.name = "tap0";
+	nic.queues = what & 1 ? PAIRS : 1;
+	nic.offloads = NIC_CSUM | NIC_TSO4 | NIC_TSO6 | (what & 2 ? NIC_USO4 | NIC_USO6 : 0u);
+	nic.attach = what & 8; /* which a socket does not know; that is no harm */
+	nic.mtu = what & 4 ? 1500 : 0;
+	nic_init(&nic);
+	virtio_net_init(&net, &nic);
 	atomic_flag_test_and_set(&net.virtio.complained); /* quiet */
 	if (said)
-		atomic_flag_test_and_set(&net.gone_told); /* once is enough for the log */
+		atomic_flag_test_and_set(&nic.gone_told); /* once is enough for the log */
 	virtio_mmio_init(&mmio, &net.virtio);
 	start_session();
 	while (model.input.size)
 		step();
 	end_session();
 	for (unsigned i = 0; i < net.pairs; i++)
-		said |= pair[i].tap_gone;
+		said |= nic.queue[i].gone;
 	return 0;
 }

@@ -313,11 +313,15 @@ static void add_disk(bool ephemeral)
 	slot->virtio = &slot->blk.virtio;
 	slot->virtio->irq_fd = FD_VIRTIO_IRQ + (int)number;
 	slot->virtio->queues = DEVICE_QUEUES_MAX;
-	slot->blk.disk = &slot->disk;
-	slot->disk.file.fd = FD_DISK + (int)number;
-	slot->disk.scratch_fd = ephemeral ? FD_SCRATCH + (int)number : -1;
+	slot->disk = (struct disk){
+		.file.fd = FD_DISK + (int)number,
+		.scratch_fd = ephemeral ? FD_SCRATCH + (int)number : -1,
+		.block = DISK_SECTOR,
+		.physical = DISK_SECTOR,
+	};
 	for (unsigned i = 0; i < DEVICE_QUEUES_MAX; i++)
 		slot->virtio->queue[i].kick_fd = FD_KICK + (int)(number * DEVICE_QUEUES_MAX + i);
+	virtio_blk_init(&slot->blk, &slot->disk);
 }
 
 static void add_nic(void)
@@ -329,11 +333,11 @@ static void add_nic(void)
 	slot->virtio = &slot->net.virtio;
 	slot->virtio->irq_fd = FD_VIRTIO_IRQ + (int)number;
 	slot->net.pair = pairs[number];
-	slot->net.attach = true;
-	tap_number(&slot->net, DEVICE_QUEUES_MAX, number);
+	slot->nic.attach = true;
+	tap_number(&slot->nic, DEVICE_QUEUES_MAX, number);
 	for (unsigned i = 0; i < DEVICE_QUEUES_MAX; i++)
 		slot->net.pair[i].kick_fd = FD_KICK + (int)(number * DEVICE_QUEUES_MAX + i);
-	virtio_net_init(&slot->net);
+	virtio_net_init(&slot->net, &slot->nic);
 }
 
 /* The outer filter lets pass what RULE does: its first argument of all, and the last. */

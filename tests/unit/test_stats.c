@@ -303,7 +303,7 @@ static int disks_and_nics(void)
 		for (unsigned j = 0; j < options.net[i - 1].queues; j++) {
 			const struct virtio_net_pair *pair = &devices.slot[i].net.pair[j];
 
-			CHECK(pair->tap_fd == FD_TAP + (int)(8 * i + j));
+			CHECK(devices.slot[i].nic.queue[j].fd == FD_TAP + (int)(8 * i + j));
 			CHECK(pair->kick_fd == FD_KICK + (int)(8 * i + j));
 			CHECK(fcntl(pair->kick_fd, F_GETFL) & O_NONBLOCK);
 		}
@@ -450,7 +450,7 @@ static void no_devices(void **state)
 static void a_whole_life(void **state)
 {
 	char *const options_given[] = {(char[]){"--kernel=a\"b"}, (char[]){"--env=KEY=secret"},
-					      (char[]){"--verbose"}, NULL};
+				       (char[]){"--verbose"}, NULL};
 
 	(void)state;
 	for (unsigned i = 0; i < PHASES; i++)
@@ -817,9 +817,10 @@ static void a_frozen_disk(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 3; i++)
-		*add_option(1) = (struct disk_options){
-			.path = i == 1 ? "ours" : disk_name, .queues = 1, .ephemeral = i != 1,
-			.scratch = i == 1 ? 65536 : 0};
+		*add_option(1) = (struct disk_options){.path = i == 1 ? "ours" : disk_name,
+						       .queues = 1,
+						       .ephemeral = i != 1,
+						       .scratch = i == 1 ? 65536 : 0};
 	open_devices();
 	lock = &devices.slot[1].virtio->queue[0].lock;
 	frozen = false;

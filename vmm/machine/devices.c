@@ -71,10 +71,12 @@ static bool open_disk(struct devices *devices, const struct disk_options *option
 }
 
 /* A worker, and an eventfd, a pair of queues. */
-static void number_net(struct slot *slot, unsigned number, unsigned pairs)
+static bool make_pairs(struct slot *slot, unsigned number, unsigned pairs, struct problem *problem)
 {
-	for (unsigned i = 0; i < pairs; i++)
+	slot->net.pair = keep_pages(pairs * sizeof(*slot->net.pair), problem);
+	for (unsigned i = 0; slot->net.pair && i < pairs; i++)
 		slot->net.pair[i].kick_fd = kick_place(number, i);
+	return slot->net.pair;
 }
 
 static bool open_net(struct devices *devices, const struct net_options *options,
@@ -83,15 +85,14 @@ static bool open_net(struct devices *devices, const struct net_options *options,
 	struct slot *slot = &devices->slot[devices->count];
 	unsigned number = begin(devices, &slot->net.virtio, slot->tap, ram);
 
-	slot->net.pair = keep_pages(options->queues * sizeof(*slot->net.pair), problem);
-	if (!slot->net.pair || !fd_event(slot->virtio->irq_fd, problem) ||
-	    !tap_open(&slot->net, options, inherited, number, slot->tap, problem))
+	if (!make_pairs(slot, number, options->queues, problem) ||
+	    !fd_event(slot->virtio->irq_fd, problem) ||
+	    !tap_open(&slot->nic, options, inherited, number, slot->tap, problem))
 		return false;
-	number_net(slot, number, options->queues);
 	for (unsigned i = 0; i < options->queues; i++)
 		if (!fd_event(kick_place(number, i), problem))
 			return false;
-	virtio_net_init(&slot->net);
+	virtio_net_init(&slot->net, &slot->nic);
 	return true;
 }
 
@@ -114,10 +115,14 @@ static void pretend_disk(struct devices *devices, bool ephemeral)
 	struct slot *slot = &devices->slot[devices->count];
 	int number = (int)begin(devices, &slot->blk.virtio, "", NULL);
 
-	slot->disk.file.fd = FD_DISK + number;
-	slot->disk.scratch_fd = ephemeral ? FD_SCRATCH + number : -1;
-	slot->blk.disk = &slot->disk;
+	slot->disk = (struct disk){
+		.file.fd = FD_DISK + number,
+		.scratch_fd = ephemeral ? FD_SCRATCH + number : -1,
+		.block = DISK_SECTOR,
+		.physical = DISK_SECTOR,
+	};
 	number_disk(slot, (unsigned)number, 1);
+	virtio_blk_init(&slot->blk, &slot->disk);
 }
 
 bool devices_pretend(struct devices *devices, struct problem *problem)
@@ -128,13 +133,11 @@ bool devices_pretend(struct devices *devices, struct problem *problem)
 	pretend_disk(devices, true);
 	struct slot *slot = &devices->slot[devices->count];
 	unsigned number = begin(devices, &slot->net.virtio, "", NULL);
-	slot->net.pair = keep_pages(PAIRS * sizeof(*slot->net.pair), problem);
-	if (!slot->net.pair)
+	if (!make_pairs(slot, number, PAIRS, problem))
 		return false;
-	tap_number(&slot->net, PAIRS, number);
-	slot->net.attach = true;
-	number_net(slot, number, PAIRS);
-	virtio_net_init(&slot->net);
+	tap_number(&slot->nic, PAIRS, number);
+	slot->nic.attach = true;
+	virtio_net_init(&slot->net, &slot->nic);
 	return true;
 }
 
@@ -183,11 +186,6 @@ bool devices_connect(struct devices *devices, struct bus *bus, const struct kvm 
 	return true;
 }
 
-static bool is_disk(const struct slot *slot)
-{
-	return slot->virtio == &slot->blk.virtio;
-}
-
 /* Where a worker shares its CPU with the vCPU that kicks it, it would take that over for each request: the queue never holds
  * more than one. So it waits until that has no more to do, or its turn comes. (musl's own function does nothing.) */
 static void let_others_finish(void)
@@ -204,9 +202,8 @@ static void *work(void *argument)
 
 	let_others_finish();
 	gate_wait(worker->gate, worker->program);
-	if (is_disk(worker->slot))
-		virtio_blk_work(&worker->slot->blk, worker->index);
-	virtio_net_work(&worker->slot->net, worker->index);
+	virtio_work(worker->slot->virtio, worker->index);
+	return NULL;
 }
 
 bool devices_start(struct devices *devices, struct gate *gate, const struct sock_fprog *program,
@@ -214,9 +211,8 @@ bool devices_start(struct devices *devices, struct gate *gate, const struct sock
 {
 	for (unsigned i = 0; i < devices->count; i++) {
 		struct slot *slot = &devices->slot[i];
-		unsigned workers = is_disk(slot) ? slot->virtio->queues : slot->net.pairs;
 
-		for (unsigned j = 0; j < workers; j++) {
+		for (unsigned j = 0; j < slot->virtio->workers; j++) {
 			struct worker *worker = &devices->worker[devices->workers++];
 
 			*worker = (struct worker){gate, &program[i], slot, j};
@@ -230,37 +226,23 @@ bool devices_start(struct devices *devices, struct gate *gate, const struct sock
 void devices_allow_registers(const struct devices *devices, struct sysfilter *filter)
 {
 	for (unsigned i = 0; i < devices->count; i++)
-		if (is_disk(&devices->slot[i]))
-			virtio_allow_registers(devices->slot[i].virtio, filter);
-		else
-			virtio_net_allow_registers(&devices->slot[i].net, filter);
+		virtio_allow_registers(devices->slot[i].virtio, filter);
 }
 
 void devices_allow_work(const struct devices *devices, unsigned index, struct sysfilter *filter)
 {
-	const struct slot *slot = &devices->slot[index];
-
-	if (is_disk(slot))
-		virtio_blk_allow_work(&slot->blk, filter);
-	else
-		virtio_net_allow_work(&slot->net, filter);
+	virtio_allow_work(devices->slot[index].virtio, filter);
 }
 
 void devices_allow_sync(const struct devices *devices, struct sysfilter *filter)
 {
 	for (unsigned i = 0; i < devices->count; i++)
-		if (is_disk(&devices->slot[i]))
-			disk_allow_flush(&devices->slot[i].disk, filter);
-	sysfilter_allow_locks(filter); /* a queue that is frozen */
+		virtio_allow_flush(devices->slot[i].virtio, filter);
 }
 
 void devices_freeze(struct devices *devices, unsigned index)
 {
-	struct slot *slot = &devices->slot[index];
-
-	pthread_mutex_lock(&slot->virtio->queue[0].lock);
-	slot->disk.read_only = true;
-	pthread_mutex_unlock(&slot->virtio->queue[0].lock);
+	virtio_freeze(devices->slot[index].virtio);
 }
 
 bool devices_sync(struct devices *devices, struct problem *problem)
@@ -268,14 +250,14 @@ bool devices_sync(struct devices *devices, struct problem *problem)
 	bool synced = true;
 
 	for (unsigned i = 0; i < devices->count; i++) {
-		struct slot *slot = &devices->slot[i];
+		struct virtio *virtio = devices->slot[i].virtio;
 
-		if (is_disk(slot) && !disk_flush(&slot->disk))
+		if (!virtio_flush(virtio))
 			synced = problem_set(
 				problem,
 				"what the guest wrote to %s may not be on disk: %s (look "
 				"at the host's kernel log, and check the file)",
-				slot->disk.file.name, strerror(errno));
+				virtio->label, strerror(errno));
 	}
 	return synced;
 }

@@ -17,9 +17,12 @@
 struct slot {
 	struct virtio_mmio mmio;
 	struct virtio *virtio; /* the one of blk or net */
+	/* A disk … */
 	struct virtio_blk blk;
 	struct disk disk;
+	/* … or a NIC. */
 	struct virtio_net net;
+	struct nic nic;
 	char tap[TAP_NAME_SIZE];
 };
 

@@ -70,18 +70,18 @@ static bool open_queue(const char *name, int flags, int place, struct problem *p
 	return false;
 }
 
-static bool open_by_name(struct virtio_net *net, const struct net_options *options,
+static bool open_by_name(struct nic *nic, const struct net_options *options,
 			 struct problem *problem)
 {
-	int flags = WANTED_FLAGS | (net->pairs > 1 ? IFF_MULTI_QUEUE : 0);
+	int flags = WANTED_FLAGS | (nic->queues > 1 ? IFF_MULTI_QUEUE : 0);
 
-	for (unsigned i = 0; i < net->pairs; i++) {
-		int place = net->pair[i].tap_fd;
+	for (unsigned i = 0; i < nic->queues; i++) {
+		int place = nic->queue[i].fd;
 
 		if (open_queue(options->tap, flags, place, problem))
 			continue;
 		/* Made for several queues, one of which is enough. */
-		if (net->pairs > 1 || errno != EINVAL ||
+		if (nic->queues > 1 || errno != EINVAL ||
 		    !open_queue(options->tap, flags | IFF_MULTI_QUEUE, place, problem))
 			return false;
 	}
@@ -126,35 +126,36 @@ static bool take_descriptor(int fd, int place, int number, char name[TAP_NAME_SI
 		number);
 }
 
-static bool open_interface(struct virtio_net *net, const struct net_options *options,
-			   const int *inherited, char name[TAP_NAME_SIZE], struct problem *problem)
+static bool open_interface(struct nic *nic, const struct net_options *options, const int *inherited,
+			   char name[TAP_NAME_SIZE], struct problem *problem)
 {
 	if (options->tap) {
 		strncpy(name, options->tap, TAP_NAME_SIZE - 1);
-		return open_by_name(net, options, problem);
+		return open_by_name(nic, options, problem);
 	}
 	for (unsigned i = 0; i < options->fds; i++)
-		if (!take_descriptor(inherited[i], net->pair[i].tap_fd, options->fd_number[i], name,
+		if (!take_descriptor(inherited[i], nic->queue[i].fd, options->fd_number[i], name,
 				     problem))
 			return false;
 	return true;
 }
 
 /* The header's size, and that all queues but the first wait until the driver uses them. */
-static bool prepare_queues(struct virtio_net *net, const char *name, struct problem *problem)
+static bool prepare_queues(struct nic *nic, const char *name, struct problem *problem)
 {
 	struct ifreq detach = {.ifr_flags = IFF_DETACH_QUEUE};
-	int size = (int)VIRTIO_NET_HEADER;
+	int size = (int)NIC_HEADER;
 
-	net->attach = net->pairs > 1;
-	for (unsigned i = 0; i < net->pairs; i++) {
-		if (ioctl(net->pair[i].tap_fd, TUNSETVNETHDRSZ, &size) < 0)
+	nic->attach = nic->queues > 1;
+	for (unsigned i = 0; i < nic->queues; i++) {
+		if (ioctl(nic->queue[i].fd, TUNSETVNETHDRSZ, &size) < 0)
 			return refuse(name, problem);
-		if (i > 0 && ioctl(net->pair[i].tap_fd, TUNSETQUEUE, &detach) < 0)
+		if (i > 0 && ioctl(nic->queue[i].fd, TUNSETQUEUE, &detach) < 0)
 			return refuse(name, problem);
 	}
-	net->uso = ioctl(net->pair[0].tap_fd, TUNSETOFFLOAD,
-			 (unsigned long)TUN_F_CSUM | USO4_USO6) == 0;
+	nic->offloads = NIC_CSUM | NIC_TSO4 | NIC_TSO6;
+	if (ioctl(nic->queue[0].fd, TUNSETOFFLOAD, (unsigned long)TUN_F_CSUM | USO4_USO6) == 0)
+		nic->offloads |= NIC_USO4 | NIC_USO6;
 	return true;
 }
 
@@ -219,49 +220,51 @@ static bool is_macvtap(int fd)
 	return fstat(fd, &stat) == 0 && stat.st_rdev != makedev(TUN_MAJOR, TUN_MINOR);
 }
 
-static void choose_mac(struct virtio_net *net, const struct net_options *options, const char *name)
+static void choose_mac(struct nic *nic, const struct net_options *options, const char *name)
 {
 	struct ifreq request = {.ifr_flags = 0};
-	int fd = net->pair[0].tap_fd;
+	int fd = nic->queue[0].fd;
 
 	if (options->mac[0] | options->mac[1] | options->mac[2] | options->mac[3] |
 	    options->mac[4] | options->mac[5])
-		memcpy(net->config.mac, options->mac, 6);
+		memcpy(nic->mac, options->mac, 6);
 	else if (is_macvtap(fd) && ioctl(fd, SIOCGIFHWADDR, &request) == 0)
-		memcpy(net->config.mac, request.ifr_hwaddr.sa_data, 6);
+		memcpy(nic->mac, request.ifr_hwaddr.sa_data, 6);
 	else
-		make_mac(name, net->config.mac);
+		make_mac(name, nic->mac);
 }
 
-static void adopt(struct virtio_net *net, const struct net_options *options, const char *name)
+static void adopt(struct nic *nic, const struct net_options *options, const char *name)
 {
 	struct ifreq request = {.ifr_flags = 0};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	choose_mac(net, options, name);
-	net->config.mtu = (uint16_t)options->mtu;
+	choose_mac(nic, options, name);
+	nic->mtu = (uint16_t)options->mtu;
 	if (fd < 0)
 		return;
 	strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
 	set_up(fd, &request);
-	net->config.mtu = choose_mtu(fd, &request, options->mtu);
+	nic->mtu = choose_mtu(fd, &request, options->mtu);
 	close(fd);
 }
 
-void tap_number(struct virtio_net *net, unsigned pairs, unsigned index)
+void tap_number(struct nic *nic, unsigned queues, unsigned index)
 {
-	net->pairs = pairs;
-	for (unsigned i = 0; i < pairs; i++)
-		net->pair[i].tap_fd = FD_TAP + (int)(index * DEVICE_QUEUES_MAX + i);
+	nic->queues = queues;
+	for (unsigned i = 0; i < queues; i++)
+		nic->queue[i].fd = FD_TAP + (int)(index * DEVICE_QUEUES_MAX + i);
 }
 
-bool tap_open(struct virtio_net *net, const struct net_options *options, const int *inherited,
+bool tap_open(struct nic *nic, const struct net_options *options, const int *inherited,
 	      unsigned index, char name[TAP_NAME_SIZE], struct problem *problem)
 {
-	tap_number(net, options->queues, index);
-	if (!open_interface(net, options, inherited, name, problem) ||
-	    !prepare_queues(net, name, problem))
+	tap_number(nic, options->queues, index);
+	nic->name = name;
+	nic_init(nic);
+	if (!open_interface(nic, options, inherited, name, problem) ||
+	    !prepare_queues(nic, name, problem))
 		return false;
-	adopt(net, options, name);
+	adopt(nic, options, name);
 	return true;
 }

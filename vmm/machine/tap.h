@@ -4,17 +4,17 @@
 
 #include "base/config.h"
 #include "base/report.h"
-#include "devices/virtio_net.h"
+#include "devices/nic.h"
 
 #define TAP_NAME_SIZE 16
 
-/* The numbers of the PAIRS descriptors of NET, device INDEX. */
-void tap_number(struct virtio_net *net, unsigned pairs, unsigned index);
+/* The numbers of the QUEUES descriptors of NIC, device INDEX. */
+void tap_number(struct nic *nic, unsigned queues, unsigned index);
 
-/* Fills in what NET, device INDEX, needs of its interface: pairs, pair[].tap_fd (at their places), uso, attach, MAC
- * address and MTU. INHERITED has the descriptors that the user gave, if any. An interface that does not exist is made,
- * and ends with us, if this user may do so; one that is down is set up. NAME, zeroed by the caller, gets the interface's. */
-bool tap_open(struct virtio_net *net, const struct net_options *options, const int *inherited,
+/* Opens NIC, zeroed, for device INDEX, with its descriptors at their places. INHERITED has the descriptors that the user
+ * gave, if any. An interface that does not exist is made, and ends with us, if this user may do so; one that is down is set
+ * up. NAME, zeroed by the caller, gets the interface's, and must live as long as NIC. */
+bool tap_open(struct nic *nic, const struct net_options *options, const int *inherited,
 	      unsigned index, char name[TAP_NAME_SIZE], struct problem *problem);
 
 #endif

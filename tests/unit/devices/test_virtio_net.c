@@ -21,7 +21,6 @@
 
 #include "driver.h"
 #include "rules.h"
-#include "devices/virtio_net_rx.h"
 
 /* Feature bits, once more and from the specification (§5.1.3, §6). */
 enum {
@@ -64,25 +63,26 @@ enum {
 #define PLAIN ~BIT(F_EVENT_IDX)
 
 static struct ram ram;
+static struct nic nic;
 static struct virtio_net net;
-static struct virtio_net_pair pairs[VIRTIO_NET_PAIRS_MAX];
+static struct virtio_net_pair pairs[NIC_QUEUES_MAX];
 static struct virtio_mmio mmio;
 static struct driver driver;
-static int outside[VIRTIO_NET_PAIRS_MAX]; /* the other ends of the TAPs */
-static uint8_t sample[SAMPLE + LARGEST];  /* packets are pieces of it */
+static int outside[NIC_QUEUES_MAX];      /* the other ends of the TAPs */
+static uint8_t sample[SAMPLE + LARGEST]; /* packets are pieces of it */
 static uint8_t bytes[LARGEST + 1];
 
 /* --- a device --- */
 
 static void close_ends(void)
 {
-	for (unsigned i = 0; i < net.pairs; i++) {
-		close(pairs[i].tap_fd);
+	for (unsigned i = 0; i < nic.queues; i++) {
+		close(nic.queue[i].fd);
 		close(pairs[i].kick_fd);
 		close(outside[i]);
 	}
 	close(net.virtio.irq_fd);
-	net.pairs = 0;
+	nic.queues = 0;
 }
 
 /* The device as the caller of virtio_net_init prepares it. */
@@ -93,7 +93,9 @@ static void prepare(unsigned count)
 	net.virtio.ram = &ram;
 	net.virtio.label = "tap0";
 	net.virtio.irq_fd = make_event();
-	net.pairs = count;
+	nic = (struct nic){
+		.name = "tap0", .queues = count, .offloads = NIC_CSUM | NIC_TSO4 | NIC_TSO6};
+	nic_init(&nic);
 	net.pair = pairs;
 	for (unsigned i = 0; i < count; i++) {
 		int ends[2];
@@ -101,7 +103,7 @@ static void prepare(unsigned count)
 		assert_int_equal(
 			socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
 		memset(&pairs[i], 0, sizeof(pairs[i]));
-		pairs[i].tap_fd = ends[0];
+		nic.queue[i].fd = ends[0];
 		pairs[i].kick_fd = make_event();
 		outside[i] = ends[1];
 	}
@@ -110,7 +112,7 @@ static void prepare(unsigned count)
 static void create(unsigned count)
 {
 	prepare(count);
-	virtio_net_init(&net);
+	virtio_net_init(&net, &nic);
 	virtio_mmio_init(&mmio, &net.virtio);
 	driver = (struct driver){.mmio = &mmio, .ram = &ram};
 }
@@ -216,6 +218,15 @@ static bool wants_kick(unsigned queue)
 	if (has(F_EVENT_IDX))
 		return avail_event(queue) == driver.queue[queue].avail_index;
 	return used_flags(queue) == 0;
+}
+
+static unsigned active_pairs(void)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < net.pairs; i++)
+		count += atomic_load(&pairs[i].active);
+	return count;
 }
 
 static bool is_broken(void)
@@ -367,9 +378,10 @@ static bool goes_out(const struct part *parts, unsigned count, const uint8_t *ex
 static void assert_offers(unsigned count, uint16_t mtu, bool uso, uint64_t expected)
 {
 	prepare(count);
-	net.config.mtu = mtu;
-	net.uso = uso;
-	virtio_net_init(&net);
+	nic.mtu = mtu;
+	if (uso)
+		nic.offloads |= NIC_USO4 | NIC_USO6;
+	virtio_net_init(&net, &nic);
 	virtio_mmio_init(&mmio, &net.virtio);
 	assert_int_equal(driver_offered(&driver), expected);
 }
@@ -405,9 +417,9 @@ static void configuration(void **state)
 
 	(void)state;
 	prepare(PAIRS);
-	memcpy(net.config.mac, mac, sizeof(mac));
-	net.config.mtu = 1500;
-	virtio_net_init(&net);
+	memcpy(nic.mac, mac, sizeof(mac));
+	nic.mtu = 1500;
+	virtio_net_init(&net, &nic);
 	virtio_mmio_init(&mmio, &net.virtio);
 	for (unsigned i = 0; i < sizeof(expected); i++)
 		assert_each(config8(i) == expected[i], "offset", i);
@@ -552,7 +564,7 @@ static void a_slow_outside(void **state)
 	const int size = 20000;
 
 	(void)state;
-	setsockopt(pairs[0].tap_fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	setsockopt(nic.queue[0].fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	for (unsigned i = 0; i < 120; i++)
 		add_packet(1, i, 1500, 12);
 	assert_int_equal(serve(0), NET_AWAIT_KICK);
@@ -604,7 +616,7 @@ static void an_idle_device_is_silent(void **state)
 	(void)state;
 	post(0, 2000);
 	for (unsigned i = 0; i < 100; i++)
-		assert_serves(0, NET_AWAIT_TAP);
+		assert_serves(0, NET_AWAIT_NIC);
 	assert_int_equal(stat(STAT_INTERRUPTS) + stat(STAT_SUPPRESSED), 0);
 	assert_int_equal(take_event(net.virtio.irq_fd), 0);
 }
@@ -617,7 +629,7 @@ static void a_quiet_tap_is_not_asked(void **state)
 	add_packet(1, 1, 60, 60);
 	inject(0, 2, 60);
 	pairs[0].quiet = true;
-	assert_serves(0, NET_AWAIT_TAP);
+	assert_serves(0, NET_AWAIT_NIC);
 	assert_outside(0, 1, 60);
 	assert_int_equal(waiting(0), 0);
 	assert_serves(0, NET_AWAIT_KICK);
@@ -651,7 +663,7 @@ static void nothing_to_read(void **state)
 		go(1, sets[i], 4);
 		post_many(0, 100, 4);
 		for (unsigned n = 0; n < 1000; n++)
-			assert_serves(0, NET_AWAIT_TAP);
+			assert_serves(0, NET_AWAIT_NIC);
 		assert_int_equal(net.virtio.queue[0].ring.next_avail, 0);
 		assert_false(wants_kick(0));
 		assert_int_equal(waiting(0), 0);
@@ -676,7 +688,7 @@ static void no_buffers(void **state)
 		assert_true(wants_kick(0));
 		assert_int_equal(stat(STAT_INTERRUPTS) + stat(STAT_SUPPRESSED), 0);
 		post_many(0, 100, 2);
-		assert_serves(0, NET_AWAIT_TAP);
+		assert_serves(0, NET_AWAIT_NIC);
 		take_received(0, 6, 100);
 		assert_int_equal(waiting(0), 0);
 	}
@@ -722,7 +734,7 @@ static void assert_merges(uint32_t size, uint32_t length)
 
 	post_many(0, size, needed + 1);
 	inject(0, length, length);
-	assert_serves(0, NET_AWAIT_TAP);
+	assert_serves(0, NET_AWAIT_NIC);
 	assert_int_equal((uint16_t)(used_index(0) - before), needed);
 	assert_int_equal(stat(STAT_INTERRUPTS) + stat(STAT_SUPPRESSED), shown + 1);
 	take_received(0, length, length);
@@ -817,7 +829,7 @@ static void without_mergeable_buffers(void **state)
 	inject(0, 1, 101);
 	inject(0, 2, LARGEST);
 	inject(0, 3, 100);
-	assert_serves(0, NET_AWAIT_TAP);
+	assert_serves(0, NET_AWAIT_NIC);
 	assert_int_equal(waiting(0), 1);
 	take_received(0, 3, 100);
 	assert_int_equal(stat(STAT_ERRORS), 2);
@@ -974,7 +986,7 @@ static void a_broken_ring(void **state)
 		assert_serves(0, NET_AWAIT_KICK);
 		start(ALL, 256);
 		post(0, 100);
-		assert_serves(0, NET_AWAIT_TAP);
+		assert_serves(0, NET_AWAIT_NIC);
 		inject(0, 2, 50);
 		assert_serves(0, NET_AWAIT_KICK);
 		take_received(0, 2, 50);
@@ -1062,10 +1074,10 @@ static void a_held_packet_dies_with_its_driver(void **state)
 	assert_serves(0, NET_AWAIT_KICK);
 	start(ALL, 256);
 	post_many(0, 100, 4);
-	assert_serves(0, NET_AWAIT_TAP);
+	assert_serves(0, NET_AWAIT_NIC);
 	assert_int_equal(waiting(0), 0);
 	inject(0, 2, 250);
-	assert_serves(0, NET_AWAIT_TAP);
+	assert_serves(0, NET_AWAIT_NIC);
 	take_received(0, 2, 250);
 }
 
@@ -1085,21 +1097,21 @@ static void stale_packets(void **state)
 	assert_int_equal(waiting(0) + waiting(1) + waiting(2 * PAIRS), 0);
 	assert_nothing_outside(0);
 	driver_go(&driver);
-	assert_serves(0, NET_AWAIT_TAP);
+	assert_serves(0, NET_AWAIT_NIC);
 	assert_int_equal(waiting(0), 0);
 	assert_int_equal(waiting(1), 1);
 	assert_outside(0, 1, 60);
 	inject(0, 2, 60);
-	assert_serves(0, NET_AWAIT_TAP);
+	assert_serves(0, NET_AWAIT_NIC);
 	take_received(0, 2, 60);
 	for (unsigned i = 1; i < PAIRS; i++)
-		assert_int_equal(recv(pairs[i].tap_fd, bytes, 1, 0), -1);
+		assert_int_equal(recv(nic.queue[i].fd, bytes, 1, 0), -1);
 	/* After a reset too. */
 	driver_write(&driver, VIRTIO_MMIO_STATUS, 0);
 	inject(0, 3, 60);
 	start(ALL, 256);
 	post(0, 100);
-	assert_serves(0, NET_AWAIT_TAP);
+	assert_serves(0, NET_AWAIT_NIC);
 	assert_int_equal(waiting(0), 0);
 }
 
@@ -1109,7 +1121,7 @@ static void a_flood_before_the_start(void **state)
 	int endless = open("/dev/zero", O_RDWR | O_CLOEXEC);
 
 	(void)state;
-	assert_true(endless >= 0 && dup2(endless, pairs[0].tap_fd) >= 0);
+	assert_true(endless >= 0 && dup2(endless, nic.queue[0].fd) >= 0);
 	close(endless);
 	start(ALL, 256);
 	post(0, 100);
@@ -1126,7 +1138,7 @@ static void lose_tap(unsigned which)
 
 	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
 	close(ends[0]);
-	assert_true(dup2(ends[1], pairs[which].tap_fd) >= 0);
+	assert_true(dup2(ends[1], nic.queue[which].fd) >= 0);
 	close(ends[1]);
 }
 
@@ -1137,7 +1149,7 @@ static void a_lost_tap_is_told_once(void **state)
 	(void)state;
 	signal(SIGPIPE, SIG_IGN);
 	post(0, 100);
-	assert_serves(0, NET_AWAIT_TAP);
+	assert_serves(0, NET_AWAIT_NIC);
 	lose_tap(0);
 	capture_begin(&capture, STDERR_FILENO);
 	for (unsigned i = 0; i < 100; i++) {
@@ -1204,19 +1216,19 @@ static void numbers_of_pairs(void **state)
 
 	(void)state;
 	go(PAIRS, ALL, 256);
-	assert_int_equal(atomic_load(&net.active), 1);
+	assert_int_equal(active_pairs(), 1);
 	for (unsigned i = 1; i <= PAIRS; i++) {
 		assert_int_equal(set_pairs(i), ACK_OK);
-		assert_int_equal(atomic_load(&net.active), i);
+		assert_int_equal(active_pairs(), i);
 	}
 	for (unsigned i = 0; i < COUNT(wrong); i++) {
 		assert_int_equal(set_pairs(wrong[i]), ACK_ERR);
-		assert_int_equal(atomic_load(&net.active), PAIRS);
+		assert_int_equal(active_pairs(), PAIRS);
 	}
 	assert_int_equal(set_pairs(2), ACK_OK);
-	assert_int_equal(atomic_load(&net.active), 2);
+	assert_int_equal(active_pairs(), 2);
 	start(ALL, 256);
-	assert_int_equal(atomic_load(&net.active), 1);
+	assert_int_equal(active_pairs(), 1);
 }
 
 static void commands_that_are_none(void **state)
@@ -1238,7 +1250,7 @@ static void commands_that_are_none(void **state)
 		if (i != VQ_PAIRS_SET)
 			assert_int_equal(command_in(2 * PAIRS, command, 4, 2, 1), ACK_ERR);
 	}
-	assert_int_equal(atomic_load(&net.active), 1);
+	assert_int_equal(active_pairs(), 1);
 	for (uint32_t first = 0; first < 4; first++)
 		assert_int_equal(command_in(2 * PAIRS, known, 4, first, 1), ACK_OK);
 	/* More bytes than are looked at; more room than is needed; no room for the answer. */
@@ -1269,7 +1281,7 @@ static void several_commands_at_once(void **state)
 		assert_int_equal(answer, i % 2 ? ACK_ERR : ACK_OK);
 	}
 	assert_true(wants_kick(2 * PAIRS));
-	assert_int_equal(atomic_load(&net.active), 2);
+	assert_int_equal(active_pairs(), 2);
 }
 
 /* Only the worker whose kicks the queue has serves it. */
@@ -1292,7 +1304,7 @@ static void control_without_mq(void **state)
 	go(PAIRS, ~BIT(F_MQ), 256);
 	assert_int_equal(set_pairs_in(2, 2), ACK_ERR);
 	assert_int_equal(set_pairs_in(2, 1), ACK_ERR);
-	assert_int_equal(atomic_load(&net.active), 1);
+	assert_int_equal(active_pairs(), 1);
 	/* What would be the control queue with MQ is none, and the pairs go on. */
 	DRIVER_ADD(&driver, 2 * PAIRS, {COMMANDS, 4, false}, {COMMANDS + 100, 1, true});
 	post(0, 100);
@@ -1333,7 +1345,7 @@ static bool is_served(unsigned which)
 		assert_int_equal(waiting(tx), 0);
 		assert_nothing_outside(which);
 		/* As it was before. */
-		assert_int_equal(recv(pairs[which].tap_fd, bytes, sizeof(bytes), 0), 60);
+		assert_int_equal(recv(nic.queue[which].fd, bytes, sizeof(bytes), 0), 60);
 		return false;
 	}
 	take_received(rx, which, 60);
@@ -1393,7 +1405,7 @@ static void what_a_nic_needs(void **state)
 	(void)state;
 	create(2);
 	const int irq = net.virtio.irq_fd;
-	const int tap0 = pairs[0].tap_fd, tap1 = pairs[1].tap_fd;
+	const int tap0 = nic.queue[0].fd, tap1 = nic.queue[1].fd;
 	const int kick0 = pairs[0].kick_fd, kick1 = pairs[1].kick_fd;
 	/* The last: if queues can be attached. */
 	const struct rule work[] = {
@@ -1424,10 +1436,10 @@ static void what_a_nic_needs(void **state)
 	for (unsigned attach = 0; attach < 2; attach++) {
 		unsigned less = attach ? 0 : 1;
 
-		net.attach = attach;
-		virtio_net_allow_work(&net, list_anew());
+		nic.attach = attach;
+		virtio_allow_work(&net.virtio, list_anew());
 		assert_rules(&listed, work, COUNT(work) - less);
-		virtio_net_allow_registers(&net, list_anew());
+		virtio_allow_registers(&net.virtio, list_anew());
 		assert_rules(&listed, registers, COUNT(registers) - less);
 	}
 }
@@ -1449,7 +1461,8 @@ static void *work(void *argument)
 
 	if (sigsetjmp(way_out, 1))
 		return NULL;
-	virtio_net_work(&net, *which);
+	virtio_work(&net.virtio, *which);
+	return NULL;
 }
 
 static void start_worker(void)
@@ -1990,7 +2003,7 @@ static void udp_segmentation_follows_the_driver(void)
 		       six = BIT(F_GUEST_USO6);
 	int on = 1;
 
-	if (ioctl(pairs[0].tap_fd, TUNSETOFFLOAD, TUN_F_CSUM | 0x60ul) < 0)
+	if (ioctl(nic.queue[0].fd, TUNSETOFFLOAD, TUN_F_CSUM | 0x60ul) < 0)
 		return;
 	net.virtio.offered |= four | six;
 	assert_int_equal(setsockopt(frames, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)), 0);
@@ -2008,12 +2021,12 @@ static void queues_stay_attached(void)
 {
 	start(~BIT(F_GUEST_CSUM), 256);
 	assert_int_equal(set_pairs_in(4, 2), ACK_OK);
-	net.attach = false;
+	nic.attach = false;
 	assert_int_equal(set_pairs_in(4, 1), ACK_OK);
 	send_flows();
 	unsigned first = count_flows(0);
 	assert_true(first && first < 32);
-	net.attach = true;
+	nic.attach = true;
 }
 
 static void delete_interface(void)
@@ -2050,7 +2063,7 @@ static const char *open_tap(void)
 	if (!open_frames())
 		return "no packet sockets";
 	for (unsigned i = 0; i < 2; i++) {
-		assert_true(dup2(queue[i], pairs[i].tap_fd) >= 0);
+		assert_true(dup2(queue[i], nic.queue[i].fd) >= 0);
 		close(queue[i]);
 	}
 	return NULL;
@@ -2141,25 +2154,25 @@ static void transient_error(void **state)
 	close(other);
 	assert_int_equal(send(tap, "x", 1, 0),
 			 1); /* refused by its reader, which is told here later */
-	dup2(tap, pairs[0].tap_fd);
+	dup2(tap, nic.queue[0].fd);
 	close(tap);
 	post_many(0, 100, 3);
-	assert_serves(0, NET_AWAIT_TAP);
+	assert_serves(0, NET_AWAIT_NIC);
 	assert_int_equal(stat(STAT_ERRORS), 1);
-	assert_false(pairs[0].tap_gone);
+	assert_false(nic.queue[0].gone);
 }
 
 __attribute__((unused)) static void a_real_tap(void **state)
 {
 	(void)state;
 	prepare(2);
-	net.attach = true;
+	nic.attach = true;
 	const char *why = open_tap();
 	if (why) {
 		print_message("skipped: %s: %s\n", why, strerror(errno));
 		skip();
 	}
-	virtio_net_init(&net);
+	virtio_net_init(&net, &nic);
 	virtio_mmio_init(&mmio, &net.virtio);
 	driver = (struct driver){.mmio = &mmio, .ram = &ram};
 	frames_pass_a_tap();

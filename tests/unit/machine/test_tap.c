@@ -27,7 +27,7 @@ enum {
 
 static struct problem problem;
 static struct capture capture;
-static struct virtio_net net;
+static struct nic nic;
 static char name[TAP_NAME_SIZE];
 
 /* --- children --- */
@@ -177,14 +177,11 @@ static int flags_of(int fd)
 
 static bool open_net(const struct net_options *options, const int *inherited, unsigned index)
 {
-	static struct virtio_net_pair pairs[DEVICE_QUEUES_MAX];
-
-	memset(&net, 0, sizeof(net));
+	memset(&nic, 0, sizeof(nic));
 	memset(name, 0, sizeof(name));
-	net.pair = pairs;
-	problem_clear(&problem);
+	problem.text[0] = '\0';
 	capture_begin(&capture, STDERR_FILENO);
-	bool opened = tap_open(&net, options, inherited, index, name, &problem);
+	bool opened = tap_open(&nic, options, inherited, index, name, &problem);
 	capture_end(&capture);
 	return opened;
 }
@@ -224,16 +221,17 @@ static int header_size(int fd)
 static int a_new_interface(void)
 {
 	CHECK(open_by_words("tap=new0", 0));
-	CHECK(net.pairs == 1 && net.pair[0].tap_fd == FD_TAP);
+	CHECK(nic.queues == 1 && nic.queue[0].fd == FD_TAP);
 	CHECK(!strcmp(name, "new0"));
 	CHECK(flags_of(FD_TAP) == TAP);
 	CHECK(fcntl(FD_TAP, F_GETFD) == FD_CLOEXEC);
 	CHECK((fcntl(FD_TAP, F_GETFL) & (O_ACCMODE | O_NONBLOCK)) == (O_RDWR | O_NONBLOCK));
 	CHECK(header_size(FD_TAP) == 12); /* virtio 1.2 §5.1.6: with num_buffers */
-	CHECK(!net.attach);
-	CHECK(net.uso == (ioctl(FD_TAP, TUNSETOFFLOAD, (unsigned long)OFFLOADS) == 0));
+	CHECK(!nic.attach);
+	CHECK(!!(nic.offloads & (NIC_USO4 | NIC_USO6)) ==
+	      (ioctl(FD_TAP, TUNSETOFFLOAD, (unsigned long)OFFLOADS) == 0));
 	CHECK(is_up("new0"));
-	CHECK(net.config.mtu == 1500);
+	CHECK(nic.mtu == 1500);
 	CHECK(!capture.text[0]);
 	CHECK(fcntl(FD_TAP + 1, F_GETFD) < 0);
 	/* It ends with us. */
@@ -254,11 +252,11 @@ static int many_queues(void)
 		int first = FD_TAP + (int)(index * DEVICE_QUEUES_MAX);
 
 		CHECK(open_by_words("tap=many,queues=8", index));
-		CHECK(net.pairs == 8 && net.attach);
+		CHECK(nic.queues == 8 && nic.attach);
 		for (int i = 0; i < 8; i++) {
 			struct ifreq request = {.ifr_flags = IFF_ATTACH_QUEUE};
 
-			CHECK(net.pair[i].tap_fd == first + i);
+			CHECK(nic.queue[i].fd == first + i);
 			CHECK(fcntl(first + i, F_GETFL) & O_NONBLOCK);
 			CHECK(fcntl(first + i, F_GETFD) == FD_CLOEXEC);
 			/* All but the first wait for the driver. */
@@ -283,12 +281,12 @@ static int existing_interfaces(void)
 {
 	CHECK(make("single", TAP) && make("multi", MULTI));
 	CHECK(open_by_words("tap=single", 1));
-	CHECK(flags_of(FD_TAP + 8) == TAP && !net.attach);
+	CHECK(flags_of(FD_TAP + 8) == TAP && !nic.attach);
 	CHECK(open_by_words("tap=multi", 2));
-	CHECK(flags_of(FD_TAP + 16) == MULTI && !net.attach);
-	CHECK(net.pairs == 1);
+	CHECK(flags_of(FD_TAP + 16) == MULTI && !nic.attach);
+	CHECK(nic.queues == 1);
 	CHECK(open_by_words("tap=multi,queues=2", 3));
-	CHECK(net.attach && flags_of(FD_TAP + 24) == MULTI);
+	CHECK(nic.attach && flags_of(FD_TAP + 24) == MULTI);
 	close_queues();
 	CHECK(exists("single") && exists("multi"));
 	/* Made without the header ("ip tuntap add" does not ask for one). */
@@ -366,20 +364,20 @@ static int without_rights(void)
 	CHECK(capture.writes == 1);
 	CHECK(strstr(capture.text, "warning: mine is down and cannot be set up: Operation not"));
 	CHECK(strstr(capture.text, "(ip link set mine up)\n"));
-	CHECK(net.config.mtu == 1500);
+	CHECK(nic.mtu == 1500);
 	close_queues();
 	CHECK(open_by_words("tap=up", 0));
 	CHECK(!capture.text[0]);
 	close_queues();
 	CHECK(open_by_words("tap=up,mtu=1500", 0)); /* nothing to change */
-	CHECK(!capture.text[0] && net.config.mtu == 1500);
+	CHECK(!capture.text[0] && nic.mtu == 1500);
 	close_queues();
 	CHECK(open_by_words("tap=up,mtu=1400", 0));
 	CHECK(capture.writes == 1);
 	CHECK(strstr(capture.text,
 		     "warning: cannot set the MTU of up to 1400: Operation not perm"));
 	CHECK(strstr(capture.text, "(ip link set up mtu 1400)\n"));
-	CHECK(net.config.mtu == 1400 && mtu_of("up") == 1500);
+	CHECK(nic.mtu == 1400 && mtu_of("up") == 1500);
 	return CHILD_PASSED;
 }
 
@@ -420,18 +418,18 @@ static int good_descriptors(void)
 	CHECK(fcntl(number, F_GETFD) < 0); /* moved */
 	CHECK(fcntl(FD_TAP, F_GETFL) & O_NONBLOCK);
 	CHECK(fcntl(FD_TAP, F_GETFD) == FD_CLOEXEC);
-	CHECK(is_up("given") && net.config.mtu == 1500 && !net.attach);
+	CHECK(is_up("given") && nic.mtu == 1500 && !nic.attach);
 	close_queues();
 	for (unsigned i = 0; i < 2; i++)
 		fds[i] = attach("pairs", MULTI);
 	CHECK(open_inherited(fds, 2));
-	CHECK(net.pairs == 2 && net.attach && !strcmp(name, "pairs"));
+	CHECK(nic.queues == 2 && nic.attach && !strcmp(name, "pairs"));
 	CHECK(flags_of(FD_TAP) == MULTI && flags_of(FD_TAP + 1) == (MULTI | IFF_DETACH_QUEUE));
 	close_queues();
 	/* One queue of several is enough. */
 	fds[0] = attach("one", MULTI);
 	CHECK(open_inherited(fds, 1));
-	CHECK(!net.attach && !strcmp(name, "one"));
+	CHECK(!nic.attach && !strcmp(name, "one"));
 	return CHILD_PASSED;
 }
 
@@ -491,23 +489,23 @@ static int addresses(void)
 	uint8_t first[6], other[32][6];
 
 	CHECK(open_by_words("tap=tap0", 0));
-	memcpy(first, net.config.mac, 6);
+	memcpy(first, nic.mac, 6);
 	CHECK((first[0] & 3) == 2); /* IEEE 802: locally administered, of one station */
 	close_queues();
 	/* The same for the same name, in whatever slot and however opened. */
 	CHECK(open_by_words("tap=tap0,queues=2", 5));
-	CHECK(!memcmp(first, net.config.mac, 6));
+	CHECK(!memcmp(first, nic.mac, 6));
 	close_queues();
 	int fd = attach("tap0", TAP);
 	CHECK(open_inherited(&fd, 1));
-	CHECK(!memcmp(first, net.config.mac, 6));
+	CHECK(!memcmp(first, nic.mac, 6));
 	close_queues();
 	/* Not the host's own end, which answers to its address. */
 	CHECK(make("tap0", TAP));
 	struct ifreq request = request_of("");
 	CHECK(open_by_words("tap=tap0", 0));
 	CHECK(ask("tap0", SIOCGIFHWADDR, &request));
-	CHECK(memcmp(request.ifr_hwaddr.sa_data, net.config.mac, 6));
+	CHECK(memcmp(request.ifr_hwaddr.sa_data, nic.mac, 6));
 	close_queues();
 	/* Another for another. */
 	for (unsigned i = 0; i < COUNT(other); i++) {
@@ -515,7 +513,7 @@ static int addresses(void)
 
 		snprintf(words, sizeof(words), "tap=t%u", i);
 		CHECK(open_by_words(words, 0));
-		memcpy(other[i], net.config.mac, 6);
+		memcpy(other[i], nic.mac, 6);
 		CHECK((other[i][0] & 3) == 2);
 		CHECK(memcmp(first, other[i], 6));
 		for (unsigned j = 0; j < i; j++)
@@ -523,11 +521,11 @@ static int addresses(void)
 		close_queues();
 	}
 	CHECK(open_by_words("tap=tap0,mac=52:54:00:ab:cd:ef", 0));
-	CHECK(!memcmp(net.config.mac, "\x52\x54\x00\xab\xcd\xef", 6));
+	CHECK(!memcmp(nic.mac, "\x52\x54\x00\xab\xcd\xef", 6));
 	close_queues();
 	/* One bit is an address. */
 	CHECK(open_by_words("tap=tap0,mac=00:00:00:00:00:01", 0));
-	CHECK(!memcmp(net.config.mac, "\0\0\0\0\0\1", 6));
+	CHECK(!memcmp(nic.mac, "\0\0\0\0\0\1", 6));
 	return CHILD_PASSED;
 }
 
@@ -545,7 +543,7 @@ static int every_byte_of_an_address(void)
 
 		options.mac[i] = 0x10;
 		CHECK(open_net(&options, NULL, 0));
-		CHECK(!memcmp(net.config.mac, options.mac, 6));
+		CHECK(!memcmp(nic.mac, options.mac, 6));
 		close_queues();
 	}
 	return CHILD_PASSED;
@@ -566,13 +564,13 @@ static int mtus(void)
 	CHECK(make("t", TAP));
 	CHECK(ask("t", SIOCSIFMTU, &request));
 	CHECK(open_by_words("tap=t", 0));
-	CHECK(net.config.mtu == 1400 && mtu_of("t") == 1400);
+	CHECK(nic.mtu == 1400 && mtu_of("t") == 1400);
 	close_queues();
 	CHECK(open_by_words("tap=t,mtu=9000", 0));
-	CHECK(net.config.mtu == 9000 && mtu_of("t") == 9000);
+	CHECK(nic.mtu == 9000 && mtu_of("t") == 9000);
 	close_queues();
 	CHECK(open_by_words("tap=t,mtu=68", 0));
-	CHECK(net.config.mtu == 68 && mtu_of("t") == 68);
+	CHECK(nic.mtu == 68 && mtu_of("t") == 68);
 	CHECK(!capture.text[0]);
 	close_queues();
 	/* With Ethernet's header it would be more than 65535 bytes: the interface keeps its own. */
