@@ -11,10 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/report.h"
 #include "base/sysfilter.h"
+#include "devices/uart_state.h"
 
-#define UART_FIFO_SIZE 64
-#define UART_TX_SIZE 8192 /* bytes on their way to the host; a power of two */
 #define UART_REGISTERS 8
 
 struct uart {
@@ -22,16 +22,8 @@ struct uart {
 	pthread_cond_t tx_has_room;
 	int irq_fd;  /* eventfd: an edge for the interrupt controller */
 	int kick_fd; /* eventfd: the main loop has something to do here */
-
-	uint8_t ier, iir_fifo, lcr, mcr, scr, divisor[2];
-	bool thre_pending; /* "transmitter empty" not yet seen by the guest */
-	bool irq_high;     /* level of the interrupt line */
-	bool closed;       /* the host takes no more output */
-	bool rx_wanted;    /* the host has more input than there was room for */
-	uint8_t rx[UART_FIFO_SIZE];
-	unsigned rx_head, rx_count;
-	uint8_t tx[UART_TX_SIZE];
-	unsigned tx_head, tx_count;
+	bool closed; /* the host takes no more output */
+	struct uart_state state;
 };
 
 /* The eventfds stay the caller's; both are non-blocking. */
@@ -55,6 +47,14 @@ size_t uart_take(struct uart *uart, uint8_t *data, size_t size);
 
 /* From now on the guest's output is thrown away and holds nobody back: the VM has ended. */
 void uart_close(struct uart *uart);
+
+/* Copies the state. No vCPU is in uart_write: one that waits for room has a byte which is in no state yet. */
+void uart_save(struct uart *uart, struct uart_state *state);
+
+/* Gives STATE to a UART that was just made. Every field is checked as if a guest had written it; false, with PROBLEM set and
+ * the UART as it was, if no UART can be in such a state. An interrupt line that is high speaks again, because the edge may
+ * have been lost; a spurious one does no harm. The main loop is kicked if there is output to take. */
+bool uart_load(struct uart *uart, const struct uart_state *state, struct problem *problem);
 
 /* The system calls that a UART in operation needs. */
 void uart_allow(const struct uart *uart, struct sysfilter *filter);

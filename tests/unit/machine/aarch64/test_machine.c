@@ -65,18 +65,18 @@ static void each_uart_at_its_address(void **state)
 	(void)state;
 	out(0x09000007, 1, 0x11); /* scratch registers */
 	out(0x09001007, 1, 0x22);
-	assert_int_equal(console.scr, 0x11);
-	assert_int_equal(channel.scr, 0x22);
+	assert_int_equal(console.state.scr, 0x11);
+	assert_int_equal(channel.state.scr, 0x22);
 	assert_int_equal(in(0x09000007, 1), 0x11);
 	assert_int_equal(in(0x09001007, 1), 0x22);
 	out(0x09000000, 1, 'x');
-	assert_int_equal(console.tx_count, 1);
-	assert_int_equal(channel.tx_count, 0);
+	assert_int_equal(console.state.tx_count, 1);
+	assert_int_equal(channel.state.tx_count, 0);
 	out(0x09001000, 1, 'y');
-	assert_int_equal(console.tx_count, 1);
-	assert_int_equal(channel.tx_count, 1);
-	assert_int_equal(console.tx[0], 'x');
-	assert_int_equal(channel.tx[0], 'y');
+	assert_int_equal(console.state.tx_count, 1);
+	assert_int_equal(channel.state.tx_count, 1);
+	assert_int_equal(console.state.tx[0], 'x');
+	assert_int_equal(channel.state.tx[0], 'y');
 }
 
 /* Behind the eight registers nothing answers; in particular, they do not repeat. */
@@ -89,8 +89,8 @@ static void uarts_end_after_their_registers(void **state)
 		assert_each(in(0x09000000 + at, 1) == 0, "answers", at);
 		assert_each(in(0x09001000 + at, 1) == 0, "answers", at);
 	}
-	assert_int_equal(console.tx_count + channel.tx_count, 0);
-	assert_int_equal(console.scr | channel.scr, 0);
+	assert_int_equal(console.state.tx_count + channel.state.tx_count, 0);
+	assert_int_equal(console.state.scr | channel.state.scr, 0);
 }
 
 /* The data register, in whatever piece: seconds since 1970. */
@@ -164,7 +164,7 @@ static void devices_are_in_memory_space_only(void **state)
 		bus_access(&bus, BUS_PORT, bus.device[i].base + 7, true, &byte, 1);
 		assert_int_equal(bus.device[i].space, BUS_MMIO);
 	}
-	assert_int_equal(console.scr | channel.scr, 0);
+	assert_int_equal(console.state.scr | channel.state.scr, 0);
 	out(ARCH_RAM, 8, UINT64_MAX);
 	assert_true(in(ARCH_RAM, 8) == 0);
 }

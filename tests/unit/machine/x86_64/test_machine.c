@@ -139,13 +139,13 @@ static void each_uart_at_its_ports(void **state)
 	(void)state;
 	out8(0x3f8 + 7, 0x11); /* scratch registers */
 	out8(0x2f8 + 7, 0x22);
-	assert_int_equal(com1.scr, 0x11);
-	assert_int_equal(com2.scr, 0x22);
+	assert_int_equal(com1.state.scr, 0x11);
+	assert_int_equal(com2.state.scr, 0x22);
 	assert_int_equal(in8(0x3f8 + 7), 0x11);
 	assert_int_equal(in8(0x2f8 + 7), 0x22);
 	out8(0x3f8, 'x');
-	assert_int_equal(com1.tx_count, 1);
-	assert_int_equal(com2.tx_count, 0);
+	assert_int_equal(com1.state.tx_count, 1);
+	assert_int_equal(com2.state.tx_count, 0);
 	/* COM3 and COM4 are not there: Linux's probe must not find them. */
 	out8(0x3e8 + 7, 0x33);
 	out8(0x2e8 + 7, 0x33);
