@@ -4,10 +4,6 @@
 
 #include "devices/uart16550.h"
 
-#include <pthread.h>
-#include <sys/syscall.h>
-#include <time.h>
-
 #include "rules.h"
 #include "unit.h"
 
