@@ -19,7 +19,7 @@ static size_t piece(size_t offset, size_t size)
 
 static bool read_window(const struct channel *channel, uint8_t *data, size_t size)
 {
-	const gpa_t *page = channel->page + CHANNEL_HALF_PAGES;
+	const gpa_t *page = channel->state.page + CHANNEL_HALF_PAGES;
 
 	for (size_t offset = 0; offset < size; offset += CHANNEL_PAGE)
 		if (!ram_read(channel->ram, *page++, data + offset, piece(offset, size)))
@@ -29,7 +29,7 @@ static bool read_window(const struct channel *channel, uint8_t *data, size_t siz
 
 static bool write_window(const struct channel *channel, const uint8_t *data, size_t size)
 {
-	const gpa_t *page = channel->page;
+	const gpa_t *page = channel->state.page;
 
 	for (size_t offset = 0; offset < size; offset += CHANNEL_PAGE)
 		if (!ram_write(channel->ram, *page++, data + offset, piece(offset, size)))
@@ -47,11 +47,11 @@ static bool take_window(struct channel *channel, uint64_t at, struct problem *pr
 	for (unsigned i = 0; i < CHANNEL_PAGES; i++) {
 		uint64_t address = get_le64(table + 8 * i);
 
-		if (address % CHANNEL_PAGE || !ram_holds(channel->ram, GPA(address), CHANNEL_PAGE))
+		if (!channel_state_is_page(channel->ram, GPA(address)))
 			return problem_set(problem, "the channel's window lies outside its memory");
-		channel->page[i] = GPA(address);
+		channel->state.page[i] = GPA(address);
 	}
-	channel->windowed = true;
+	channel->state.windowed = true;
 	return true;
 }
 
@@ -62,47 +62,47 @@ static bool take_window(struct channel *channel, uint64_t at, struct problem *pr
 static void queue_frame(struct channel *channel, unsigned type, const uint8_t *payload, size_t size,
 			size_t inline_size)
 {
-	uint8_t *frame = channel->queue + channel->queue_size;
+	uint8_t *frame = channel->state.queue + channel->state.queue_size;
 
-	if (CHANNEL_HEADER + inline_size > sizeof(channel->queue) - channel->queue_size)
+	if (CHANNEL_HEADER + inline_size > sizeof(channel->state.queue) - channel->state.queue_size)
 		__builtin_trap();
 	frame[0] = (uint8_t)type;
 	frame[1] = (uint8_t)size;
 	frame[2] = (uint8_t)(size >> 8);
 	if (inline_size)
 		memcpy(frame + CHANNEL_HEADER, payload, inline_size);
-	channel->queue_size += CHANNEL_HEADER + inline_size;
+	channel->state.queue_size += CHANNEL_HEADER + inline_size;
 }
 
 void channel_signal(struct channel *channel, int number)
 {
-	channel->signals |= UINT64_C(1) << (number - 1);
+	channel->state.signals |= UINT64_C(1) << (number - 1);
 }
 
 void channel_resize(struct channel *channel, uint16_t rows, uint16_t columns)
 {
-	channel->resized = true;
-	channel->rows = rows;
-	channel->columns = columns;
+	channel->state.resized = true;
+	channel->state.rows = rows;
+	channel->state.columns = columns;
 }
 
 /* Words that overtake data, when nothing else is on its way. */
 static void queue_words(struct channel *channel)
 {
-	if (!channel->ready || channel->queue_size)
+	if (!channel->state.ready || channel->state.queue_size)
 		return;
-	if (channel->signals) {
-		uint8_t number = (uint8_t)(__builtin_ctzll(channel->signals) + 1);
+	if (channel->state.signals) {
+		uint8_t number = (uint8_t)(__builtin_ctzll(channel->state.signals) + 1);
 
-		channel->signals &= channel->signals - 1;
+		channel->state.signals &= channel->state.signals - 1;
 		queue_frame(channel, CHANNEL_SIGNAL, &number, 1, 1);
 	}
-	if (channel->resized) {
-		const uint8_t size[] = {(uint8_t)channel->rows, (uint8_t)(channel->rows >> 8),
-					(uint8_t)channel->columns,
-					(uint8_t)(channel->columns >> 8)};
+	if (channel->state.resized) {
+		const uint8_t size[] = {
+			(uint8_t)channel->state.rows, (uint8_t)(channel->state.rows >> 8),
+			(uint8_t)channel->state.columns, (uint8_t)(channel->state.columns >> 8)};
 
-		channel->resized = false;
+		channel->state.resized = false;
 		queue_frame(channel, CHANNEL_WINSIZE, size, sizeof(size), sizeof(size));
 	}
 }
@@ -110,41 +110,41 @@ static void queue_words(struct channel *channel)
 const uint8_t *channel_pending(struct channel *channel, size_t *size)
 {
 	queue_words(channel);
-	*size = channel->queue_size - channel->queue_done;
-	return channel->queue + channel->queue_done;
+	*size = channel->state.queue_size - channel->state.queue_done;
+	return channel->state.queue + channel->state.queue_done;
 }
 
 void channel_sent(struct channel *channel, size_t size)
 {
-	channel->queue_done += size;
+	channel->state.queue_done += size;
 	/* Once it has all of TAKEN, the guest may send again, whatever waits behind it. */
-	if (channel->taken_end && channel->queue_done >= channel->taken_end) {
-		channel->taken_end = 0;
-		channel->out_busy = false;
+	if (channel->state.taken_end && channel->state.queue_done >= channel->state.taken_end) {
+		channel->state.taken_end = 0;
+		channel->state.out_busy = false;
 	}
-	if (channel->queue_done == channel->queue_size)
-		channel->queue_size = channel->queue_done = 0;
+	if (channel->state.queue_done == channel->state.queue_size)
+		channel->state.queue_size = channel->state.queue_done = 0;
 }
 
 static void output_taken(struct channel *channel)
 {
-	channel->out_size = channel->out_done = 0;
+	channel->state.out_size = channel->state.out_done = 0;
 	queue_frame(channel, CHANNEL_TAKEN, NULL, 0, 0);
-	channel->taken_end = channel->queue_size;
+	channel->state.taken_end = channel->state.queue_size;
 }
 
 static bool begin_output(struct channel *channel, enum channel_frame stream, const uint8_t *payload,
 			 size_t size, struct problem *problem)
 {
-	if (channel->out_busy)
+	if (channel->state.out_busy)
 		return problem_set(problem, "output before the last was taken");
 	if (payload)
-		memcpy(channel->out, payload, size);
-	else if (!channel->windowed || !read_window(channel, channel->out, size))
+		memcpy(channel->state.out, payload, size);
+	else if (!channel->state.windowed || !read_window(channel, channel->state.out, size))
 		return problem_set(problem, "output in a window that is not there");
-	channel->out_busy = true;
-	channel->out_stream = stream;
-	channel->out_size = size;
+	channel->state.out_busy = true;
+	channel->state.out_stream = (uint8_t)stream;
+	channel->state.out_size = size;
 	if (size == 0)
 		output_taken(channel);
 	return true;
@@ -153,25 +153,22 @@ static bool begin_output(struct channel *channel, enum channel_frame stream, con
 static bool begin(struct channel *channel, const uint8_t *payload, size_t size,
 		  struct problem *problem)
 {
-	if (size == 0 || payload[0] != CHANNEL_VERSION || channel->ready)
+	if (size == 0 || payload[0] != CHANNEL_VERSION || channel->state.ready)
 		return problem_set(problem, "its init is not of this mayfly's version");
 	if (size != 1 && size != CHANNEL_READY_WINDOWED)
 		return problem_set(problem, "a damaged greeting");
-	channel->ready = true;
+	channel->state.ready = true;
 	return size == 1 || take_window(channel, get_le64(payload + 1), problem);
 }
 
 static bool end(struct channel *channel, const uint8_t *payload, size_t size,
 		struct problem *problem)
 {
-	bool no_signal = size == 2 && payload[0] == CHANNEL_KILLED &&
-			 (payload[1] == 0 || payload[1] > CHANNEL_SIGNAL_MAX);
-
-	if (size != 2 || payload[0] >= CHANNEL_EXITS || no_signal)
+	if (size != 2 || !channel_state_is_exit(payload[0], payload[1]))
 		return problem_set(problem, "a damaged exit status");
-	channel->exited = true;
-	channel->exit_kind = payload[0];
-	channel->exit_value = payload[1];
+	channel->state.exited = true;
+	channel->state.exit_kind = payload[0];
+	channel->state.exit_value = payload[1];
 	return true;
 }
 
@@ -186,10 +183,10 @@ static bool handle_frame(struct channel *channel, enum channel_frame type, const
 	case CHANNEL_READY:
 		return begin(channel, payload, size, problem);
 	case CHANNEL_TAKEN:
-		channel->in_busy = false;
+		channel->state.in_busy = false;
 		return true;
 	case CHANNEL_STARTED:
-		channel->started = true;
+		channel->state.started = true;
 		return true;
 	case CHANNEL_EXIT:
 		return end(channel, payload, size, problem);
@@ -201,12 +198,12 @@ static bool handle_frame(struct channel *channel, enum channel_frame type, const
 /* One byte at a time: a frame is short, its data is in the window. */
 static bool receive_byte(struct channel *channel, uint8_t byte, struct problem *problem)
 {
-	channel->frame[channel->frame_size++] = byte;
-	if (channel->frame_size < CHANNEL_HEADER)
+	channel->state.frame[channel->state.frame_size++] = byte;
+	if (channel->state.frame_size < CHANNEL_HEADER)
 		return true;
 
-	unsigned type = channel->frame[0];
-	size_t size = channel->frame[1] | (size_t)channel->frame[2] << 8;
+	unsigned type = channel->state.frame[0];
+	size_t size = channel->state.frame[1] | (size_t)channel->state.frame[2] << 8;
 	bool in_window = type & CHANNEL_IN_WINDOW;
 	if (in_window) {
 		type &= ~(unsigned)CHANNEL_IN_WINDOW;
@@ -215,41 +212,42 @@ static bool receive_byte(struct channel *channel, uint8_t byte, struct problem *
 	} else {
 		if (size > CHANNEL_INLINE_MAX)
 			return problem_set(problem, "a frame of %zu bytes", size);
-		if (channel->frame_size < CHANNEL_HEADER + size)
+		if (channel->state.frame_size < CHANNEL_HEADER + size)
 			return true;
 	}
-	channel->frame_size = 0;
-	return handle_frame(channel, type, in_window ? NULL : channel->frame + CHANNEL_HEADER, size,
-			    problem);
+	channel->state.frame_size = 0;
+	return handle_frame(channel, type, in_window ? NULL : channel->state.frame + CHANNEL_HEADER,
+			    size, problem);
 }
 
 bool channel_receive(struct channel *channel, const uint8_t *data, size_t size,
 		     struct problem *problem)
 {
-	if (channel->broken)
+	if (channel->state.broken)
 		return problem_set(problem, "it was broken before");
 	/* What follows the exit status is noise. */
-	for (size_t i = 0; i < size && !channel->exited && !channel->broken; i++)
-		channel->broken = !receive_byte(channel, data[i], problem);
-	return !channel->broken;
+	for (size_t i = 0; i < size && !channel->state.exited && !channel->state.broken; i++)
+		channel->state.broken = !receive_byte(channel, data[i], problem);
+	return !channel->state.broken;
 }
 
 size_t channel_input_room(const struct channel *channel)
 {
-	if (!channel->ready || channel->in_busy || channel->in_ended || channel->queue_size)
+	if (!channel->state.ready || channel->state.in_busy || channel->state.in_ended ||
+	    channel->state.queue_size)
 		return 0;
-	return channel->windowed ? CHANNEL_CHUNK_MAX : CHANNEL_INLINE_MAX;
+	return channel->state.windowed ? CHANNEL_CHUNK_MAX : CHANNEL_INLINE_MAX;
 }
 
 void channel_input(struct channel *channel, const uint8_t *data, size_t size)
 {
 	if (size == 0) {
-		channel->in_ended = true;
+		channel->state.in_ended = true;
 		queue_frame(channel, CHANNEL_STDIN_END, NULL, 0, 0);
 		return;
 	}
-	channel->in_busy = true;
-	if (!channel->windowed)
+	channel->state.in_busy = true;
+	if (!channel->state.windowed)
 		queue_frame(channel, CHANNEL_STDIN, data, size, size);
 	else if (write_window(channel, data, size))
 		queue_frame(channel, CHANNEL_STDIN | CHANNEL_IN_WINDOW, NULL, size, 0);
@@ -258,25 +256,44 @@ void channel_input(struct channel *channel, const uint8_t *data, size_t size)
 const uint8_t *channel_output(const struct channel *channel, size_t *size,
 			      enum channel_frame *stream)
 {
-	*size = channel->out_size - channel->out_done;
-	*stream = channel->out_stream;
-	return channel->out + channel->out_done;
+	*size = channel->state.out_size - channel->state.out_done;
+	*stream = channel->state.out_stream;
+	return channel->state.out + channel->state.out_done;
 }
 
 void channel_written(struct channel *channel, size_t size)
 {
-	channel->out_done += size;
-	if (channel->out_done == channel->out_size)
+	channel->state.out_done += size;
+	if (channel->state.out_done == channel->state.out_size)
 		output_taken(channel);
 }
 
 void channel_output_closed(struct channel *channel, enum channel_frame stream)
 {
 	uint8_t payload = (uint8_t)stream;
-	bool *told = &channel->told_closed[stream == CHANNEL_STDERR];
+	uint8_t *told = &channel->state.told_closed[stream == CHANNEL_STDERR];
 
 	if (*told)
 		return;
 	*told = true;
 	queue_frame(channel, CHANNEL_CLOSED, &payload, 1, 1);
+}
+
+/* --- save and load --- */
+
+void channel_save(const struct channel *channel, struct channel_state *state)
+{
+	*state = channel->state;
+}
+
+bool channel_load(struct channel *channel, const struct channel_state *state,
+		  struct problem *problem)
+{
+	const char *flaw = channel_state_flaw(state, channel->ram);
+
+	if (flaw)
+		return problem_set(problem, "the saved channel has an impossible %s (save it anew)",
+				   flaw);
+	channel->state = *state;
+	return true;
 }

@@ -8,38 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "devices/channel_state.h"
 #include "devices/channel_wire.h"
 #include "base/ram.h"
 #include "base/report.h"
 
 struct channel {
 	const struct ram *ram;
-	gpa_t page[CHANNEL_PAGES]; /* the window */
-
-	uint8_t frame[CHANNEL_HEADER + CHANNEL_INLINE_MAX]; /* being received */
-	size_t frame_size;
-
-	uint8_t out[CHANNEL_CHUNK_MAX]; /* data of the guest's last data frame … */
-	size_t out_size, out_done;      /* … and how much of it has been written */
-	enum channel_frame out_stream;
-	bool out_busy; /* the guest has not been told TAKEN yet */
-
-	uint8_t queue[CHANNEL_HEADER + CHANNEL_INLINE_MAX + 32]; /* for the guest */
-	size_t queue_size, queue_done;
-	size_t taken_end; /* where in the queue TAKEN ends; 0: it is not there */
-
-	uint64_t signals; /* not queued yet: bit N for signal N + 1 */
-	bool resized;     /* the size below was not queued yet */
-	uint16_t rows, columns;
-
-	bool ready, windowed; /* the guest said READY; it has a window */
-	bool started;         /* the workload runs, or has run */
-	bool in_busy;         /* the guest has not said TAKEN yet */
-	bool in_ended;        /* STDIN_END was queued */
-	bool told_closed[2];  /* CLOSED was queued for STDOUT, STDERR */
-	bool exited;
-	bool broken; /* the guest broke the protocol: nothing more is received */
-	uint8_t exit_kind, exit_value;
+	struct channel_state state;
 };
 
 void channel_init(struct channel *channel, const struct ram *ram);
@@ -73,5 +49,13 @@ void channel_written(struct channel *channel, size_t size);
 /* Tells the guest, once, that nobody reads STREAM any more; what it still sends there the caller
  * drops. */
 void channel_output_closed(struct channel *channel, enum channel_frame stream);
+
+/* Copies the state. */
+void channel_save(const struct channel *channel, struct channel_state *state);
+
+/* Gives STATE to a channel that was just made, whose RAM is as it was when STATE was saved. Every field is checked as if a
+ * guest had written it; false, with PROBLEM set and the channel as it was, if no channel can be in such a state. */
+bool channel_load(struct channel *channel, const struct channel_state *state,
+		  struct problem *problem);
 
 #endif

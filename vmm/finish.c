@@ -15,7 +15,7 @@ static int verdict(struct vm *vm, struct problem *line)
 {
 	const struct channel *channel = &vm->channel;
 	enum end_cause cause = ending_cause(&vm->ending);
-	bool said = channel->exited &&
+	bool said = channel->state.exited &&
 		    (cause == END_WORKLOAD || cause == END_POWER_OFF || cause == END_RESET);
 
 	problem_clear(line);
@@ -36,7 +36,7 @@ static int verdict(struct vm *vm, struct problem *line)
 		return CODE_MAYFLY_FAILED;
 	}
 	if (said)
-		return verdict_of_workload(channel->exit_kind, channel->exit_value,
+		return verdict_of_workload(channel->state.exit_kind, channel->state.exit_value,
 					   vm->options->command[0], line);
 	return verdict_of_end(&vm->ending, vm->options->command != NULL, line);
 }
@@ -44,8 +44,8 @@ static int verdict(struct vm *vm, struct problem *line)
 /* Whatever the command's exit code. What was lost must not look like success. */
 static int take_files_out(struct vm *vm, int code, struct problem *line)
 {
-	bool ran = vm->channel.exited && (vm->channel.exit_kind == CHANNEL_EXITED ||
-					  vm->channel.exit_kind == CHANNEL_KILLED);
+	bool ran = vm->channel.state.exited && (vm->channel.state.exit_kind == CHANNEL_EXITED ||
+						vm->channel.state.exit_kind == CHANNEL_KILLED);
 
 	if (!vm->options->job.outs || !ran)
 		return code;

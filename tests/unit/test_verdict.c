@@ -242,7 +242,8 @@ static void what_was_not_set_up(void **state)
 	} cases[] = {
 		{CHANNEL_WORKDIR_FAILED, ENOENT, 126, "enter the working directory", "with -w"},
 		{CHANNEL_WORKDIR_FAILED, EACCES, 126, "enter the working directory", "with -w"},
-		{CHANNEL_ROOT_FAILED, ENODEV, 122, "mount its root disk", "ext4, squashfs or erofs"},
+		{CHANNEL_ROOT_FAILED, ENODEV, 122, "mount its root disk",
+		 "ext4, squashfs or erofs"},
 		{CHANNEL_ROOT_FAILED, EINVAL, 122, "mount its root disk", "without partitions"},
 		{CHANNEL_FILES_FAILED, ENOSPC, 122, "files in their places", "more memory with -m"},
 		{CHANNEL_FILES_FAILED, EROFS, 122, "files in their places", "(-v shows its log)"},
@@ -297,7 +298,7 @@ static void no_result_of_the_guest_lies(void **state)
 			memset(&channel, 0, sizeof(channel));
 			if (!channel_receive(&channel, frame, sizeof(frame), &problem))
 				continue;
-			int code = workload_code(channel.exit_kind, channel.exit_value);
+			int code = workload_code(channel.state.exit_kind, channel.state.exit_value);
 			assert_each(code >= 0 && code < 256, "no exit code", kind << 8 | value);
 			assert_each(code || (kind == CHANNEL_EXITED && value == 0),
 				    "success is told for", kind << 8 | value);

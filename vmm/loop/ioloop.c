@@ -70,10 +70,10 @@ static bool receive_from_guest(struct ioloop *loop)
 			    what.what);
 		ending_set(loop->ending, END_CRASH, 0, &problem);
 	}
-	note(&loop->ready_at, loop->channel->ready);
-	note(&loop->started_at, loop->channel->started);
-	note(&loop->exited_at, loop->channel->exited);
-	if (loop->channel->exited)
+	note(&loop->ready_at, loop->channel->state.ready);
+	note(&loop->started_at, loop->channel->state.started);
+	note(&loop->exited_at, loop->channel->state.exited);
+	if (loop->channel->state.exited)
 		ending_set(loop->ending, END_WORKLOAD, 0, NULL);
 	return size != 0;
 }
@@ -230,7 +230,7 @@ static void drain_event(const struct pollfd *poll)
 static bool is_traffic(const struct ioloop *loop, const struct pollfd polls[P_COUNT])
 {
 	/* A guest that boots has nothing to say to a workload yet. */
-	if (loop->channel && !loop->channel->ready)
+	if (loop->channel && !loop->channel->state.ready)
 		return true;
 	for (unsigned i = P_CONSOLE; i < P_COUNT; i++)
 		if (polls[i].revents)

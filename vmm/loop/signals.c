@@ -83,7 +83,7 @@ static bool asks_for_the_end(int number)
 static bool forward(struct signals *signals, int number)
 {
 	if (ending_cause(signals->ending) != END_NONE || !signals->channel ||
-	    !signals->channel->ready || signals->deadlines->limits.grace == 0 ||
+	    !signals->channel->state.ready || signals->deadlines->limits.grace == 0 ||
 	    ++signals->count == PATIENCE)
 		return false;
 	channel_signal(signals->channel, number);

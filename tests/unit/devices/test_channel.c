@@ -417,9 +417,9 @@ static void taken_behind_words(void **state)
 	channel_written(&channel, 1);
 	assert_pending("\x09\1\0\2\6\0\0", 7);
 	channel_sent(&channel, 6);
-	assert_true(channel.out_busy);
+	assert_true(channel.state.out_busy);
 	channel_sent(&channel, 1);
-	assert_false(channel.out_busy);
+	assert_false(channel.state.out_busy);
 }
 
 static void every_result(void **state)
@@ -434,11 +434,11 @@ static void every_result(void **state)
 	for (unsigned i = 0; i < COUNT(results); i++) {
 		set_up(state);
 		assert_true(guest_is_ready(1));
-		assert_false(channel.exited);
+		assert_false(channel.state.exited);
 		assert_true(guest_sends(CHANNEL_EXIT, results[i], 2));
-		assert_true(channel.exited);
-		assert_int_equal(channel.exit_kind, results[i][0]);
-		assert_int_equal(channel.exit_value, results[i][1]);
+		assert_true(channel.state.exited);
+		assert_int_equal(channel.state.exit_kind, results[i][0]);
+		assert_int_equal(channel.state.exit_value, results[i][1]);
 	}
 }
 
@@ -450,9 +450,9 @@ static void what_follows_the_result_is_noise(void **state)
 	(void)state;
 	assert_true(guest_sends(CHANNEL_STDOUT, "last words", 10));
 	assert_true(receive(stream, sizeof(stream)));
-	assert_int_equal(channel.exit_value, 7);
+	assert_int_equal(channel.state.exit_value, 7);
 	assert_true(guest_sends(CHANNEL_EXIT, "\0\0", 2));
-	assert_int_equal(channel.exit_value, 7);
+	assert_int_equal(channel.state.exit_value, 7);
 	assert_output("last words", 10, CHANNEL_STDOUT);
 }
 
@@ -466,14 +466,14 @@ static void damaged_results(void **state)
 			continue;
 		set_up(state);
 		assert_each(!guest_sends(CHANNEL_EXIT, payload, size), "EXIT of size", size);
-		assert_false(channel.exited);
+		assert_false(channel.state.exited);
 	}
 	for (unsigned kind = CHANNEL_EXITS; kind < 256; kind++) {
 		const uint8_t unknown[] = {(uint8_t)kind, 0};
 
 		set_up(state);
 		assert_each(!guest_sends(CHANNEL_EXIT, unknown, 2), "EXIT of kind", kind);
-		assert_false(channel.exited);
+		assert_false(channel.state.exited);
 	}
 }
 

@@ -42,9 +42,9 @@ static const uint8_t windowed_life[] = {
 static void assert_lived(void)
 {
 	assert_output("abc", 3, CHANNEL_STDERR);
-	assert_true(channel.ready && channel.exited);
-	assert_int_equal(channel.exit_kind, CHANNEL_KILLED);
-	assert_int_equal(channel.exit_value, 15);
+	assert_true(channel.state.ready && channel.state.exited);
+	assert_int_equal(channel.state.exit_kind, CHANNEL_KILLED);
+	assert_int_equal(channel.state.exit_value, 15);
 }
 
 static void check_splits(const uint8_t *life, size_t size)
@@ -116,20 +116,20 @@ static void frames_that_are_too_large(void **state)
  * close_uarts), with whatever the guest has written since. */
 static void a_broken_channel_stays_broken(void **state)
 {
-	static const uint8_t rubbish[2 * sizeof(channel.frame)];
+	static const uint8_t rubbish[2 * sizeof(channel.state.frame)];
 	static const uint8_t result[] = {CHANNEL_EXIT, 2, 0, CHANNEL_EXITED, 0};
 
 	(void)state;
 	assert_false(guest_sends_header(CHANNEL_STDOUT, 0xffff));
 	for (size_t i = 0; i < sizeof(rubbish); i++) {
 		assert_false(receive(rubbish + i, 1));
-		assert_each(channel.frame_size <= sizeof(channel.frame), "frame_size",
-			    channel.frame_size);
+		assert_each(channel.state.frame_size <= sizeof(channel.state.frame), "frame_size",
+			    channel.state.frame_size);
 	}
 	set_up(state);
 	assert_false(guest_sends_header(0x7f, 0));
 	assert_false(receive(result, sizeof(result)));
-	assert_false(channel.exited);
+	assert_false(channel.state.exited);
 }
 
 /* --- a guest that means harm --- */
@@ -168,12 +168,12 @@ static bool attack_frame(struct attack *attack)
 	if (below(attack, 300) == 0)
 		size = below(attack, 2000);
 	if (type == CHANNEL_READY)
-		return channel.ready || guest_is_ready(below(attack, 2));
+		return channel.state.ready || guest_is_ready(below(attack, 2));
 	bool is_output = (type & 0x7f) == CHANNEL_STDOUT || (type & 0x7f) == CHANNEL_STDERR;
 	/* Mostly polite: a rude guest is thrown out at once, and nothing is learnt. */
-	if (is_output && channel.out_busy && below(attack, 100))
+	if (is_output && channel.state.out_busy && below(attack, 100))
 		return true;
-	if ((type & CHANNEL_IN_WINDOW) && !channel.windowed && below(attack, 100))
+	if ((type & CHANNEL_IN_WINDOW) && !channel.state.windowed && below(attack, 100))
 		return true;
 	if (type & CHANNEL_IN_WINDOW) {
 		if (!guest_sends_header(type, size * 31))
@@ -236,11 +236,11 @@ static void host_acts(struct attack *attack)
 
 static void assert_bounds(const struct attack *attack)
 {
-	assert_true(channel.queue_done <= channel.queue_size);
-	assert_true(channel.queue_size <= sizeof(channel.queue));
-	assert_true(channel.out_done <= channel.out_size);
-	assert_true(channel.out_size <= sizeof(channel.out));
-	assert_true(channel.frame_size < sizeof(channel.frame));
+	assert_true(channel.state.queue_done <= channel.state.queue_size);
+	assert_true(channel.state.queue_size <= sizeof(channel.state.queue));
+	assert_true(channel.state.out_done <= channel.state.out_size);
+	assert_true(channel.state.out_size <= sizeof(channel.state.out));
+	assert_true(channel.state.frame_size < sizeof(channel.state.frame));
 	size_t room = channel_input_room(&channel);
 	assert_true(room == 0 || room == CHANNEL_INLINE_MAX || room == CHANNEL_CHUNK_MAX);
 	/* TAKEN answers a frame of output, once. */
@@ -292,7 +292,7 @@ static void rubbish(void **state)
 			bytes[1] = bytes[2] = 0;
 		if (!receive(bytes, size))
 			set_up(state);
-		assert_true(channel.frame_size < sizeof(channel.frame));
+		assert_true(channel.state.frame_size < sizeof(channel.state.frame));
 	}
 }
 

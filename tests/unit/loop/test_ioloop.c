@@ -207,9 +207,9 @@ _Noreturn static void live(struct plan *plan, int log_fd, int report_fd)
 	ioloop_run(&vm.loop);
 	result.cause = ending_cause(&vm.ending);
 	result.number = vm.ending.number;
-	snprintf(result.text, sizeof(result.text), "%s", in_words(&vm.ending.problem));
-	result.exit_kind = vm.channel.exit_kind;
-	result.exit_value = vm.channel.exit_value;
+	memcpy(result.text, vm.ending.text.text, sizeof(result.text));
+	result.exit_kind = vm.channel.state.exit_kind;
+	result.exit_value = vm.channel.state.exit_value;
 	result.interrupted = vm.loop.interrupted;
 	result.timed_out = vm.loop.timed_out;
 	if (plan->after)
@@ -680,7 +680,7 @@ static void a_parent_who_dies_ends_it(void **state)
 static void guest_is_seen_to_start(void)
 {
 	guest_starts();
-	while (!*(volatile bool *)&vm.channel.ready)
+	while (!*(volatile bool *)&vm.channel.state.ready)
 		usleep(200);
 }
 
