@@ -21,7 +21,7 @@ void virtio_init(struct virtio *virtio)
 
 static void interrupt(struct virtio *virtio, unsigned reason)
 {
-	atomic_fetch_or(&virtio->interrupt, reason);
+	atomic_fetch_or(&virtio->state.interrupt, reason);
 	virtio_count(virtio, STAT_INTERRUPTS, 1);
 	event_signal(virtio->irq_fd);
 }
@@ -29,13 +29,13 @@ static void interrupt(struct virtio *virtio, unsigned reason)
 /* §2.1.2: the driver broke a ring. Nothing of the device moves until it is reset. */
 static void break_down(struct virtio *virtio, unsigned index)
 {
-	atomic_store(&virtio->running, false);
+	atomic_store(&virtio->state.running, false);
 	/* Said before the guest can know: it may end at once, and we with it. */
 	virtio_count(virtio, STAT_ERRORS, 1);
 	if (!atomic_flag_test_and_set(&virtio->complained))
 		report("warning: the guest broke queue %u of %s: the device stops until its driver resets it",
 		       index, virtio->label);
-	atomic_fetch_or(&virtio->status, VIRTIO_CONFIG_S_NEEDS_RESET);
+	atomic_fetch_or(&virtio->state.status, VIRTIO_CONFIG_S_NEEDS_RESET);
 	interrupt(virtio, VIRTIO_MMIO_INT_CONFIG);
 }
 
@@ -51,12 +51,12 @@ static void reset_queue(struct virtio_queue *queue)
 
 static void reset(struct virtio *virtio)
 {
-	atomic_store(&virtio->running, false);
+	atomic_store(&virtio->state.running, false);
 	for (unsigned i = 0; i < virtio->queues; i++)
 		reset_queue(&virtio->queue[i]);
-	virtio->accepted = 0;
-	atomic_store(&virtio->interrupt, 0);
-	atomic_store(&virtio->status, 0);
+	virtio->state.accepted = 0;
+	atomic_store(&virtio->state.interrupt, 0);
+	atomic_store(&virtio->state.status, 0);
 }
 
 /* Whoever kicked before gets served now: every worker looks. */
@@ -64,23 +64,23 @@ static void start(struct virtio *virtio)
 {
 	for (unsigned i = 0; i < virtio->queues; i++)
 		virtio->queue[i].ring.event_idx =
-			virtio->accepted & VIRTIO_FEATURE(VIRTIO_RING_F_EVENT_IDX);
+			virtio->state.accepted & VIRTIO_FEATURE(VIRTIO_RING_F_EVENT_IDX);
 	if (virtio->class->start)
 		virtio->class->start(virtio);
-	atomic_store(&virtio->running, true);
+	atomic_store(&virtio->state.running, true);
 	for (unsigned i = 0; i < virtio->queues; i++)
 		event_signal(virtio->queue[i].kick_fd);
 }
 
 static bool features_are_fine(const struct virtio *virtio)
 {
-	return !(virtio->accepted & ~virtio->offered) &&
-	       (virtio->accepted & VIRTIO_FEATURE(VIRTIO_F_VERSION_1));
+	return !(virtio->state.accepted & ~virtio->offered) &&
+	       (virtio->state.accepted & VIRTIO_FEATURE(VIRTIO_F_VERSION_1));
 }
 
 void virtio_set_status(struct virtio *virtio, uint32_t value)
 {
-	uint32_t status = atomic_load(&virtio->status);
+	uint32_t status = atomic_load(&virtio->state.status);
 	uint32_t added = value & DRIVER_BITS & ~status;
 
 	if (value == 0) {
@@ -92,14 +92,14 @@ void virtio_set_status(struct virtio *virtio, uint32_t value)
 		added &= ~(uint32_t)VIRTIO_CONFIG_S_FEATURES_OK;
 	if (!((status | added) & VIRTIO_CONFIG_S_FEATURES_OK))
 		added &= ~(uint32_t)VIRTIO_CONFIG_S_DRIVER_OK;
-	atomic_fetch_or(&virtio->status, added);
+	atomic_fetch_or(&virtio->state.status, added);
 	if (added & VIRTIO_CONFIG_S_DRIVER_OK)
 		start(virtio);
 }
 
 struct virtq *virtio_queue_to_set_up(struct virtio *virtio, uint32_t index)
 {
-	uint32_t status = atomic_load(&virtio->status);
+	uint32_t status = atomic_load(&virtio->state.status);
 
 	if (!(status & VIRTIO_CONFIG_S_FEATURES_OK) || (status & VIRTIO_CONFIG_S_DRIVER_OK))
 		return NULL;
@@ -110,7 +110,8 @@ struct virtq *virtio_queue_to_set_up(struct virtio *virtio, uint32_t index)
 
 void virtio_take_back_queue(struct virtio *virtio, uint32_t index)
 {
-	if (index < virtio->queues && !(atomic_load(&virtio->status) & VIRTIO_CONFIG_S_DRIVER_OK))
+	if (index < virtio->queues &&
+	    !(atomic_load(&virtio->state.status) & VIRTIO_CONFIG_S_DRIVER_OK))
 		reset_queue(&virtio->queue[index]);
 }
 
@@ -133,7 +134,7 @@ void virtio_await(struct virtio *virtio, int fd)
 bool virtio_begin(struct virtio *virtio, unsigned index)
 {
 	pthread_mutex_lock(&virtio->queue[index].lock);
-	if (atomic_load(&virtio->running))
+	if (atomic_load(&virtio->state.running))
 		return true;
 	pthread_mutex_unlock(&virtio->queue[index].lock);
 	return false;

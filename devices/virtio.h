@@ -59,8 +59,16 @@ struct virtio_class {
 
 struct virtio_queue {
 	pthread_mutex_t lock; /* held while the queue is served, and while it is reset */
-	struct virtq ring;
-	int kick_fd; /* eventfd; queues may share one */
+	int kick_fd;          /* eventfd; queues may share one */
+	struct virtq ring;    /* all that a queue remembers */
+};
+
+/* What a device remembers, beside its queues' rings. */
+struct virtio_state {
+	uint64_t accepted;     /* features, by the driver */
+	atomic_uint status;    /* §2.1 */
+	atomic_uint interrupt; /* reasons not yet acknowledged */
+	atomic_bool running;   /* queues may be served */
 };
 
 struct virtio {
@@ -75,10 +83,7 @@ struct virtio {
 	unsigned workers; /* threads that serve them, at most VIRTIO_WORKERS_MAX */
 	struct virtio_queue queue[VIRTIO_QUEUES_MAX];
 
-	uint64_t accepted;      /* features, by the driver */
-	atomic_uint status;     /* §2.1 */
-	atomic_uint interrupt;  /* reasons not yet acknowledged */
-	atomic_bool running;    /* queues may be served */
+	struct virtio_state state;
 	atomic_flag complained; /* one warning a device is enough */
 	atomic_ullong stat[STATS];
 };

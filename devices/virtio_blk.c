@@ -111,7 +111,7 @@ static struct outcome read_data(struct virtio_blk *blk, uint64_t sector, const s
 /* Without FLUSH the driver knows of no cache, so there is none (§5.2.6.2). */
 static bool is_write_through(const struct virtio_blk *blk)
 {
-	return !(blk->virtio.accepted & VIRTIO_FEATURE(VIRTIO_BLK_F_FLUSH));
+	return !(blk->virtio.state.accepted & VIRTIO_FEATURE(VIRTIO_BLK_F_FLUSH));
 }
 
 static struct outcome write_data(struct virtio_blk *blk, uint64_t sector, const struct chain *chain)

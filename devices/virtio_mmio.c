@@ -33,7 +33,7 @@ static uint32_t read_config(const struct virtio *virtio, unsigned offset, unsign
 static uint32_t read_register(const struct virtio_mmio *mmio, unsigned offset)
 {
 	struct virtio *virtio = mmio->virtio;
-	bool has_queue = mmio->queue_sel < virtio->queues;
+	bool has_queue = mmio->state.queue_sel < virtio->queues;
 
 	switch (offset) {
 	case VIRTIO_MMIO_MAGIC_VALUE:
@@ -45,15 +45,15 @@ static uint32_t read_register(const struct virtio_mmio *mmio, unsigned offset)
 	case VIRTIO_MMIO_VENDOR_ID:
 		return VENDOR;
 	case VIRTIO_MMIO_DEVICE_FEATURES:
-		return half(virtio->offered, mmio->device_features_sel);
+		return half(virtio->offered, mmio->state.device_features_sel);
 	case VIRTIO_MMIO_QUEUE_NUM_MAX:
 		return has_queue ? VIRTQ_SIZE_MAX : 0;
 	case VIRTIO_MMIO_QUEUE_READY:
-		return has_queue && virtio->queue[mmio->queue_sel].ring.ready;
+		return has_queue && virtio->queue[mmio->state.queue_sel].ring.ready;
 	case VIRTIO_MMIO_INTERRUPT_STATUS:
-		return atomic_load(&virtio->interrupt);
+		return atomic_load(&virtio->state.interrupt);
 	case VIRTIO_MMIO_STATUS:
-		return atomic_load(&virtio->status);
+		return atomic_load(&virtio->state.status);
 	case VIRTIO_MMIO_SHM_LEN_LOW:
 	case VIRTIO_MMIO_SHM_LEN_HIGH:
 	case VIRTIO_MMIO_SHM_BASE_LOW:
@@ -82,14 +82,14 @@ uint32_t virtio_mmio_read(struct virtio_mmio *mmio, unsigned offset, unsigned si
 static void write_driver_features(struct virtio_mmio *mmio, uint32_t value)
 {
 	struct virtio *virtio = mmio->virtio;
-	uint32_t status = atomic_load(&virtio->status);
-	unsigned shift = mmio->driver_features_sel ? 32 : 0;
+	uint32_t status = atomic_load(&virtio->state.status);
+	unsigned shift = mmio->state.driver_features_sel ? 32 : 0;
 
 	if (!(status & VIRTIO_CONFIG_S_DRIVER) || (status & VIRTIO_CONFIG_S_FEATURES_OK) ||
-	    mmio->driver_features_sel > 1)
+	    mmio->state.driver_features_sel > 1)
 		return;
-	virtio->accepted &= ~((uint64_t)UINT32_MAX << shift);
-	virtio->accepted |= (uint64_t)value << shift;
+	virtio->state.accepted &= ~((uint64_t)UINT32_MAX << shift);
+	virtio->state.accepted |= (uint64_t)value << shift;
 }
 
 static void set_half(gpa_t *address, bool high, uint32_t value)
@@ -101,11 +101,11 @@ static void set_half(gpa_t *address, bool high, uint32_t value)
 /* The registers of the selected queue; without effect when it may not be set up now. */
 static void write_queue(struct virtio_mmio *mmio, unsigned offset, uint32_t value)
 {
-	struct virtq *queue = virtio_queue_to_set_up(mmio->virtio, mmio->queue_sel);
+	struct virtq *queue = virtio_queue_to_set_up(mmio->virtio, mmio->state.queue_sel);
 	bool high = offset & 4;
 
 	if (offset == VIRTIO_MMIO_QUEUE_READY && value == 0)
-		virtio_take_back_queue(mmio->virtio, mmio->queue_sel);
+		virtio_take_back_queue(mmio->virtio, mmio->state.queue_sel);
 	if (!queue)
 		return;
 	switch (offset) {
@@ -135,29 +135,29 @@ static void write_status(struct virtio_mmio *mmio, uint32_t value)
 {
 	virtio_set_status(mmio->virtio, value);
 	if (value == 0)
-		mmio->device_features_sel = mmio->driver_features_sel = mmio->queue_sel = 0;
+		mmio->state = (struct virtio_mmio_state){0};
 }
 
 static void write_register(struct virtio_mmio *mmio, unsigned offset, uint32_t value)
 {
 	switch (offset) {
 	case VIRTIO_MMIO_DEVICE_FEATURES_SEL:
-		mmio->device_features_sel = value;
+		mmio->state.device_features_sel = value;
 		break;
 	case VIRTIO_MMIO_DRIVER_FEATURES_SEL:
-		mmio->driver_features_sel = value;
+		mmio->state.driver_features_sel = value;
 		break;
 	case VIRTIO_MMIO_DRIVER_FEATURES:
 		write_driver_features(mmio, value);
 		break;
 	case VIRTIO_MMIO_QUEUE_SEL:
-		mmio->queue_sel = value;
+		mmio->state.queue_sel = value;
 		break;
 	case VIRTIO_MMIO_QUEUE_NOTIFY:
 		virtio_kick(mmio->virtio, value);
 		break;
 	case VIRTIO_MMIO_INTERRUPT_ACK:
-		atomic_fetch_and(&mmio->virtio->interrupt, ~value);
+		atomic_fetch_and(&mmio->virtio->state.interrupt, ~value);
 		break;
 	case VIRTIO_MMIO_STATUS:
 		write_status(mmio, value);

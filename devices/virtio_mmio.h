@@ -8,10 +8,14 @@
 
 #include "devices/virtio.h"
 
+struct virtio_mmio_state {
+	uint32_t device_features_sel, driver_features_sel, queue_sel;
+};
+
 struct virtio_mmio {
 	pthread_mutex_t lock; /* one vCPU at a time */
 	struct virtio *virtio;
-	uint32_t device_features_sel, driver_features_sel, queue_sel;
+	struct virtio_mmio_state state;
 };
 
 void virtio_mmio_init(struct virtio_mmio *mmio, struct virtio *virtio);

@@ -59,7 +59,7 @@ static void make_pairs(struct virtio_net *net)
 		net->pair[i].virtio = &net->virtio;
 		net->pair[i].nic = net->nic;
 		net->pair[i].index = i;
-		atomic_store(&net->pair[i].active, i == 0);
+		atomic_store(&net->pair[i].state.active, i == 0);
 	}
 }
 
@@ -86,7 +86,7 @@ void virtio_net_init(struct virtio_net *net, struct nic *nic)
 
 static bool accepted(const struct virtio_net *net, unsigned feature)
 {
-	return net->virtio.accepted & VIRTIO_FEATURE(feature);
+	return net->virtio.state.accepted & VIRTIO_FEATURE(feature);
 }
 
 /* --- a start, and which pairs are in use --- */
@@ -115,11 +115,11 @@ static void set_active(struct virtio_net *net, unsigned pairs)
 	for (unsigned i = 0; i < net->pairs; i++) {
 		bool active = i < pairs;
 
-		if (atomic_load(&net->pair[i].active) == active)
+		if (atomic_load(&net->pair[i].state.active) == active)
 			continue;
 		if (active)
 			nic_attach(net->nic, i, true);
-		atomic_store(&net->pair[i].active, active);
+		atomic_store(&net->pair[i].state.active, active);
 		if (active)
 			continue;
 		nic_attach(net->nic, i, false);

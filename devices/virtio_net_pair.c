@@ -51,7 +51,7 @@ static void finish_header(const struct virtio_net_pair *pair, const struct chain
 
 	chain_write(first, offsetof(struct virtio_net_hdr_v1, num_buffers), &number,
 		    sizeof(number));
-	if (!(pair->virtio->accepted & VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM)))
+	if (!(pair->virtio->state.accepted & VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM)))
 		chain_write(first, offsetof(struct virtio_net_hdr_v1, flags), &flags,
 			    sizeof(flags));
 }
@@ -59,10 +59,10 @@ static void finish_header(const struct virtio_net_pair *pair, const struct chain
 /* Fills a buffer with the held packet's bytes after DONE, and returns how many it took. */
 static uint32_t fill(struct virtio_net_pair *pair, const struct chain *chain, uint32_t done)
 {
-	uint32_t left = pair->held - done;
+	uint32_t left = pair->state.held - done;
 	uint32_t piece = chain->write_size < left ? chain->write_size : left;
 
-	chain_write(chain, 0, pair->packet + done, piece);
+	chain_write(chain, 0, pair->state.packet + done, piece);
 	virtq_push(receiving_ring(pair), pair->virtio->ram, chain->head, piece);
 	return piece;
 }
@@ -76,7 +76,7 @@ static enum received give_back(struct virtio_net_pair *pair, unsigned buffers, u
 	virtq_rewind(ring, buffers, buffers);
 	if (descriptors < ring->size)
 		return STARVED;
-	pair->held = 0;
+	pair->state.held = 0;
 	virtio_count(pair->virtio, STAT_ERRORS, 1);
 	return TAKEN;
 }
@@ -93,14 +93,15 @@ static enum received deliver_held(struct virtio_net_pair *pair)
 	if (!is_usable(pair, ring, &first))
 		return TAKEN;
 	uint32_t done = fill(pair, &first, 0);
-	for (unsigned links = first.links; done < pair->held; links += rest.links, buffers++) {
+	for (unsigned links = first.links; done < pair->state.held;
+	     links += rest.links, buffers++) {
 		if (links >= ring->size || !virtio_next(pair->virtio, receiving(pair), &rest))
 			return give_back(pair, buffers, links);
 		done += fill(pair, &rest, done);
 	}
 	finish_header(pair, &first, buffers);
-	count_received(pair, pair->held);
-	pair->held = 0;
+	count_received(pair, pair->state.held);
+	pair->state.held = 0;
 	return TAKEN;
 }
 
@@ -108,7 +109,7 @@ static enum received deliver_held(struct virtio_net_pair *pair)
 static void hold(struct virtio_net_pair *pair, const struct chain *chain, uint32_t room,
 		 uint32_t bytes)
 {
-	uint8_t *to = pair->packet;
+	uint8_t *to = pair->state.packet;
 
 	for (unsigned i = chain->readable; room; i++) {
 		uint32_t length = chain->part[i].length < room ? chain->part[i].length : room;
@@ -117,7 +118,7 @@ static void hold(struct virtio_net_pair *pair, const struct chain *chain, uint32
 		to += length;
 		room -= length;
 	}
-	pair->held = bytes;
+	pair->state.held = bytes;
 }
 
 /* No packet came. */
@@ -128,7 +129,7 @@ static enum received explain(struct virtio_net_pair *pair, enum nic_answer answe
 		return TAKEN;
 	}
 	/* A queue that was just detached may say the same as one whose interface is gone. */
-	if (answer == NIC_GONE && atomic_load(&pair->active))
+	if (answer == NIC_GONE && atomic_load(&pair->state.active))
 		nic_cut_off(pair->nic, pair->index);
 	return IDLE;
 }
@@ -140,16 +141,16 @@ static enum received receive_packet(struct virtio_net_pair *pair)
 	struct iovec iov[VIRTQ_SIZE_MAX + 1];
 	struct chain chain;
 
-	if (pair->held)
+	if (pair->state.held)
 		return deliver_held(pair);
 	if (!virtio_next(pair->virtio, receiving(pair), &chain))
 		return STARVED;
 	if (!is_usable(pair, ring, &chain))
 		return TAKEN;
-	uint32_t room =
-		chain.write_size < sizeof(pair->packet) ? chain.write_size : sizeof(pair->packet);
+	uint32_t room = chain.write_size < sizeof(pair->state.packet) ? chain.write_size
+								      : sizeof(pair->state.packet);
 	unsigned count = chain_writable_iov(&chain, 0, room, iov);
-	iov[count] = (struct iovec){pair->packet + room, sizeof(pair->packet) - room};
+	iov[count] = (struct iovec){pair->state.packet + room, sizeof(pair->state.packet) - room};
 	uint32_t bytes = 0;
 	enum nic_answer answer = nic_receive(pair->nic, pair->index, iov, count + 1, &bytes);
 	if (answer == NIC_PACKET && bytes <= room) {
@@ -161,7 +162,7 @@ static enum received receive_packet(struct virtio_net_pair *pair)
 	virtq_rewind(ring, 1, 0);
 	if (answer != NIC_PACKET)
 		return explain(pair, answer);
-	if (!(pair->virtio->accepted & VIRTIO_FEATURE(VIRTIO_NET_F_MRG_RXBUF))) {
+	if (!(pair->virtio->state.accepted & VIRTIO_FEATURE(VIRTIO_NET_F_MRG_RXBUF))) {
 		virtio_count(pair->virtio, STAT_ERRORS, 1);
 		return TAKEN;
 	}
@@ -177,7 +178,7 @@ static enum virtio_net_wait receive(struct virtio_net_pair *pair)
 
 	if (!virtio_begin(pair->virtio, receiving(pair)))
 		return NET_AWAIT_KICK;
-	if (!atomic_load(&pair->active))
+	if (!atomic_load(&pair->state.active))
 		received = STARVED; /* since we looked last, the driver has let go of the queue */
 	for (unsigned i = 0; i < VIRTIO_NET_BATCH && received == TAKEN; i++)
 		received = receive_packet(pair);
@@ -192,8 +193,8 @@ static enum virtio_net_wait receive(struct virtio_net_pair *pair)
 
 void virtio_net_pair_drain(struct virtio_net_pair *pair)
 {
-	nic_drain(pair->nic, pair->index, pair->packet);
-	pair->held = 0;
+	nic_drain(pair->nic, pair->index, pair->state.packet);
+	pair->state.held = 0;
 }
 
 /* --- from the driver --- */
@@ -218,7 +219,7 @@ static bool transmit(struct virtio_net_pair *pair)
 	if (!virtio_begin(virtio, queue))
 		return false;
 	/* The driver may have let go of the queue since we looked last. */
-	for (; atomic_load(&pair->active) && sent < VIRTIO_NET_BATCH &&
+	for (; atomic_load(&pair->state.active) && sent < VIRTIO_NET_BATCH &&
 	       virtio_next(virtio, queue, &chain);
 	     sent++) {
 		if (send_packet(pair, &chain)) {
@@ -239,11 +240,11 @@ static bool transmit(struct virtio_net_pair *pair)
 
 enum virtio_net_wait virtio_net_pair_serve(struct virtio_net_pair *pair)
 {
-	if (!atomic_load(&pair->active))
+	if (!atomic_load(&pair->state.active))
 		return NET_AWAIT_KICK;
 	bool more = transmit(pair);
-	enum virtio_net_wait wait = pair->quiet ? NET_AWAIT_NIC : receive(pair);
-	pair->quiet = false;
+	enum virtio_net_wait wait = pair->state.quiet ? NET_AWAIT_NIC : receive(pair);
+	pair->state.quiet = false;
 	return more ? NET_MORE : wait;
 }
 
@@ -260,5 +261,5 @@ void virtio_net_pair_await(struct virtio_net_pair *pair, enum virtio_net_wait wa
 	if (polls[0].revents)
 		virtio_await(pair->virtio, pair->kick_fd);
 	/* Saves a read for each packet that the driver sends. */
-	pair->quiet = wait == NET_AWAIT_NIC && !polls[1].revents;
+	pair->state.quiet = wait == NET_AWAIT_NIC && !polls[1].revents;
 }

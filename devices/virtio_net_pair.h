@@ -9,6 +9,15 @@
 
 #define VIRTIO_NET_BATCH 64 /* packets before the other direction has its turn */
 
+/* What a pair remembers, beside its queues' rings. */
+struct virtio_net_pair_state {
+	atomic_bool active; /* the driver uses it */
+	bool quiet; /* the worker's: ppoll has just said that the NIC has nothing, so it is not asked */
+	/* A packet larger than the driver's first buffer, until there are buffers for all of it. */
+	uint32_t held; /* bytes; 0: none */
+	uint8_t packet[NIC_PACKET_MAX];
+};
+
 struct virtio_net_pair {
 	int kick_fd; /* set by the caller of virtio_net_init: an eventfd, does not block */
 
@@ -18,11 +27,7 @@ struct virtio_net_pair {
 	struct nic *nic;
 	unsigned index;
 
-	atomic_bool active; /* the driver uses it */
-	bool quiet; /* the worker's: ppoll has just said that the NIC has nothing, so it is not asked */
-	/* A packet larger than the driver's first buffer, until there are buffers for all of it. */
-	uint32_t held; /* bytes; 0: none */
-	uint8_t packet[NIC_PACKET_MAX];
+	struct virtio_net_pair_state state;
 };
 
 /* What a pair waits for when it has been served. */

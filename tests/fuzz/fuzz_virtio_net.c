@@ -449,7 +449,7 @@ static void command(void)
 	if (fine)
 		model.active = what % 4;
 	for (unsigned i = 0; i < net.pairs; i++)
-		REQUIRE(atomic_load(&pair[i].active) == (i < model.active));
+		REQUIRE(atomic_load(&pair[i].state.active) == (i < model.active));
 	if (accepted(VIRTIO_NET_F_MQ)) {
 		collect_received(PAIRS - 1);
 		receive_outside(PAIRS - 1);

@@ -168,7 +168,7 @@ static inline uint64_t stat(enum virtio_stat which)
 
 static inline bool has(unsigned feature)
 {
-	return net.virtio.accepted & BIT(feature);
+	return net.virtio.state.accepted & BIT(feature);
 }
 
 /* What the device writes at the same time, maybe. */
@@ -211,7 +211,7 @@ static inline unsigned active_pairs(void)
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < net.pairs; i++)
-		count += atomic_load(&pairs[i].active);
+		count += atomic_load(&pairs[i].state.active);
 	return count;
 }
 

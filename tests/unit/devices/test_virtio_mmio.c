@@ -135,7 +135,7 @@ static void features_are_selected_by_halves(void **state)
 		driver_write(&driver, VIRTIO_MMIO_DRIVER_FEATURES_SEL, beyond[i]);
 		driver_write(&driver, VIRTIO_MMIO_DRIVER_FEATURES, UINT32_MAX);
 	}
-	assert_true(virtio.accepted == 0);
+	assert_true(virtio.state.accepted == 0);
 }
 
 /* Every width at every offset, to the end of the page and over it: what lies outside reads as zero. */
@@ -220,7 +220,7 @@ static void features_ok_needs_version_1_and_nothing_more_than_was_offered(void *
 	assert_false(driver_negotiate(&driver, VERSION_1 | VIRTIO_FEATURE(63)));
 	assert_true(driver_negotiate(&driver, VERSION_1));
 	assert_true(driver_negotiate(&driver, virtio.offered));
-	assert_true(virtio.accepted == virtio.offered);
+	assert_true(virtio.state.accepted == virtio.offered);
 }
 
 static void features_count_from_driver_on(void **state)
@@ -229,7 +229,7 @@ static void features_count_from_driver_on(void **state)
 	driver_write(&driver, VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_ACKNOWLEDGE);
 	driver_write(&driver, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
 	driver_write(&driver, VIRTIO_MMIO_DRIVER_FEATURES, 1);
-	assert_true(virtio.accepted == 0);
+	assert_true(virtio.state.accepted == 0);
 	driver_write(&driver, VIRTIO_MMIO_STATUS, VIRTIO_CONFIG_S_FEATURES_OK);
 	assert_int_equal(status(), VIRTIO_CONFIG_S_ACKNOWLEDGE);
 }
@@ -240,7 +240,7 @@ static void features_stay_after_features_ok(void **state)
 	assert_true(driver_negotiate(&driver, VERSION_1));
 	driver_write(&driver, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 0);
 	driver_write(&driver, VIRTIO_MMIO_DRIVER_FEATURES, UINT32_MAX);
-	assert_true(virtio.accepted == VERSION_1);
+	assert_true(virtio.state.accepted == VERSION_1);
 }
 
 static void steps_out_of_order_do_not_count(void **state)
@@ -289,7 +289,7 @@ static void a_reset_forgets_everything(void **state)
 	driver_write(&driver, VIRTIO_MMIO_STATUS, 0);
 	assert_int_equal(status(), 0);
 	assert_int_equal(driver_read(&driver, VIRTIO_MMIO_INTERRUPT_STATUS), 0);
-	assert_true(virtio.accepted == 0);
+	assert_true(virtio.state.accepted == 0);
 	for (unsigned i = 0; i < QUEUES; i++) {
 		driver_write(&driver, VIRTIO_MMIO_QUEUE_SEL, i);
 		assert_int_equal(driver_read(&driver, VIRTIO_MMIO_QUEUE_READY), 0);
@@ -481,7 +481,7 @@ static void a_reset_waits_for_the_worker(void **state)
 	assert_true(virtio_next(&virtio, 0, &chain));
 	assert_int_equal(pthread_create(&thread, NULL, reset_from_another_cpu, NULL), 0);
 	/* It has stopped the device and waits for us. */
-	while (atomic_load(&virtio.running))
+	while (atomic_load(&virtio.state.running))
 		;
 	assert_true(atomic_load(&reset_begun));
 	assert_false(atomic_load(&reset_done));

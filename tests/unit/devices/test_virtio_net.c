@@ -260,7 +260,7 @@ static void a_quiet_tap_is_not_asked(void **state)
 	post(0, 100);
 	add_packet(1, 1, 60, 60);
 	inject(0, 2, 60);
-	pairs[0].quiet = true;
+	pairs[0].state.quiet = true;
 	assert_serves(0, NET_AWAIT_NIC);
 	assert_outside(0, 1, 60);
 	assert_int_equal(waiting(0), 0);

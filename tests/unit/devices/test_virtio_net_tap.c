@@ -447,8 +447,7 @@ __attribute__((unused)) static void a_real_tap(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		NET_TEST(flags_without_guest_csum),
-		NET_TEST(transient_error),
+		NET_TEST(flags_without_guest_csum), NET_TEST(transient_error),
 		NET_TEST(chains_of_two_parts),
 #ifndef __SANITIZE_THREAD__           /* whose own thread forbids unshare(2) */
 		NET_TEST(a_real_tap), /* the last: it leaves the process in another namespace */
