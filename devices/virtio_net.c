@@ -15,7 +15,7 @@ static const struct virtio_class class;
 
 /* Features that say the same of the driver's packets and of the NIC's. */
 static const struct {
-	uint8_t host, guest;
+	uint8_t host_bit, guest_bit;
 	uint8_t offload;
 } offloads[] = {
 	{VIRTIO_NET_F_CSUM, VIRTIO_NET_F_GUEST_CSUM, NIC_CSUM},
@@ -35,7 +35,8 @@ static uint64_t features(const struct virtio_net *net)
 
 	for (unsigned i = 0; i < OFFLOADS; i++)
 		if (net->nic->offloads & offloads[i].offload)
-			set |= VIRTIO_FEATURE(offloads[i].host) | VIRTIO_FEATURE(offloads[i].guest);
+			set |= VIRTIO_FEATURE(offloads[i].host_bit) |
+			       VIRTIO_FEATURE(offloads[i].guest_bit);
 	if (net->config.mtu)
 		set |= VIRTIO_FEATURE(VIRTIO_NET_F_MTU);
 	if (net->pairs > 1)
@@ -97,7 +98,7 @@ static void set_offloads(const struct virtio_net *net)
 	unsigned taken = 0;
 
 	for (unsigned i = 0; i < OFFLOADS; i++)
-		if (accepted(net, offloads[i].guest))
+		if (accepted(net, offloads[i].guest_bit))
 			taken |= offloads[i].offload;
 	nic_set_offloads(net->nic, taken);
 }

@@ -31,7 +31,7 @@ static inline int release(void **state)
 static inline int set_up(void **state)
 {
 	(void)state;
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	channel_init(&channel, &ram);
 	return 0;
 }

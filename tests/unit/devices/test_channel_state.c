@@ -9,7 +9,7 @@ static struct channel_state saved;
 static bool load(void)
 {
 	channel_init(&channel, &ram);
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	return channel_load(&channel, &saved, &problem);
 }
 
@@ -186,7 +186,7 @@ static void the_fullest_queue(void **state)
 static void assert_refused(const char *what, uint64_t value)
 {
 	assert_each(!load(), what, value);
-	assert_mends(problem.text, "channel");
+	assert_mends(in_words(&problem), "channel");
 	assert_int_equal(channel.state.ready + channel.state.queue_size, 0);
 }
 

@@ -10,7 +10,7 @@ static bool load(void)
 	take_event(irq);
 	take_event(kick);
 	uart_init(&uart, irq, kick);
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	return uart_load(&uart, &saved, &problem);
 }
 
@@ -158,9 +158,9 @@ static void assert_refused(const char *what, uint64_t value)
 	take_event(kick);
 	uart_init(&uart, irq, kick);
 	memcpy(&before, &uart.state, sizeof(before));
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	assert_each(!uart_load(&uart, &saved, &problem), what, value);
-	assert_mends(problem.text, "UART");
+	assert_mends(in_words(&problem), "UART");
 	assert_memory_equal(&uart.state, &before, sizeof(before));
 	assert_int_equal(take_event(irq) + take_event(kick), 0);
 }

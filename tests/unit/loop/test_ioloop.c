@@ -207,7 +207,7 @@ _Noreturn static void live(struct plan *plan, int log_fd, int report_fd)
 	ioloop_run(&vm.loop);
 	result.cause = ending_cause(&vm.ending);
 	result.number = vm.ending.number;
-	memcpy(result.text, vm.ending.text.text, sizeof(result.text));
+	snprintf(result.text, sizeof(result.text), "%s", in_words(&vm.ending.problem));
 	result.exit_kind = vm.channel.state.exit_kind;
 	result.exit_value = vm.channel.state.exit_value;
 	result.interrupted = vm.loop.interrupted;

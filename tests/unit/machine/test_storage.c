@@ -928,7 +928,7 @@ static void a_disk_of_our_own(void **state)
 	(void)state;
 	setenv("TMPDIR", directory, 1);
 	if (!open_scratch_disk(3, 5 * MIB + 4096))
-		fail_msg("%s", problem.text);
+		fail_msg("%s", in_words(&problem));
 	assert_string_equal(disks[3].file.name, "the files");
 	assert_int_equal(disks[3].file.fd, FD_DISK + 3);
 	assert_int_equal(disks[3].scratch_fd, -1);

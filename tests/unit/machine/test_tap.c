@@ -179,7 +179,7 @@ static bool open_net(const struct net_options *options, const int *inherited, un
 {
 	memset(&nic, 0, sizeof(nic));
 	memset(name, 0, sizeof(name));
-	problem.text[0] = '\0';
+	problem_clear(&problem);
 	capture_begin(&capture, STDERR_FILENO);
 	bool opened = tap_open(&nic, options, inherited, index, name, &problem);
 	capture_end(&capture);
