@@ -1,0 +1,13 @@
+/* Which options of "mayfly run" go together. */
+#ifndef MAYFLY_OPTIONS_CHECK_H
+#define MAYFLY_OPTIONS_CHECK_H
+
+#include <stdbool.h>
+
+#include "base/config.h"
+#include "base/report.h"
+
+/* False if OPTIONS, each of which is right by itself, contradict each other or lack one that they need. */
+bool options_check(const struct options *options, struct problem *problem);
+
+#endif
