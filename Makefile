@@ -95,7 +95,7 @@ $(B)/outer.inc: $(FILTER_SOURCES) $(wildcard vmm/*.h vmm/*/*.h) images/deps.sh M
 	$(Q)$(B)/filter >$@
 
 # What is made before the objects that hold it: the launcher's own, and those of unit tests (tests/tests.mk).
-$(foreach objects,obj unit-san unit-musl,$(eval $(B)/$(objects)/vmm/files/guest_init.o: $(B)/init) \
+$(foreach objects,obj unit-san unit-musl fuzz fuzz-coverage,$(eval $(B)/$(objects)/vmm/files/guest_init.o: $(B)/init) \
 	$(eval $(B)/$(objects)/vmm/commands/selftest_trial.o: $(B)/ioctls.inc) \
 	$(eval $(B)/$(objects)/vmm/sandbox/outer.o: $(B)/outer.inc))
 
