@@ -1,4 +1,5 @@
-/* The attacks: each does the real thing, with arguments that would do it, so that without any wall it is done. */
+/* The attacks: each does the real thing, with arguments that would do it, so that without any
+ * wall it is done. */
 #include "attack.h"
 
 #include <errno.h>
@@ -272,7 +273,8 @@ static int write_victim(void)
 	return outcome(syscall(SYS_process_vm_writev, targets.victim, &from, 1l, &to, 1l, 0l));
 }
 
-/* A signal that is ignored unless somebody waits for it. (SIGCONT may be sent within a session by anybody.) */
+/* A signal that is ignored unless somebody waits for it. (SIGCONT may be sent within a session
+ * by anybody.) */
 static int signal_parent(void)
 {
 	return outcome(syscall(SYS_kill, targets.parent, SIGURG));

@@ -1,4 +1,5 @@
-/* What somebody does who has taken over a thread of mayfly: for tests, linked beside the product's own objects. */
+/* What somebody does who has taken over a thread of mayfly: for tests, linked beside the
+ * product's own objects. */
 #ifndef ATTACK_H
 #define ATTACK_H
 
@@ -8,7 +9,8 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
-/* Whom the attacks are for; all of it is known before lockdown, as asking needs system calls, too. */
+/* Whom the attacks are for; all of it is known before lockdown, as asking needs system calls,
+ * too. */
 struct targets {
 	const char *disk;            /* another VM's */
 	const char *file;            /* to be made */

@@ -1,8 +1,10 @@
-/* Where the attacks get in: functions of the product's that the linker calls through here (--wrap), so that none of its code
- * knows of them.
+/* Where the attacks get in: functions of the product's that the linker calls through here
+ * (--wrap), so that none of its code knows of them.
  *
- *   mayfly-attack attacks           says what there is: "N NAME SYSCALL" a line, then "landlock VERSION"
- *   mayfly-attack run …             as mayfly; a guest's write to a page behind the virtio slots makes an attack
+ *   mayfly-attack attacks           says what there is: "N NAME SYSCALL" a line, then
+ *                                   "landlock VERSION"
+ *   mayfly-attack run …             as mayfly; a guest's write to a page behind the virtio slots
+ *                                   makes an attack
  *
  * The environment, for a look at the walls behind the first:
  *   MAYFLY_ATTACK_FILTER=off        there are no seccomp filters
@@ -33,8 +35,8 @@
 #include "base/ram.h"
 #include "base/text.h"
 
-/* The page: a number that is written attacks at once, from the vCPU's thread; with this bit, when a device's worker is woken
- * next, from that. */
+/* The page: a number that is written attacks at once, from the vCPU's thread; with this bit,
+ * when a device's worker is woken next, from that. */
 #define BY_DEVICE 0x100u
 
 int __real_main(int argc, char **argv);

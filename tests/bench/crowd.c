@@ -2,10 +2,10 @@
  *
  *   crowd COUNT AT_ONCE LOOK PROGRAM [ARGUMENT...]
  *
- * Each is to write one byte to its standard output when it is up, and to stay. No more than AT_ONCE are on their way up at a
- * time. When all are up, LOOK is run with their process ids as arguments; its output is passed on, a JSON object. Then all get
- * SIGTERM. Prints a JSON object: how long all that took, and how many
- * processes are left.
+ * Each is to write one byte to its standard output when it is up, and to stay. No more than
+ * AT_ONCE are on their way up at a time. When all are up, LOOK is run with their process ids as
+ * arguments; its output is passed on, a JSON object. Then all get SIGTERM. Prints a JSON object:
+ * how long all that took, and how many processes are left.
  */
 #include <errno.h>
 #include <fcntl.h>

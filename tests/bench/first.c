@@ -1,5 +1,6 @@
-// The least workload, on x86-64: its first act can be seen from outside. As PID 1 of a plain boot it sends a byte through
-// the first UART, without a driver, and ends the machine; as a command it writes the byte to standard output.
+// The least workload, on x86-64: its first act can be seen from outside. As PID 1 of a plain boot
+// it sends a byte through the first UART, without a driver, and ends the machine; as a command it
+// writes the byte to standard output.
 #include <sys/io.h>
 #include <sys/reboot.h>
 #include <unistd.h>

@@ -1,6 +1,7 @@
-/* floor: the least that a program can do to run a guest. It makes a VM with memory, an interrupt controller and virtual CPUs,
- * runs the first of them until it wrote a byte to the console, passes that on, and ends; with -w, the guest sleeps instead.
- * What a launcher takes is measured against it.
+/* floor: the least that a program can do to run a guest. It makes a VM with memory, an interrupt
+ * controller and virtual CPUs, runs the first of them until it wrote a byte to the console, passes
+ * that on, and ends; with -w, the guest sleeps instead. What a launcher takes is measured against
+ * it.
  *
  *   floor [-w] [-m MIB] [-c CPUS]
  */

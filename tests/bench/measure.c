@@ -2,10 +2,11 @@
  *
  *   measure ROUNDS -- NAME PROGRAM [ARGUMENT...] [-- NAME PROGRAM [ARGUMENT...]]...
  *
- * Runs each program in turn, ROUNDS times, so that what else the machine does meets all of them. Prints for each run, apart
- * by tabs: NAME, microseconds from before exec to the first byte on the program's stdout, to its end as its parent sees it,
- * CPU microseconds to the first byte, to the end, KiB at most in memory. A program that says nothing, or whose exit status
- * is not that of its first run, is an error.
+ * Runs each program in turn, ROUNDS times, so that what else the machine does meets all of them.
+ * Prints for each run, apart by tabs: NAME, microseconds from before exec to the first byte on the
+ * program's stdout, to its end as its parent sees it, CPU microseconds to the first byte, to the
+ * end, KiB at most in memory. A program that says nothing, or whose exit status is not that of its
+ * first run, is an error.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
-// stamp COMMAND...: runs it with its standard output in a pipe and says, as one JSON object, when the first byte came and
-// when it ended, in nanoseconds since just before the exec; elapsed, and of CPU time. In a lab that counts instructions
-// (tests/lab/lab.sh -i) these are instructions; where elapsed is more than CPU time, the CPU was idle, in the kernel's
-// own threads, or here.
+// stamp COMMAND...: runs it with its standard output in a pipe and says, as one JSON object, when
+// the first byte came and when it ended, in nanoseconds since just before the exec; elapsed, and of
+// CPU time. In a lab that counts instructions (tests/lab/lab.sh -i) these are instructions; where
+// elapsed is more than CPU time, the CPU was idle, in the kernel's own threads, or here.
 #define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>
@@ -55,8 +55,8 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		errx(2, "usage: stamp COMMAND...");
-	// The byte is to be seen when it comes, not when a virtual CPU's time slice ends; the child is an ordinary process.
-	// (musl's sched_setscheduler is a stub.)
+	// The byte is to be seen when it comes, not when a virtual CPU's time slice ends; the child
+	// is an ordinary process. (musl's sched_setscheduler is a stub.)
 	if (syscall(SYS_sched_setscheduler, 0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first) < 0)
 		err(1, "cannot be first in line (it takes root)");
 	if (pipe(out) < 0)
@@ -77,6 +77,7 @@ int main(int argc, char **argv)
 		err(1, "wait4");
 	printf("{\"byte_ns\":%lld,\"byte_cpu_ns\":%lld,\"exit_ns\":%lld,\"exit_cpu_ns\":%lld,\"code\":%d}\n",
 	       (long long)byte, (long long)byte_cpu, (long long)(now(CLOCK_MONOTONIC) - begin),
-	       (long long)cpu_time(&used), WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	       (long long)cpu_time(&used),
+	       WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 	return 0;
 }

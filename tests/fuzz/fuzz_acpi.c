@@ -1,5 +1,6 @@
-/* The ACPI tables of any machine: a second reader, made from ACPI 6.4, follows every pointer, finds each sum right and
- * each block of AML ended where its length says, and in them the machine's numbers and nothing else. */
+/* The ACPI tables of any machine: a second reader, made from ACPI 6.4, follows every pointer,
+ * finds each sum right and each block of AML ended where its length says, and in them the
+ * machine's numbers and nothing else. */
 #include "fuzz.h"
 
 #include "tables/acpi.h"

@@ -51,7 +51,8 @@ static void require_protocol(struct bytes file, const struct image *image)
 	REQUIRE(image->initrd_max - (SPACE_START & -(1u << 30)) < (uint64_t)32 << 30);
 }
 
-/* An EFI program with an Image in it (zboot-header.S), with any compressor's name: it is refused. */
+/* An EFI program with an Image in it (zboot-header.S), with any compressor's name: it is
+ * refused. */
 static void make_zboot(struct input *input, uint8_t *file)
 {
 	static const char *const names[] = {"gzip", "zstd",  "lz4", "xz",

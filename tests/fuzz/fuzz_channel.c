@@ -194,7 +194,8 @@ static void is_saved_and_loaded(struct session *session)
 	REQUIRE(channel_load(&channel, &saved, &session->problem));
 }
 
-/* A state with some bytes of a file's making. What is not refused does no harm (queue_frame has a trap). */
+/* A state with some bytes of a file's making. What is not refused does no harm (queue_frame has
+ * a trap). */
 static bool is_damaged_and_loaded(struct session *session)
 {
 	static struct channel_state saved;

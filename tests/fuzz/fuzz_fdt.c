@@ -1,5 +1,6 @@
-/* Device trees: what a random writer writes, a reader of its own finds again, in that order; a buffer that is too small is
- * noticed and not overrun; and an arm64 machine of any numbers has them in a tree that is well-formed. */
+/* Device trees: what a random writer writes, a reader of its own finds again, in that order; a
+ * buffer that is too small is noticed and not overrun; and an arm64 machine of any numbers has
+ * them in a tree that is well-formed. */
 #include "fuzz.h"
 
 #include "tables/arm64_tree.h"

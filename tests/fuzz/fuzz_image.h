@@ -1,5 +1,5 @@
-/* What must hold for every kernel that is accepted, whatever its format. Before, a fuzzer says for which MACHINE its kernels
- * are, and at which SPACE_START a small guest's memory is free. */
+/* What must hold for every kernel that is accepted, whatever its format. Before, a fuzzer says
+ * for which MACHINE its kernels are, and at which SPACE_START a small guest's memory is free. */
 #ifndef MAYFLY_FUZZ_IMAGE_H
 #define MAYFLY_FUZZ_IMAGE_H
 

@@ -1,5 +1,6 @@
-/* What the guest is told: a job of any words comes out of the archive as it went in, an archive that somebody does not
- * take is a failure, and a command line is its words with blanks between, or does not fit. */
+/* What the guest is told: a job of any words comes out of the archive as it went in, an archive
+ * that somebody does not take is a failure, and a command line is its words with blanks between,
+ * or does not fit. */
 #include "fuzz.h"
 
 #include "kernel/cmdline.h"

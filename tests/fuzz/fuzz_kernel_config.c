@@ -1,4 +1,5 @@
-/* What "mayfly check-kernel" reads: configurations, and kernels with versions and configurations in them. */
+/* What "mayfly check-kernel" reads: configurations, and kernels with versions and configurations
+ * in them. */
 #include "fuzz.h"
 
 #include "../unit/samples.h"

@@ -1,5 +1,5 @@
-/* What devices of any shape ask of the filter: system calls of the kinds they document, on descriptors of their own and on
- * no others; and no write to what is read-only. */
+/* What devices of any shape ask of the filter: system calls of the kinds they document, on
+ * descriptors of their own and on no others; and no write to what is read-only. */
 #include "fuzz.h"
 
 #include <linux/if_tun.h>

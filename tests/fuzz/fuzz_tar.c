@@ -1,5 +1,6 @@
-/* Tar archives: right ones come back as they were made; changed ones (fields, bytes, lengths, checksums made right again)
- * give members that keep the contract, or are refused, in as many steps as there are blocks. */
+/* Tar archives: right ones come back as they were made; changed ones (fields, bytes, lengths,
+ * checksums made right again) give members that keep the contract, or are refused, in as many
+ * steps as there are blocks. */
 #include "fuzz.h"
 
 #include "../unit/tar_writer.h"

@@ -152,7 +152,8 @@ static void host_asks(void)
 	model.host_waits |= !rx_is_open();
 }
 
-/* Into a UART that was just made: the edge of a line that is high, and a kick for output, come again. */
+/* Into a UART that was just made: the edge of a line that is high, and a kick for output, come
+ * again. */
 static void is_saved_and_loaded(void)
 {
 	static struct uart_state saved;
@@ -238,7 +239,8 @@ static void close_it(void)
 	REQUIRE(model.tx_count == 0);
 }
 
-/* Whatever a file says: what is not refused is a UART, whose rings hold as much as they say, and which ends. */
+/* Whatever a file says: what is not refused is a UART, whose rings hold as much as they say, and
+ * which ends. */
 static void load_anything(struct input *input)
 {
 	static struct uart_state saved;

@@ -1,5 +1,6 @@
-/* Files out of a guest: random archives over a tree in which symlinks are planted, unpacked again and again. Whatever
- * they say, nothing beside the targets changes, no temporary file stays, no descriptor is lost. */
+/* Files out of a guest: random archives over a tree in which symlinks are planted, unpacked
+ * again and again. Whatever they say, nothing beside the targets changes, no temporary file
+ * stays, no descriptor is lost. */
 #define _GNU_SOURCE
 #include "fuzz.h"
 
@@ -46,7 +47,8 @@ static int find_temporary(const char *path, const struct stat *stat, int type, s
 
 static char home[] = "/dev/shm/mayfly-fuzz-XXXXXX";
 
-/* PATH below home; the working directory is libFuzzer's. One of a few, so that some can be in use. */
+/* PATH below home; the working directory is libFuzzer's. One of a few, so that some can be in
+ * use. */
 static const char *at(const char *path)
 {
 	static char paths[8][64];
@@ -87,7 +89,8 @@ static void begin(void)
 	look(canary);
 }
 
-/* Puts symlinks, directories and files in the way, but only in box itself. Where there is something, it stays. */
+/* Puts symlinks, directories and files in the way, but only in box itself. Where there is
+ * something, it stays. */
 static void plant(struct input *input)
 {
 	static const char *const places[] = {"out", "out/a", "out/sub", "file", "out/a/b"};

@@ -1,7 +1,7 @@
-/* The transport's registers and the block device behind them, over memfds: a driver that is mostly right, with odd
- * accesses, flipped descriptors and resets in between. No base of an ephemeral disk and no read-only disk ever changes,
- * each chain comes back once, what a good request asked for is what it gets; where the host's files fail, it gets that or
- * an I/O error. */
+/* The transport's registers and the block device behind them, over memfds: a driver that is
+ * mostly right, with odd accesses, flipped descriptors and resets in between. No base of an
+ * ephemeral disk and no read-only disk ever changes, each chain comes back once, what a good
+ * request asked for is what it gets; where the host's files fail, it gets that or an I/O error. */
 #define _GNU_SOURCE
 #include "fuzz.h"
 
@@ -338,7 +338,8 @@ static uint8_t expect(struct request *request)
 	}
 }
 
-/* The request in slot NUMBER, whose header has HEADER bytes and whose data has LENGTH; carried out on the shadow. */
+/* The request in slot NUMBER, whose header has HEADER bytes and whose data has LENGTH; carried
+ * out on the shadow. */
 static void note(unsigned number, uint32_t header, uint32_t length, bool write, bool has_status)
 {
 	struct request *request = &model.slot[number];

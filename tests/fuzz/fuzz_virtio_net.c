@@ -245,8 +245,8 @@ static void start_session(void)
 	model.lost = atomic_load(&net.virtio.stat[STAT_ERRORS]);
 }
 
-/* Room for all that is still on its way to an active pair; false if a full ring of chains with several
- * parts cannot take it. */
+/* Room for all that is still on its way to an active pair; false if a full ring of chains with
+ * several parts cannot take it. */
 static bool serve_all(unsigned which)
 {
 	const struct vring_desc part = {0, NIC_PACKET_MAX, VRING_DESC_F_WRITE, 0};

@@ -1,5 +1,5 @@
-/* The ring walker and a driver that is mostly sane: whatever stands in the rings, a chain that is taken lies in RAM, is
- * as long as it says, and is one that was offered. */
+/* The ring walker and a driver that is mostly sane: whatever stands in the rings, a chain that
+ * is taken lies in RAM, is as long as it says, and is one that was offered. */
 #include "fuzz.h"
 
 #include <linux/virtio_ring.h>
@@ -164,7 +164,8 @@ static bool may_lie(uint64_t start, uint64_t length, unsigned alignment)
 	       length <= end - start;
 }
 
-/* Another queue, of any size and anywhere: it is taken if it makes sense, and is empty at first; if not, it is no queue. */
+/* Another queue, of any size and anywhere: it is taken if it makes sense, and is empty at first;
+ * if not, it is no queue. */
 static void enable_another(struct input *input)
 {
 	static const uint64_t shapes[] = {1, 2, 8, 256, 512, 0x80000000, 0};

@@ -1,5 +1,6 @@
-/* What an x86-64 kernel finds in memory beside ACPI: the MP table, page tables, segment descriptors and PVH's start_info, of
- * any numbers, each read by a second reader as a processor or a kernel would. */
+/* What an x86-64 kernel finds in memory beside ACPI: the MP table, page tables, segment
+ * descriptors and PVH's start_info, of any numbers, each read by a second reader as a processor
+ * or a kernel would. */
 #include "fuzz.h"
 
 #include "tables/gdt.h"

@@ -1,5 +1,6 @@
-/* The hash against another that works as the specification's text says: in 128-bit arithmetic cut to 64 bits, a byte at a
- * time, with the lanes in an array; and from an allocation of just the data's size, at any alignment. */
+/* The hash against another that works as the specification's text says: in 128-bit arithmetic
+ * cut to 64 bits, a byte at a time, with the lanes in an array; and from an allocation of just
+ * the data's size, at any alignment. */
 #include "fuzz.h"
 
 #include "base/xxh64.h"

@@ -141,7 +141,8 @@ static inline bool take_packet(struct way *way, struct packet *packet)
 }
 
 /* The packet that came out is the next that went in, but for some that must have been counted.
- * Bytes 10 and 11, num_buffers, are the device's; and byte 0, FLAGS, when the driver is not to see them. */
+ * Bytes 10 and 11, num_buffers, are the device's; and byte 0, FLAGS, when the driver is not to
+ * see them. */
 static inline void match(struct way *way, const uint8_t *bytes, uint32_t length, bool flags)
 {
 	struct packet packet;
@@ -261,7 +262,8 @@ static inline struct vring_used_elem collect(unsigned index)
 }
 
 /* What the device wrote into the chain; where it ends. */
-static inline uint8_t *gather(const struct guest_queue *queue, struct vring_used_elem used, uint8_t *to)
+static inline uint8_t *gather(const struct guest_queue *queue, struct vring_used_elem used,
+			      uint8_t *to)
 {
 	for (const struct vring_desc *desc = &queue->desc[used.id];;
 	     desc = &queue->desc[desc->next]) {

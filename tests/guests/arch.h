@@ -1,4 +1,5 @@
-/* What the bare guest asks of the machine it runs on: machine.h and the other files of x86_64/ or aarch64/.
+/* What the bare guest asks of the machine it runs on: machine.h and the other files of x86_64/
+ * or aarch64/.
  *
  * machine.h defines addresses:
  *   CONSOLE, CHANNEL  the UARTs, for uart_in() and uart_out()
@@ -8,11 +9,13 @@
  *   SCRATCH           1 MiB of RAM that nobody uses, in the smallest guest, too
  *   MAPPED_END        RAM from here on cannot be touched before map_high()
  *   UNTOLD_RAM        bytes of what -m says that the memory map does not tell
- *   BAD_PLACES(P)     P(name, address, bytes) for each of this machine's own places where no buffer may be
+ *   BAD_PLACES(P)     P(name, address, bytes) for each of this machine's own places where no
+ *                     buffer may be
  *
  * and what is an instruction or two:
- *   read8 … write64   one plain move each, so that no compiler changes the width, and a hypervisor can emulate it;
- *                     what comes before a write in the program, or after a read, does so for devices, too
+ *   read8 … write64   one plain move each, so that no compiler changes the width, and a
+ *                     hypervisor can emulate it; what comes before a write in the program, or
+ *                     after a read, does so for devices, too
  *   uart_in, uart_out
  *   unaligned         the same device's registers where accesses need not be aligned
  *   ticks             a clock, of one to four ticks a nanosecond

@@ -12,7 +12,8 @@ static void read_disk(void)
 	expect(request(&queue, VIRTIO_BLK_T_IN, 0, data, 512) == VIRTIO_BLK_S_OK, FAIL_STATUS);
 }
 
-/* The page says when the worker has begun, unless that was the end; it reads for us when it is done. */
+/* The page says when the worker has begun, unless that was the end; it reads for us when it is
+ * done. */
 static void attack_from_disk(uint32_t number)
 {
 	write32(ATTACK, number | BY_DEVICE);

@@ -1,5 +1,5 @@
-/* A guest without an operating system: it does what "test=NAME" on its command line says and ends with
- * a number. It needs little of a KVM, so it runs where no Linux can. */
+/* A guest without an operating system: it does what "test=NAME" on its command line says and
+ * ends with a number. It needs little of a KVM, so it runs where no Linux can. */
 #include <stdatomic.h>
 #include <stddef.h>
 
@@ -284,7 +284,8 @@ uint64_t ram_end(void)
 	return last;
 }
 
-/* The map tells mib= MiB of RAM; both ends of each range are memory, where they can be touched; what follows is not. */
+/* The map tells mib= MiB of RAM; both ends of each range are memory, where they can be touched;
+ * what follows is not. */
 static void test_ram(void)
 {
 	struct range map[RAM_MAP_MAX];

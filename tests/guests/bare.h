@@ -22,7 +22,8 @@ bool is_asked_for(const char *key, const char *name);
 /* The end of the RAM below MAPPED_END. Not for a bzImage, which is told no map here. */
 uint64_t ram_end(void);
 
-/* Tests of virtio devices, the first in slot 0. Each ends with the number of the check that failed, 0: none. */
+/* Tests of virtio devices, the first in slot 0. Each ends with the number of the check that
+ * failed, 0: none. */
 void test_blkprobe(void); /* registers, configuration of sectors=N, steps of the status, reset */
 void test_blkrw(
 	void); /* 1000 sectors: written in disorder, read back; the ID; errors= is 1 at the end */

@@ -1,5 +1,5 @@
-/* Accesses at random, for machinefuzz. What makes sense to every machine is in machine_fuzz.c and virtio_fuzz.c, what one
- * machine has beside that in its directory's fuzz.c. */
+/* Accesses at random, for machinefuzz. What makes sense to every machine is in machine_fuzz.c
+ * and virtio_fuzz.c, what one machine has beside that in its directory's fuzz.c. */
 #ifndef GUEST_FUZZ_H
 #define GUEST_FUZZ_H
 
@@ -51,15 +51,16 @@ void fuzz_begin(void); /* before any of these, once */
 
 /* --- of the machine --- */
 
-/* Accesses begin anywhere in it and may reach seven bytes beyond; at odd addresses only where those are allowed. */
+/* Accesses begin anywhere in it and may reach seven bytes beyond; at odd addresses only where
+ * those are allowed. */
 struct place {
 	uint64_t address;
 	uint32_t size;
 	bool odd;
 };
 
-/* Devices that are no virtio devices, and holes. Not among them: the interrupt controller, which is KVM's and could stop
- * the other CPU, and RAM. */
+/* Devices that are no virtio devices, and holes. Not among them: the interrupt controller, which
+ * is KVM's and could stop the other CPU, and RAM. */
 extern const struct place arch_places[];
 extern const unsigned arch_place_count;
 

@@ -1,5 +1,5 @@
-/* The whole machine at random: seed=N says how, count=N how often each CPU accesses something. The VM lives, and its
- * virtio devices are as good as new after a reset. */
+/* The whole machine at random: seed=N says how, count=N how often each CPU accesses something.
+ * The VM lives, and its virtio devices are as good as new after a reset. */
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
 #include <stdatomic.h>
@@ -92,8 +92,8 @@ static uint64_t any_offset(struct dice *dice, uint32_t size)
 	}
 }
 
-/* Rings' addresses are written there. One that is any number must not be in RAM, whichever half it becomes: see
- * virtio_fuzz.c. */
+/* Rings' addresses are written there. One that is any number must not be in RAM, whichever half
+ * it becomes: see virtio_fuzz.c. */
 static uint64_t no_ring(uint64_t offset, unsigned width, uint64_t value)
 {
 	if (offset + width <= VIRTIO_MMIO_QUEUE_DESC_LOW ||

@@ -1,4 +1,5 @@
-/* Uses everything that a host's filter allows for a disk, an ephemeral disk and a NIC of two pairs, in the first three slots. */
+/* Uses everything that a host's filter allows for a disk, an ephemeral disk and a NIC of two
+ * pairs, in the first three slots. */
 #include <linux/virtio_net.h>
 #include <stddef.h>
 

@@ -68,7 +68,8 @@ bool enable_queue(const struct queue *queue);
 
 void go(uint64_t device); /* DRIVER_OK */
 
-/* All of that for a disk: VERSION_1 and FLUSH, queue 0 with 256 descriptors, no interrupts wanted. */
+/* All of that for a disk: VERSION_1 and FLUSH, queue 0 with 256 descriptors, no interrupts
+ * wanted. */
 void set_up_disk(struct queue *queue, uint64_t device);
 
 void describe(const struct queue *queue, unsigned number, uint64_t address, uint64_t size,

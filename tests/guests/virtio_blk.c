@@ -382,8 +382,8 @@ void test_blkirq(void)
 
 /* --- blkevents --- */
 
-/* With EVENT_IDX the used index at which we want an interrupt stands after the available ring; the device writes
- * where it wants a kick after the used one. */
+/* With EVENT_IDX the used index at which we want an interrupt stands after the available ring;
+ * the device writes where it wants a kick after the used one. */
 void test_blkevents(void)
 {
 	struct queue queue;

@@ -1,4 +1,5 @@
-/* Drivers that misbehave in time: resets while requests are under way, and two CPUs at one device. */
+/* Drivers that misbehave in time: resets while requests are under way, and two CPUs at one
+ * device. */
 #include <stdatomic.h>
 
 #include "virtio_evil.h"

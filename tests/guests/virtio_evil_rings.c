@@ -272,7 +272,8 @@ static void evil_last_bytes(void)
 	expect(*(volatile uint64_t *)(last - 8) == text_of(0), 5);
 }
 
-/* RAM above 4 GiB; no ring reaches out of the last range, nor out of what lies below 4 GiB. -m 5G */
+/* RAM above 4 GiB; no ring reaches out of the last range, nor out of what lies below 4 GiB. -m
+ * 5G */
 static void evil_high(void)
 {
 	const uint64_t high = BIT(32), last = high + BIT(31);

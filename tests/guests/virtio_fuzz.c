@@ -1,8 +1,8 @@
 /* A virtio driver at random: registers, set-up and rings, each almost right, or not at all.
  *
- * A device writes where descriptors say, and were it the guest's own code. So what they say is in SCRATCH or no RAM (of
- * less than 1 GiB), whichever address the CPUs put together with whichever length; and where devices write, used rings
- * and data, no table of descriptors is. */
+ * A device writes where descriptors say, and were it the guest's own code. So what they say is
+ * in SCRATCH or no RAM (of less than 1 GiB), whichever address the CPUs put together with
+ * whichever length; and where devices write, used rings and data, no table of descriptors is. */
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
 #include <stddef.h>
@@ -26,7 +26,8 @@ static struct queue ring[RINGS];
 static uint32_t device_id[SLOTS];
 static uint64_t end_of_ram;
 
-/* All of it takes memory of the host's from now on. What is taken later, the host took for itself. */
+/* All of it takes memory of the host's from now on. What is taken later, the host took for
+ * itself. */
 static void touch_memory(void)
 {
 	struct range map[RAM_MAP_MAX];

@@ -175,7 +175,8 @@ static void send_huge(void)
 	await(&tx, 1);
 }
 
-/* A buffer for packets that is memory to read, and one for half a header, have no room: they come back. */
+/* A buffer for packets that is memory to read, and one for half a header, have no room: they
+ * come back. */
 static void receive_nothing(void)
 {
 	describe(&rx, 0, (uint64_t)buffer[0], BUFFER, 0, 0);

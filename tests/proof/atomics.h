@@ -1,5 +1,6 @@
-/* What Frama-C is told of atomics: a load gives any value, since the guest may have written it; a store only has to have a
- * place. That accesses are whole and in order is not a matter of these proofs. */
+/* What Frama-C is told of atomics: a load gives any value, since the guest may have written it;
+ * a store only has to have a place. That accesses are whole and in order is not a matter of
+ * these proofs. */
 #ifndef PROOF_ATOMICS_H
 #define PROOF_ATOMICS_H
 

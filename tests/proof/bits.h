@@ -1,5 +1,5 @@
-/* What the provers, who know numbers but not their bits, are told of & and <<. bits.smt2 says the same of words of 128
- * bits, and z3, which knows those, proves it there. */
+/* What the provers, who know numbers but not their bits, are told of & and <<. bits.smt2 says
+ * the same of words of 128 bits, and z3, which knows those, proves it there. */
 #ifndef PROOF_BITS_H
 #define PROOF_BITS_H
 
@@ -13,7 +13,8 @@
 	axiom by16: \forall integer v; (v << 16) == v * 0x10000;
 	axiom by32: \forall integer v; (v << 32) == v * 0x100000000;
 	axiom or4: \forall integer a, b; 0 <= a < 0x10 && 0 <= b ==> (a | (b << 4)) == a + b * 0x10;
-	axiom or8: \forall integer a, b; 0 <= a < 0x100 && 0 <= b ==> (a | (b << 8)) == a + b * 0x100;
+	axiom or8: \forall integer a, b; 0 <= a < 0x100 && 0 <= b ==>
+		(a | (b << 8)) == a + b * 0x100;
 	axiom or16: \forall integer a, b; 0 <= a < 0x10000 && 0 <= b ==>
 		(a | (b << 16)) == a + b * 0x10000;
 	axiom or32: \forall integer a, b; 0 <= a < 0x100000000 && 0 <= b ==>

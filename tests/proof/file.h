@@ -28,7 +28,8 @@ bool proof_problem(struct problem *problem, const char *format, unsigned long lo
 	proof_problem(problem, format, one, two, three)
 #define problem_set(problem, ...) PROBLEM(problem, __VA_ARGS__, 0, 0, 0, 0)
 
-/*@ // A segment lies in the file and in memory that is free, and is no larger in the file than in memory.
+/*@ // A segment lies in the file and in memory that is free, and is no larger in the file than in
+    // memory.
     predicate placed(struct image_segment *segment, struct bytes file, struct image_space space) =
 	segment->file_offset + segment->file_size <= file.size &&
 	segment->file_size <= segment->memory_size &&

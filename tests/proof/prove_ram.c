@@ -22,7 +22,8 @@ void *mremap(void *from, size_t size, size_t new_size, int flags, ...);
     predicate in_ram(struct ram *ram, integer address, integer length) =
 	in_range(&ram->range[0], address, length) || in_range(&ram->range[1], address, length);
 
-    // A range is mapped as long as it says, and ends below 2^52, as far as any CPU's addresses reach.
+    // A range is mapped as long as it says, and ends below 2^52, as far as any CPU's addresses
+    // reach.
     predicate mapped(struct ram_range *range) =
 	range->base + range->size <= 0x10000000000000 &&
 	(range->size > 0 ==> range->host != \null &&

@@ -1,22 +1,24 @@
-/* devices/virtq.c: whatever a driver writes into its rings and descriptors, and whenever it does. */
+/* devices/virtq.c: whatever a driver writes into its rings and descriptors, and whenever it
+ * does. */
 #include "atomics.h"
 #include "bits.h"
 #include "devices/virtq.h"
 
 #include <linux/virtio_ring.h>
 
-/* Guest memory is not modelled: what is read from it is any value, each time anew. So it needs no place here, and what is
- * written to it changes nothing of ours, which prove_ram.c proves. */
+/* Guest memory is not modelled: what is read from it is any value, each time anew. So it needs
+ * no place here, and what is written to it changes nothing of ours, which prove_ram.c proves. */
 
 /*@ axiomatic Guest {
-	// Where the two ranges begin and end. A VM's stay as they are, so this is a matter of no memory; they end below
-	// 2^52, as far as addresses of any CPU reach.
+	// Where the two ranges begin and end. A VM's stay as they are, so this is a matter of no
+	// memory; they end below 2^52, as far as addresses of any CPU reach.
 	logic integer low_start(struct ram *ram) reads \nothing;
 	logic integer low_end(struct ram *ram) reads \nothing;
 	logic integer high_start(struct ram *ram) reads \nothing;
 	logic integer high_end(struct ram *ram) reads \nothing;
 	axiom low: \forall struct ram *ram; 0 <= low_start(ram) <= low_end(ram) <= 0x10000000000000;
-	axiom high: \forall struct ram *ram; 0 <= high_start(ram) <= high_end(ram) <= 0x10000000000000;
+	axiom high: \forall struct ram *ram;
+		0 <= high_start(ram) <= high_end(ram) <= 0x10000000000000;
     }
     // in_ram of prove_ram.c, with these names.
     predicate guest(struct ram *ram, integer address, integer length) =
@@ -145,7 +147,8 @@ static gpa_t avail_event(const struct virtq *queue);
     assigns queue->ready;
     exits \false;
     ensures \result ==> queue->ready && queue_ok(queue, ram);
-    ensures \result ==> queue->desc.v % 16 == 0 && queue->avail.v % 2 == 0 && queue->used.v % 4 == 0;
+    ensures \result ==>
+	queue->desc.v % 16 == 0 && queue->avail.v % 2 == 0 && queue->used.v % 4 == 0;
     ensures !\result ==> queue->ready == \old(queue->ready); */
 bool virtq_enable(struct virtq *queue, const struct ram *ram);
 

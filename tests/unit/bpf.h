@@ -1,5 +1,5 @@
-/* Programs of seccomp(2), read as the kernel reads them (Documentation/networking/filter.rst), and compared with the list
- * that they were made of. */
+/* Programs of seccomp(2), read as the kernel reads them (Documentation/networking/filter.rst),
+ * and compared with the list that they were made of. */
 #ifndef MAYFLY_BPF_H
 #define MAYFLY_BPF_H
 
@@ -47,7 +47,8 @@ static inline bool bpf_is_sound(const struct sock_fprog *program)
 			return false;
 		}
 	}
-	/* All jumps lead forward, so every path comes to the last one, if not to another RET before. */
+	/* All jumps lead forward, so every path comes to the last one, if not to another RET
+	 * before. */
 	return program->len && program->filter[program->len - 1].code == (BPF_RET | BPF_K);
 }
 

@@ -1,4 +1,5 @@
-/* Disks in a test, the host under them, and chains. The system calls are looked at on their way to the kernel. */
+/* Disks in a test, the host under them, and chains. The system calls are looked at on their way
+ * to the kernel. */
 #ifndef MAYFLY_DISK_HOST_H
 #define MAYFLY_DISK_HOST_H
 
@@ -265,8 +266,8 @@ static inline void add_part(uint64_t address, uint32_t length, bool writable)
 
 static uint32_t shape = 99;
 
-/* LENGTH bytes of a kind from offset BEFORE on, in up to nine parts, somewhere in memory, with something of the
- * other kind beside them. */
+/* LENGTH bytes of a kind from offset BEFORE on, in up to nine parts, somewhere in memory, with
+ * something of the other kind beside them. */
 static inline void make_chain(bool writable, uint32_t before, uint32_t length)
 {
 	uint64_t address = 4096 + next_random(&shape) % 5000;

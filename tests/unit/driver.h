@@ -1,5 +1,5 @@
-/* The driver's side of a virtio-mmio device in a test: registers, rings in guest RAM, chains. It does what a good
- * driver does; bad ones write descriptors and indices themselves. */
+/* The driver's side of a virtio-mmio device in a test: registers, rings in guest RAM, chains. It
+ * does what a good driver does; bad ones write descriptors and indices themselves. */
 #ifndef MAYFLY_DRIVER_H
 #define MAYFLY_DRIVER_H
 
@@ -10,7 +10,8 @@
 #include "unit.h"
 #include "devices/virtio_mmio.h"
 
-/* A queue as its driver sees it. Descriptors are handed out in a circle, so a test has at most SIZE under way. */
+/* A queue as its driver sees it. Descriptors are handed out in a circle, so a test has at most
+ * SIZE under way. */
 struct driver_queue {
 	uint32_t size;
 	uint64_t desc, avail, used; /* guest addresses */
@@ -56,8 +57,8 @@ static inline uint64_t driver_offered(const struct driver *driver)
 	return low | (uint64_t)driver_read(driver, VIRTIO_MMIO_DEVICE_FEATURES) << 32;
 }
 
-/* Reset, then up to FEATURES_OK with FEATURES accepted (VERSION_1 is the caller's to name). True if the device
- * took them. */
+/* Reset, then up to FEATURES_OK with FEATURES accepted (VERSION_1 is the caller's to name). True
+ * if the device took them. */
 static inline bool driver_negotiate(struct driver *driver, uint64_t features)
 {
 	uint32_t status = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER;
@@ -97,7 +98,8 @@ static inline bool driver_place_queue(struct driver *driver, unsigned index, uin
 
 #define DRIVER_RINGS 0x4000u /* bytes that driver_set_up_queue takes */
 
-/* Queue INDEX with its three areas in the DRIVER_RINGS bytes at BASE (a multiple of 4096), which are zeroed. */
+/* Queue INDEX with its three areas in the DRIVER_RINGS bytes at BASE (a multiple of 4096), which
+ * are zeroed. */
 static inline bool driver_set_up_queue(struct driver *driver, unsigned index, uint32_t size,
 				       uint64_t base)
 {

@@ -1,5 +1,5 @@
-/* A reader of flattened device trees, made from the Devicetree Specification 0.4 §5 and not from the code
- * under test. Paths are like "/cpus/cpu@0"; the root's is "". */
+/* A reader of flattened device trees, made from the Devicetree Specification 0.4 §5 and not from
+ * the code under test. Paths are like "/cpus/cpu@0"; the root's is "". */
 #ifndef MAYFLY_FDT_READER_H
 #define MAYFLY_FDT_READER_H
 
@@ -143,7 +143,8 @@ static inline uint32_t dt_next(struct dt_walk *walk)
 	return token;
 }
 
-/* §5.1, §5.2, §5.3: the header, and blocks in their order, where they are aligned and touch nothing else. */
+/* §5.1, §5.2, §5.3: the header, and blocks in their order, where they are aligned and touch
+ * nothing else. */
 static inline void dt_check_header(const uint8_t *blob, size_t size)
 {
 	uint32_t structure = get_be32(blob + DT_OFF_STRUCT);

@@ -11,7 +11,8 @@
 
 #define ANY_ARGUMENT UINT32_MAX
 
-/* From now on system call NR with FIRST as its first argument (32 bits of it; or ANY_ARGUMENT) gives this process ERROR. */
+/* From now on system call NR with FIRST as its first argument (32 bits of it; or ANY_ARGUMENT)
+ * gives this process ERROR. */
 static inline bool forbid(int nr, uint32_t first, unsigned error)
 {
 	struct sock_filter code[] = {

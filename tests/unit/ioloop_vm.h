@@ -18,8 +18,8 @@
 #include "base/fdplan.h"
 #include "unit.h"
 
-/* A guest that wants its word and the input to arrive together asks for the loop to be HELD; when it is, the
- * guest speaks, and lets it go on. */
+/* A guest that wants its word and the input to arrive together asks for the loop to be HELD;
+ * when it is, the guest speaks, and lets it go on. */
 static _Atomic enum { FREE, WANTED, HELD, RELEASED } hold;
 
 /* ppoll as the loop sees it. Held, it begins when both have come, which is chance otherwise. */
@@ -121,7 +121,8 @@ static inline void guest_sends(unsigned type, const void *payload, size_t size)
 }
 
 /* Reads frames up to one of TYPE, whose payload it leaves. How many CLOSED came before it. */
-static inline unsigned guest_awaits(unsigned type, uint8_t payload[CHANNEL_INLINE_MAX], size_t *size)
+static inline unsigned guest_awaits(unsigned type, uint8_t payload[CHANNEL_INLINE_MAX],
+				    size_t *size)
 {
 	unsigned closed = 0;
 

@@ -80,7 +80,8 @@ static inline int probe(void)
 	return CHILD_PASSED;
 }
 
-/* Skips, unless the host has the layers from the first to LAYER, as they are entered (Landlock is the first of all). */
+/* Skips, unless the host has the layers from the first to LAYER, as they are entered (Landlock
+ * is the first of all). */
 static inline void need_up_to(enum jail_layer layer)
 {
 	char text[128];

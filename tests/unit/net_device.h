@@ -1,5 +1,5 @@
-/* A network device in a test, and its driver: packet sockets stand for TAP queues (they refuse TUNSET*, which the device must
- * live with). */
+/* A network device in a test, and its driver: packet sockets stand for TAP queues (they refuse
+ * TUNSET*, which the device must live with). */
 #ifndef MAYFLY_NET_DEVICE_H
 #define MAYFLY_NET_DEVICE_H
 
@@ -287,7 +287,8 @@ static inline void post_many(unsigned queue, uint32_t size, unsigned count)
 		post(queue, size);
 }
 
-/* Takes a packet from buffers that `post` offered: all but the last are full, and the first says how many there are. */
+/* Takes a packet from buffers that `post` offered: all but the last are full, and the first says
+ * how many there are. */
 static inline void take_received(unsigned queue, unsigned number, uint32_t length)
 {
 	static uint8_t received[LARGEST + 1];
@@ -374,7 +375,8 @@ static inline void lose_tap(unsigned which)
 
 enum { COMMANDS = BUFFERS - 0x1000, UNTOUCHED = 0x55 };
 
-/* Sends SIZE bytes of a command in two parts, of which the first has FIRST bytes; the answer, or UNTOUCHED. */
+/* Sends SIZE bytes of a command in two parts, of which the first has FIRST bytes; the answer, or
+ * UNTOUCHED. */
 static inline uint8_t command_in(unsigned queue, const uint8_t *command, uint32_t size,
 				 uint32_t first, uint32_t room)
 {

@@ -1,5 +1,5 @@
-/* A place for tests to unpack in: /tmp/mayfly-unit-…/box is where targets are, beside it a canary that nothing may
- * touch; and an archive under construction. */
+/* A place for tests to unpack in: /tmp/mayfly-unit-…/box is where targets are, beside it a
+ * canary that nothing may touch; and an archive under construction. */
 #ifndef MAYFLY_OUTBOX_H
 #define MAYFLY_OUTBOX_H
 

@@ -1,4 +1,5 @@
-/* What the owners of descriptors ask for (their *_allow functions), compared with what a test says that they need. */
+/* What the owners of descriptors ask for (their *_allow functions), compared with what a test
+ * says that they need. */
 #ifndef MAYFLY_RULES_H
 #define MAYFLY_RULES_H
 

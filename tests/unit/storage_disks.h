@@ -137,7 +137,7 @@ static inline int tear_down(void **state)
 	do {                                                                                       \
 		if (!(condition)) {                                                                \
 			dprintf(STDERR_FILENO, "%s:%d: %s (%s)\n", __FILE__, __LINE__, #condition, \
-				in_words(&problem));                                                     \
+				in_words(&problem));                                               \
 			return CHILD_FAILED;                                                       \
 		}                                                                                  \
 	} while (0)

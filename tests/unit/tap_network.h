@@ -38,7 +38,7 @@ static char name[TAP_NAME_SIZE];
 	do {                                                                                \
 		if (!(condition)) {                                                         \
 			dprintf(STDERR_FILENO, "%s:%d: %s (%s) (%s)\n", __FILE__, __LINE__, \
-				#condition, in_words(&problem), strerror(errno));                 \
+				#condition, in_words(&problem), strerror(errno));           \
 			return CHILD_FAILED;                                                \
 		}                                                                           \
 	} while (0)
@@ -46,8 +46,9 @@ static char name[TAP_NAME_SIZE];
 #define CHECK_REFUSED(opened, object, says)                                                        \
 	do {                                                                                       \
 		CHECK(!(opened));                                                                  \
-		CHECK(strstr(in_words(&problem), object) && strstr(in_words(&problem), says));                 \
-		CHECK(strchr(in_words(&problem), '(') && in_words(&problem)[strlen(in_words(&problem)) - 1] == ')'); \
+		const char *text = in_words(&problem);                                             \
+		CHECK(strstr(text, object) && strstr(text, says));                                 \
+		CHECK(strchr(text, '(') && text[strlen(text) - 1] == ')');                         \
 	} while (0)
 
 static bool refused;

@@ -1,4 +1,5 @@
-/* Tar archives byte by byte, right or wrong: offsets from POSIX, utility pax, table "ustar Header Block". */
+/* Tar archives byte by byte, right or wrong: offsets from POSIX, utility pax, table "ustar
+ * Header Block". */
 #ifndef MAYFLY_TAR_WRITER_H
 #define MAYFLY_TAR_WRITER_H
 

@@ -136,7 +136,8 @@ static const struct rule main_rules[] = {
 
 enum { MAIN_EXTRA = 8 };
 
-/* First what only an arm64 guest needs (a clock, and a look at who crashed), then what is for devices. */
+/* First what only an arm64 guest needs (a clock, and a look at who crashed), then what is for
+ * devices. */
 static const struct rule vcpu_rules[] = {
 	{SYS_clock_gettime, CLOCK_REALTIME, ANY},
 	{SYS_ioctl, SPAN(FD_VCPU, VCPUS_MAX), (uint32_t)KVM_GET_ONE_REG},

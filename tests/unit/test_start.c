@@ -1,4 +1,5 @@
-/* Packed relative relocations (the generic ABI's DT_RELR), applied to tables made by hand, and by a plain loop beside. */
+/* Packed relative relocations (the generic ABI's DT_RELR), applied to tables made by hand, and
+ * by a plain loop beside. */
 #define _GNU_SOURCE
 #include "start.c"
 
@@ -22,7 +23,8 @@ static void fill(void)
 		image.word[i] = 0x1000 + i;
 }
 
-/* As <https://sourceware.org/pipermail/libc-alpha/2022-March/136855.html> decodes it, an offset a step. */
+/* As <https://sourceware.org/pipermail/libc-alpha/2022-March/136855.html> decodes it, an offset
+ * a step. */
 static void relocate_model(const uint64_t *entries, unsigned count)
 {
 	uint64_t next = 0;

@@ -1,4 +1,5 @@
-/* A UART in a test, driven from both sides with real eventfds: registers by TI's TL16C750 data sheet. */
+/* A UART in a test, driven from both sides with real eventfds: registers by TI's TL16C750 data
+ * sheet. */
 #ifndef MAYFLY_UART_PORT_H
 #define MAYFLY_UART_PORT_H
 

@@ -29,7 +29,8 @@ enum psci_state { PSCI_ON = 0, PSCI_OFF = 1 };
 /* What was written before can be seen by a CPU that this starts. */
 int32_t psci(enum psci_function function, uint64_t a, uint64_t b, uint64_t c);
 
-/* Where a CPU is, in MPIDR_EL1's way: this one; that of the INDEXth node in the device tree, false if there is none. */
+/* Where a CPU is, in MPIDR_EL1's way: this one; that of the INDEXth node in the device tree,
+ * false if there is none. */
 uint64_t own_affinity(void);
 bool cpu_affinity(unsigned index, uint64_t *affinity);
 

@@ -19,7 +19,8 @@ struct fdt_value {
 	uint32_t size;
 };
 
-/* Property NAME of the node at PATH ("/cpus/cpu"; unit addresses do not count), of the INDEXth that has it. */
+/* Property NAME of the node at PATH ("/cpus/cpu"; unit addresses do not count), of the INDEXth
+ * that has it. */
 struct fdt_value fdt_find(const char *path, unsigned index, const char *name);
 
 /* The cell at OFFSET, and two cells; 0 if they are not there. */

@@ -19,7 +19,8 @@ const struct place arch_places[] = {
 };
 const unsigned arch_place_count = LENGTH_OF(arch_places);
 
-/* A byte in the channel's data register would begin a frame: 122. Nothing else here ends a VM: that takes PSCI. */
+/* A byte in the channel's data register would begin a frame: 122. Nothing else here ends a VM:
+ * that takes PSCI. */
 bool may_write(uint64_t address, unsigned width, uint64_t value)
 {
 	(void)value;

@@ -1,5 +1,5 @@
-/* The first slot's interrupt, by a GICv3 (Arm IHI 0069) or a GICv2 (Arm IHI 0048), whichever the device tree has. CPU 0
- * asks for it when something has come: no exception is taken. */
+/* The first slot's interrupt, by a GICv3 (Arm IHI 0069) or a GICv2 (Arm IHI 0048), whichever the
+ * device tree has. CPU 0 asks for it when something has come: no exception is taken. */
 #include "bare.h"
 #include "fdt.h"
 

@@ -38,7 +38,8 @@ void fill(volatile void *to, uint8_t byte, uint64_t size)
 		*bytes++ = byte;
 }
 
-/* GCC calls these for what it makes of loops and assignments; volatile lets it not call them here. */
+/* GCC calls these for what it makes of loops and assignments; volatile lets it not call them
+ * here. */
 void *memset(void *to, int byte, unsigned long size);
 void *memset(void *to, int byte, unsigned long size)
 {

@@ -55,8 +55,8 @@ static inline void uart_out(uint64_t uart, unsigned reg, uint8_t value)
 	write8(uart + reg, value);
 }
 
-/* Of device memory odd accesses fault; start.S maps the 2 MiB with the slots once more, 511 GiB above, as memory
- * that is not cached. */
+/* Of device memory odd accesses fault; start.S maps the 2 MiB with the slots once more, 511 GiB
+ * above, as memory that is not cached. */
 static inline uint64_t unaligned(uint64_t address)
 {
 	return address + (511ull << 30);

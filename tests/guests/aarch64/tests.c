@@ -18,7 +18,8 @@ static void test_reset(void)
 	psci(PSCI_SYSTEM_RESET, 0, 0, 0);
 }
 
-/* Accesses to where no RAM is that do not tell a hypervisor what they do; kind= says which, and where. */
+/* Accesses to where no RAM is that do not tell a hypervisor what they do; kind= says which, and
+ * where. */
 static void test_badmmio(void)
 {
 	uint64_t address = NOWHERE;
@@ -81,7 +82,8 @@ static void check_gic(void)
 	expect(phandle && fdt_u32(fdt_find("/", 0, "interrupt-parent"), 0) == phandle, 16);
 }
 
-/* The INDEXth node at PATH: a device at ADDRESS with a shared interrupt, which comes with an edge. */
+/* The INDEXth node at PATH: a device at ADDRESS with a shared interrupt, which comes with an
+ * edge. */
 static void check_device(const char *path, unsigned index, uint64_t address, uint32_t spi,
 			 uint8_t number)
 {

@@ -200,7 +200,8 @@ static void decimal_numbers(void **state)
 	}
 }
 
-/* Whatever the size's source, and however near to 2^64: the data is in the file, or the member is refused. */
+/* Whatever the size's source, and however near to 2^64: the data is in the file, or the member
+ * is refused. */
 static void sizes_beyond_the_file(void **state)
 {
 	static const uint64_t sizes[] = {3 * SECTOR + 1,   1ull << 32,        INT64_MAX,
@@ -236,7 +237,8 @@ static void sizes_beyond_the_file(void **state)
 
 /* --- checksums, ends --- */
 
-/* Any byte that differs is noticed, those of the checksum's last two (a NUL and a space) excepted. */
+/* Any byte that differs is noticed, those of the checksum's last two (a NUL and a space)
+ * excepted. */
 static void every_byte_of_a_header(void **state)
 {
 	uint8_t *header;

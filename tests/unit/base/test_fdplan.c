@@ -131,7 +131,8 @@ static void places_do_not_collide(void **state)
 	assert_int_equal(VCPUS_MAX & (VCPUS_MAX - 1), 0);
 	assert_int_equal(FD_VCPU % VCPUS_MAX, 0);
 	assert_int_equal(FD_STATUS % FD_STATUS_COUNT, 0);
-	/* One status file a thread: the vCPUs, the workers, the main thread and some of KVM's own. */
+	/* One status file a thread: the vCPUs, the workers, the main thread and some of KVM's
+	 * own. */
 	assert_true(FD_STATUS_COUNT >= VCPUS_MAX + DEVICES_MAX * DEVICE_QUEUES_MAX + 8);
 	assert_true(FD_END <= 512); /* what the message asks for */
 }

@@ -220,7 +220,8 @@ static void lists_by_chance(void **state)
 	}
 }
 
-/* The longest jump of all: over a call's rules, where 255 instructions are not enough for a conditional one. */
+/* The longest jump of all: over a call's rules, where 255 instructions are not enough for a
+ * conditional one. */
 static void as_many_rules_as_there_can_be(void **state)
 {
 	static const struct sysfilter_condition whole = {0, UINT64_MAX, 0};

@@ -42,7 +42,8 @@ static void text(void **state)
 static void numbers(void **state)
 {
 	static const unsigned long long values[] = {
-		0, 1, 9, 10, 15, 16, 255, 4096, INT_MAX, UINT_MAX, UINT_MAX + 1ull, LLONG_MAX, ULLONG_MAX};
+		0, 1, 9, 10, 15, 16, 255, 4096, INT_MAX, UINT_MAX, UINT_MAX + 1ull,
+		LLONG_MAX, ULLONG_MAX};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(values); i++) {
@@ -55,7 +56,8 @@ static void numbers(void **state)
 		assert_same("%llx", value);
 		assert_same("%#llx", value);
 		assert_same("%zu", (size_t)value);
-		assert_same("%02u|%04x|%016llx|%5u", (unsigned)value, (unsigned)value, value, (unsigned)value);
+		assert_same("%02u|%04x|%016llx|%5u", (unsigned)value, (unsigned)value, value,
+			    (unsigned)value);
 	}
 	assert_same("%d %d", INT_MIN, -1);
 }

@@ -1,4 +1,5 @@
-/* XXH64: the values that xxHash's own self-test has for inputs of every path through the algorithm, and some of xxhsum's. */
+/* XXH64: the values that xxHash's own self-test has for inputs of every path through the
+ * algorithm, and some of xxhsum's. */
 #include "base/xxh64.h"
 
 #include <stdlib.h>
@@ -62,7 +63,8 @@ static void self_test(void **state)
 	}
 }
 
-/* Of the bytes 0, 1, 2 …: the hash of all hashes of the first N, by xxhsum -H64 0.8.1, so every length modulo 32. */
+/* Of the bytes 0, 1, 2 …: the hash of all hashes of the first N, by xxhsum -H64 0.8.1, so every
+ * length modulo 32. */
 static void every_length(void **state)
 {
 	uint8_t bytes[256], hashes[256][8];

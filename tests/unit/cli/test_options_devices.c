@@ -43,7 +43,8 @@ static void addresses_in_every_spelling(void **state)
 	assert_string_equal(options.ip[0].address, "fd00::2/64");
 }
 
-/* Every way to say it that the wrong values have is tested with their parser; here, that it is called. */
+/* Every way to say it that the wrong values have is tested with their parser; here, that it is
+ * called. */
 static void wrong_devices_are_refused(void **state)
 {
 	(void)state;

@@ -1,4 +1,5 @@
-/* How findings are said, and those that a test can bring about: KVM and the architecture are played. */
+/* How findings are said, and those that a test can bring about: KVM and the architecture are
+ * played. */
 #define _GNU_SOURCE
 #include "commands/doctor.h"
 

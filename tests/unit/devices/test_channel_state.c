@@ -1,4 +1,5 @@
-/* The channel's state, saved and loaded: in the middle of activity, and with every field as no channel can have it. */
+/* The channel's state, saved and loaded: in the middle of activity, and with every field as no
+ * channel can have it. */
 #include "channel_guest.h"
 
 #include "decoder.h"

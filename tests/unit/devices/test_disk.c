@@ -1,5 +1,5 @@
-/* The host's side of a disk against its contract: files that take little at a time, fail now and then, are full, have become
- * shorter; ephemeral layers. */
+/* The host's side of a disk against its contract: files that take little at a time, fail now and
+ * then, are full, have become shorter; ephemeral layers. */
 #include "disk_host.h"
 
 #include <linux/falloc.h>

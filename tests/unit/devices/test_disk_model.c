@@ -19,7 +19,8 @@ struct trial {
 	uint32_t direct;
 };
 
-/* What FINE, an operation that may have met a fault, left of the sectors: MADE, or nobody knows what. */
+/* What FINE, an operation that may have met a fault, left of the sectors: MADE, or nobody knows
+ * what. */
 static void note(uint32_t sector, uint32_t count, bool fine, const uint8_t *made)
 {
 	for (uint32_t i = sector; i < sector + count; i++) {

@@ -37,7 +37,8 @@ enum {
 	RTCPCELLID0 = 0xff0,
 };
 
-/* RTCPeriphID and RTCPCellID: part number 0x031, designer 0x41 (Arm), revision 0, configuration 0; the PrimeCell's 0xb105f00d */
+/* RTCPeriphID and RTCPCellID: part number 0x031, designer 0x41 (Arm), revision 0, configuration
+ * 0; the PrimeCell's 0xb105f00d */
 static const uint8_t names[] = {0x31, 0x10, 0x04, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
 
 static int tell_the_time(void **state)
@@ -98,7 +99,8 @@ static void its_name(void **state)
 	(void)state;
 	for (unsigned i = 0; i < COUNT(names); i++)
 		assert_register(RTCPERIPHID0 + 4 * i, names[i]);
-	/* As Linux puts it together (drivers/amba/bus.c), and looks for it (drivers/rtc/rtc-pl031.c). */
+	/* As Linux puts it together (drivers/amba/bus.c), and looks for it
+	 * (drivers/rtc/rtc-pl031.c). */
 	for (unsigned i = 0; i < 4; i++) {
 		part |= (pl031_read(RTCPERIPHID0 + 4 * i, 4) & 0xff) << 8 * i;
 		cell |= (pl031_read(RTCPCELLID0 + 4 * i, 4) & 0xff) << 8 * i;
@@ -122,7 +124,8 @@ static void all_others_are_zero(void **state)
 	assert_register(RTCICR, 0);
 }
 
-/* A guest may ask for what crosses two registers; it gets the first one's part. And nothing beyond the last. */
+/* A guest may ask for what crosses two registers; it gets the first one's part. And nothing
+ * beyond the last. */
 static void across_registers(void **state)
 {
 	(void)state;

@@ -1,4 +1,5 @@
-/* The UART's registers, by TI's TL16C750 data sheet; the sequences are those of Linux's drivers/tty/serial/8250. */
+/* The UART's registers, by TI's TL16C750 data sheet; the sequences are those of Linux's
+ * drivers/tty/serial/8250. */
 #define _GNU_SOURCE
 #include "uart_port.h"
 

@@ -1,4 +1,5 @@
-/* A UART's state, saved and loaded: in the middle of activity, and with every field as no UART can have it. */
+/* A UART's state, saved and loaded: in the middle of activity, and with every field as no UART
+ * can have it. */
 #include "uart_port.h"
 
 static struct uart_state saved;

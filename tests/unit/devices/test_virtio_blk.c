@@ -1,4 +1,5 @@
-/* The block device, by virtio 1.2 §5.2 and its headers: what it shows, and every kind of request. */
+/* The block device, by virtio 1.2 §5.2 and its headers: what it shows, and every kind of
+ * request. */
 #include "blk_device.h"
 
 /* --- what the driver sees --- */
@@ -245,7 +246,8 @@ static void the_serial_number(void **state)
 
 /* --- requests in any pieces --- */
 
-/* SIZE bytes at ADDRESS in PARTS pieces of random sizes, some of them empty. Returns the next free part. */
+/* SIZE bytes at ADDRESS in PARTS pieces of random sizes, some of them empty. Returns the next
+ * free part. */
 static struct part *cut(struct part *part, unsigned parts, uint64_t address, uint32_t size,
 			bool writable, uint32_t *random)
 {

@@ -206,8 +206,8 @@ static void *serve_one(void *argument)
 	return NULL;
 }
 
-/* Two queues write, zero and forget the halves of the same clusters at once: who brings a cluster up must not
- * undo what the other has written. */
+/* Two queues write, zero and forget the halves of the same clusters at once: who brings a
+ * cluster up must not undo what the other has written. */
 static void two_queues_in_one_cluster(void **state)
 {
 	pthread_t thread[2];

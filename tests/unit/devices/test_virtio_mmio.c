@@ -138,7 +138,8 @@ static void features_are_selected_by_halves(void **state)
 	assert_true(virtio.state.accepted == 0);
 }
 
-/* Every width at every offset, to the end of the page and over it: what lies outside reads as zero. */
+/* Every width at every offset, to the end of the page and over it: what lies outside reads as
+ * zero. */
 static void configuration_space_ends(void **state)
 {
 	(void)state;

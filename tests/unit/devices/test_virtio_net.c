@@ -1,4 +1,5 @@
-/* The network device, by virtio 1.2 §5.1 and its headers: what it shows, what a driver sends, starts and resets. */
+/* The network device, by virtio 1.2 §5.1 and its headers: what it shows, what a driver sends,
+ * starts and resets. */
 #include "net_device.h"
 
 #include <linux/if_tun.h>
@@ -80,7 +81,8 @@ static void queues(void **state)
 	}
 }
 
-/* Each worker hears of its own pair, the last one of the control queue as well; without MQ, §5.1.2 has that at 2. */
+/* Each worker hears of its own pair, the last one of the control queue as well; without MQ,
+ * §5.1.2 has that at 2. */
 static void kicks(void **state)
 {
 	(void)state;

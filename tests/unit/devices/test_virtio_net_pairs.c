@@ -1,4 +1,5 @@
-/* The network device's pairs and their control queue (virtio 1.2 §5.1.6.5), and workers in threads. */
+/* The network device's pairs and their control queue (virtio 1.2 §5.1.6.5), and workers in
+ * threads. */
 #include "net_device.h"
 
 #include <poll.h>
@@ -397,7 +398,8 @@ static void *serve_for_ever(void *argument)
 	return NULL;
 }
 
-/* A change to one of the five queues. It keeps to no rule of C, so ThreadSanitizer must not look. */
+/* A change to one of the five queues. It keeps to no rule of C, so ThreadSanitizer must not
+ * look. */
 __attribute__((no_sanitize("thread"))) static void flip(uint32_t random)
 {
 	volatile uint8_t *memory = (uint8_t *)(uintptr_t)ram_host(&ram, 0);

@@ -207,7 +207,8 @@ static void without_mergeable_buffers(void **state)
 	take_received(0, 5, 12);
 }
 
-/* The packet waits, nothing of it is shown, and the driver is asked to kick when it adds a buffer. */
+/* The packet waits, nothing of it is shown, and the driver is asked to kick when it adds a
+ * buffer. */
 static void too_few_buffers(void **state)
 {
 	uint64_t sets[] = {ALL, PLAIN};
@@ -299,7 +300,8 @@ static void buffers_without_room_for_the_header(void **state)
 	}
 }
 
-/* Small ones behind the first are only slow; readable parts in front of a buffer are not touched. */
+/* Small ones behind the first are only slow; readable parts in front of a buffer are not
+ * touched. */
 static void odd_buffers_in_a_merge(void **state)
 {
 	(void)state;
@@ -359,8 +361,8 @@ static void a_broken_ring(void **state)
 	}
 }
 
-/* Buffers that lie over the available index: the packet itself says that there is always one more. A driver has no
- * more than the ring holds. */
+/* Buffers that lie over the available index: the packet itself says that there is always one
+ * more. A driver has no more than the ring holds. */
 static void a_packet_that_offers_buffers(void **state)
 {
 	static const uint8_t data[30] = {[12] = 5, 0, 6, 0, 7, 0};

@@ -79,7 +79,8 @@ static bool is_ours(const uint8_t *frame)
 	return frame[12] == TYPE_HIGH && frame[13] == TYPE_LOW;
 }
 
-/* The guest sends FRAME; true if the interface has it then. The kernel's own packets are passed over. */
+/* The guest sends FRAME; true if the interface has it then. The kernel's own packets are passed
+ * over. */
 static bool tap_takes(uint8_t flags, unsigned number)
 {
 	struct virtio_net_hdr_v1 header = {.flags = flags, .csum_start = 5000};
@@ -169,7 +170,8 @@ static void offloads_follow_the_driver(void)
 
 enum { ETHERNET = 14, IP = 20, UDP = 8, HEADERS = ETHERNET + IP + UDP };
 
-/* The headers of a UDP packet with PAYLOAD bytes, for all: from a host and a port that SENDER names. */
+/* The headers of a UDP packet with PAYLOAD bytes, for all: from a host and a port that SENDER
+ * names. */
 static void make_udp(uint8_t *frame, unsigned payload, unsigned sender)
 {
 	memset(frame, 0, HEADERS);
@@ -396,7 +398,8 @@ static void flags_without_guest_csum(void **state)
 	assert_int_equal(flags, 0);
 }
 
-/* What a read refuses once is one packet: a UDP socket stands for the TAP, whose neighbour was not there. */
+/* What a read refuses once is one packet: a UDP socket stands for the TAP, whose neighbour was
+ * not there. */
 static void transient_error(void **state)
 {
 	struct sockaddr_in near = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};

@@ -225,8 +225,8 @@ static void a_jump_of_the_index_breaks(void **state)
 	assert_int_equal(pop(), VIRTQ_BROKEN);
 }
 
-/* Lengths that add up to more than 32 bits must be refused before they wrap: RAM would have to be that
- * large, or parts may overlap. */
+/* Lengths that add up to more than 32 bits must be refused before they wrap: RAM would have to
+ * be that large, or parts may overlap. */
 static void a_chain_of_4_gib_is_refused(void **state)
 {
 	struct problem problem;

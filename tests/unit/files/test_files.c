@@ -1,4 +1,5 @@
-/* Files for the guest: what is gathered from real trees, and the archive that it becomes, member by member. */
+/* Files for the guest: what is gathered from real trees, and the archive that it becomes, member
+ * by member. */
 #define _GNU_SOURCE
 #include "files/gather.h"
 
@@ -119,7 +120,8 @@ static void build(void)
 	assert_int_equal(count, files.count);
 }
 
-/* Their names in the guest, in order, each with a space behind it; those on the way to "/" are left out. */
+/* Their names in the guest, in order, each with a space behind it; those on the way to "/" are
+ * left out. */
 static const char *names(void)
 {
 	static char text[4096];
@@ -373,10 +375,12 @@ static void what_is_neither(void **state)
 	assert_int_equal(find("/o/fifo")->mode, 0010640);
 	assert_int_equal(find("/o/fifo")->size, 0);
 	/* What the user names is not left out in silence. */
-	assert_refused(in_directory("odd/socket"), "socket", {in_directory("odd/socket"), "/x", -1});
+	assert_refused(in_directory("odd/socket"), "socket",
+		       {in_directory("odd/socket"), "/x", -1});
 }
 
-/* What leads to a file is made, but what came before stays what it is: the kernel would take the last. */
+/* What leads to a file is made, but what came before stays what it is: the kernel would take the
+ * last. */
 static void ways_change_nothing(void **state)
 {
 	char *path = make_text("a", "1");
@@ -432,7 +436,8 @@ static void what_is_too_large(void **state)
 	assert_int_equal(rename(path, in_directory("deep/sparse")), 0);
 	path = in_directory("deep/sparse");
 	assert_refused(path, "too large", {in_directory("deep"), "/x", -1});
-	/* One byte less can be said; whether it fits is seen when it is known how large all of it is. */
+	/* One byte less can be said; whether it fits is seen when it is known how large all of
+	 * it is. */
 	assert_int_equal(truncate(path, (off_t)(4 * GIB - 1)), 0);
 	assert_true(GATHER({path, "/x", -1}, {path, "/y", -1}));
 	assert_true(files_write(&files, &measured, &problem));
@@ -501,7 +506,7 @@ static void an_archive_that_is_not_taken(void **state)
 	do {                                                                                       \
 		if (!(condition)) {                                                                \
 			dprintf(STDERR_FILENO, "%s:%d: %s (%s)\n", __FILE__, __LINE__, #condition, \
-				in_words(&problem));                                                     \
+				in_words(&problem));                                               \
 			return CHILD_FAILED;                                                       \
 		}                                                                                  \
 	} while (0)

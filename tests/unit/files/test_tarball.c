@@ -44,7 +44,8 @@ static void members(void **state)
 	add_link(&archive, "motd", '2', "etc/motd");
 	add_header(&archive, "deep/in/here", '0', 0);
 	assert_true(take());
-	assert_int_equal(entry("/etc")->member.mode, S_IFDIR | 0644); /* its own, not that of a way */
+	/* Its own, not that of a way. */
+	assert_int_equal(entry("/etc")->member.mode, S_IFDIR | 0644);
 	assert_int_equal(entry("/etc/motd")->member.mode, S_IFREG | 0644);
 	assert_int_equal(entry("/etc/motd")->member.uid, 1000);
 	assert_int_equal(entry("/etc/motd")->member.gid, 100);

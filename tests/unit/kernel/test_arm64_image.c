@@ -146,7 +146,8 @@ static void the_larger_of_both_sizes(void **state)
 	}
 }
 
-/* "Where image_size is zero", nobody knows how much the kernel needs, and in which endianness its text_offset is. */
+/* "Where image_size is zero", nobody knows how much the kernel needs, and in which endianness
+ * its text_offset is. */
 static void kernels_before_3_17(void **state)
 {
 	(void)state;
@@ -174,7 +175,8 @@ static void big_endian_kernels(void **state)
 	assert_parses();
 }
 
-/* "Bit 1-2: Kernel Page size: 0 unspecified, 1 4K, 2 16K, 3 64K"; bit 3 is where to put it, the others are reserved. */
+/* "Bit 1-2: Kernel Page size: 0 unspecified, 1 4K, 2 16K, 3 64K"; bit 3 is where to put it, the
+ * others are reserved. */
 static void flags_of_little_endian_kernels(void **state)
 {
 	static const uint32_t sizes[] = {0, 4096, 16384, 65536};
@@ -317,7 +319,8 @@ static void hardly_any_memory(void **state)
 			     A64_SIZE));
 }
 
-/* "within a 1 GB aligned physical memory window of up to 32 GB in size that fully covers the kernel Image as well" */
+/* "within a 1 GB aligned physical memory window of up to 32 GB in size that fully covers the
+ * kernel Image as well" */
 static void the_initrds_window(void **state)
 {
 	static const struct {

@@ -158,8 +158,9 @@ static void strangers_are_named(void **state)
 
 /* --- compressed kernels --- */
 
-/* Magic numbers from the kernel's lib/decompress.c, names from drivers/firmware/efi/libstub/Makefile.zboot: those of
- * xz and zstd were longer once and are again. */
+/* Magic numbers from the kernel's lib/decompress.c, names from
+ * drivers/firmware/efi/libstub/Makefile.zboot: those of xz and zstd were longer once and are
+ * again. */
 static const struct compressor {
 	const char *magic;
 	size_t size;
@@ -199,8 +200,8 @@ static void compressed_kernels(void **state)
 		}
 }
 
-/* drivers/firmware/efi/libstub/zboot-header.S: "MZ", "zimg" at 4, the payload's offset and size, two reserved words, the
- * compression's name; LINUX_PE_MAGIC where an Image has its own. */
+/* drivers/firmware/efi/libstub/zboot-header.S: "MZ", "zimg" at 4, the payload's offset and size,
+ * two reserved words, the compression's name; LINUX_PE_MAGIC where an Image has its own. */
 enum { ZBOOT_OFFSET = 8, ZBOOT_SIZE = 12, ZBOOT_COMPRESSION = 24, ZBOOT_HEADER = 64 };
 
 static void make_zboot(uint8_t file[ZBOOT_HEADER], const char *compression, uint32_t offset,
@@ -243,7 +244,8 @@ static void zboot_kernels(void **state)
 			check_parts(IMAGE_FOR_ARM64, file, sizeof(file));
 			/* x86-64 has none, so it is not to be unpacked for nothing. */
 			assert_says(refusal(IMAGE_FOR_X86_64, file, sizeof(file)), "EFI zboot");
-			assert_string_equal(strrchr(in_words(&problem), '('), to_give[IMAGE_FOR_X86_64]);
+			assert_string_equal(strrchr(in_words(&problem), '('),
+					    to_give[IMAGE_FOR_X86_64]);
 		}
 }
 
@@ -279,7 +281,8 @@ static size_t file_size(const char *path)
 	return (size_t)status.st_size;
 }
 
-/* What is between "first: " and the last bracket is given to a shell, and makes an Image of FILE. */
+/* What is between "first: " and the last bracket is given to a shell, and makes an Image of
+ * FILE. */
 static void check_command(const void *kernel, size_t size)
 {
 	struct image image;

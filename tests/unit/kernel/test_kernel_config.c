@@ -156,7 +156,8 @@ static const char *const own[] = {
 			    "CONFIG_RTC_DRV_PL031=y\nCONFIG_RTC_HCTOSYS=y\n",
 };
 
-/* All gaps of MACHINE's full configuration with CHANGE behind it: "A…: CONFIG…\n" a gap, where A is its weight. */
+/* All gaps of MACHINE's full configuration with CHANGE behind it: "A…: CONFIG…\n" a gap, where A
+ * is its weight. */
 static const char *gaps(enum image_machine machine, const char *change)
 {
 	static char out[8192];

@@ -191,7 +191,8 @@ static void grace_begins_once(void **state)
 
 /* --- CPU time: children, for a timer is the process's --- */
 
-/* Works, for at most five seconds, until SIGXCPU is there; how many milliseconds of CPU time that took. */
+/* Works, for at most five seconds, until SIGXCPU is there; how many milliseconds of CPU time
+ * that took. */
 static int64_t work_until_stopped(void)
 {
 	struct timespec used = {0};

@@ -251,7 +251,8 @@ static void write_to_stdout_twice(void)
 	guest_exits((uint8_t)closed);
 }
 
-/* Its word comes in the very ppoll that finds input; TAKEN is in the queue when that is looked at. */
+/* Its word comes in the very ppoll that finds input; TAKEN is in the queue when that is looked
+ * at. */
 static void prompt_as_input_comes(void)
 {
 	uint8_t payload[CHANNEL_INLINE_MAX];

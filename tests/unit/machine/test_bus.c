@@ -44,7 +44,8 @@ struct fixture {
 	struct recorder low, high, memory, wide;
 };
 
-/* Two devices side by side at ports 0x3f8 and 0x400, one in memory, and one that takes 32 bits at once. */
+/* Two devices side by side at ports 0x3f8 and 0x400, one in memory, and one that takes 32 bits
+ * at once. */
 static struct fixture *setup(void)
 {
 	static struct fixture fixture;

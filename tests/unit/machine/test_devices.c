@@ -283,7 +283,8 @@ static void *freeze(void *unused)
 	return NULL;
 }
 
-/* "Takes no more writes, and none is under way": a worker holds its queue's lock while it serves. */
+/* "Takes no more writes, and none is under way": a worker holds its queue's lock while it
+ * serves. */
 static void a_frozen_disk(void **state)
 {
 	const struct chain chain = {0};

@@ -238,8 +238,10 @@ static void locks_within_a_process(void **state)
 		const char *name = make_file("disk", 4096);
 
 		assert_opens(0, name, matrix[i].first);
-		assert_each(open_at(1, name, matrix[i].second) == matrix[i].both, in_words(&problem), i);
-		assert_each(matrix[i].both || says_it_is_locked(matrix[i].second), in_words(&problem), i);
+		assert_each(open_at(1, name, matrix[i].second) == matrix[i].both,
+			    in_words(&problem), i);
+		assert_each(matrix[i].both || says_it_is_locked(matrix[i].second),
+			    in_words(&problem), i);
 		close_disks();
 		/* It ends with the descriptor. */
 		assert_opens(0, name, 0);

@@ -176,8 +176,8 @@ static void ephemeral_holes(void **state)
 
 /* --- block devices --- */
 
-/* A block device over a new file of SIZE bytes, which goes when the descriptor is closed; -1 if this user may not make
- * one. */
+/* A block device over a new file of SIZE bytes, which goes when the descriptor is closed; -1 if
+ * this user may not make one. */
 static int make_device(char name[32], off_t size, uint32_t block)
 {
 	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
@@ -301,7 +301,8 @@ int main(void)
 		STORAGE_TEST(a_file_system_without_holes),
 		STORAGE_TEST(ephemeral_holes),
 	};
-	/* Loop devices need rights that a user has seldom. tests/e2e/disk.bats has one in the lab in any case. */
+	/* Loop devices need rights that a user has seldom. tests/e2e/disk.bats has one in the
+	 * lab in any case. */
 	const struct CMUnitTest device_tests[] = {
 		STORAGE_TEST(a_block_device),
 		STORAGE_TEST(a_block_device_with_holes),

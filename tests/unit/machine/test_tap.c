@@ -99,7 +99,8 @@ static int interfaces_in_use(void)
 	CHECK_REFUSED(open_by_words("tap=busy", 0), "cannot use interface busy: ",
 		      "(another process uses it: give each VM its own)");
 	CHECK(strstr(in_words(&problem), strerror(EBUSY)));
-	/* The kernel says which of the two it minds first: that it is used, or that it has one queue. */
+	/* The kernel says which of the two it minds first: that it is used, or that it has one
+	 * queue. */
 	CHECK(!open_by_words("tap=busy,queues=2", 0));
 	close(fd);
 	CHECK(open_by_words("tap=busy", 0));

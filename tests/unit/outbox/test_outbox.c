@@ -1,5 +1,5 @@
-/* The child that takes files out: when it begins, how its work is told, when it goes. That it is shut in is tested
- * in sealed/. */
+/* The child that takes files out: when it begins, how its work is told, when it goes. That it is
+ * shut in is tested in sealed/. */
 #define _GNU_SOURCE
 #include "outbox/outbox.c"
 
@@ -271,7 +271,8 @@ static void it_stops_with_us(void **state)
 	want("/a", "one");
 	assert_int_equal(ftruncate(ARCHIVE, LARGE + 4096), 0);
 	open_it();
-	cpio_begin(&cpio, &(struct cpio_member){.name = "0", .mode = S_IFREG | 0644, .size = LARGE});
+	cpio_begin(&cpio,
+		   &(struct cpio_member){.name = "0", .mode = S_IFREG | 0644, .size = LARGE});
 	assert_int_equal(pwrite(ARCHIVE, content, cpio.size, 0), cpio.size);
 	cpio.size = 0;
 	assert_true(cpio_finish(&cpio));
@@ -328,7 +329,8 @@ static void what_cannot_be_sealed(void **state)
 
 static void what_is_needed(void **state)
 {
-	static const struct rule rules[] = {{SYS_write, FD_OUTBOX, ANY}, {SYS_read, FD_OUTBOX, ANY}};
+	static const struct rule rules[] = {{SYS_write, FD_OUTBOX, ANY},
+					    {SYS_read, FD_OUTBOX, ANY}};
 
 	(void)state;
 	outbox_allow(list_anew());

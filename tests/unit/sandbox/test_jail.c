@@ -241,7 +241,8 @@ static void only_root_becomes_another(void **state)
 	run(user_who_is_no_root);
 }
 
-/* Who has nothing, and gets no namespace either: capabilities are gone, and the memory is nobody else's to look at. */
+/* Who has nothing, and gets no namespace either: capabilities are gone, and the memory is nobody
+ * else's to look at. */
 static int nothing_to_give_up(void)
 {
 	CHECK(setresuid(12345, 12345, 12345) == 0 || geteuid() != 0);
@@ -338,8 +339,8 @@ static int strict_child(void)
 	return CHILD_PASSED;
 }
 
-/* Missing, and why; all that does not need it is there as it would be. Without a user namespace, the others take what root
- * has. */
+/* Missing, and why; all that does not need it is there as it would be. Without a user namespace,
+ * the others take what root has. */
 static int automatic_child(void)
 {
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];

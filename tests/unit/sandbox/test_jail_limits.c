@@ -4,7 +4,8 @@
 
 enum { LENGTH = 8192 };
 
-/* A jail that has a user namespace or not; files of LENGTH and less for a disk and its scratch; nothing else is a file. */
+/* A jail that has a user namespace or not; files of LENGTH and less for a disk and its scratch;
+ * nothing else is a file. */
 static bool prepare(bool user)
 {
 	int null = open("/dev/null", O_RDWR);

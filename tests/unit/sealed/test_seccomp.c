@@ -133,7 +133,8 @@ static void a_list_with_a_gap(void **state)
 
 enum { UNSEALED = 2 };
 
-/* How a child ends that does ACT under both filters: 0, or the signal that killed it, or, negative, its exit code. */
+/* How a child ends that does ACT under both filters: 0, or the signal that killed it, or,
+ * negative, its exit code. */
 static int end_of(void (*act)(void))
 {
 	int status = 0;

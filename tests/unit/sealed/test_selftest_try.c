@@ -1,4 +1,5 @@
-/* Whether selftest sees what it should: each try, with an expectation that is true and one that is not. */
+/* Whether selftest sees what it should: each try, with an expectation that is true and one that
+ * is not. */
 #define _GNU_SOURCE
 #include "commands/selftest.h"
 

@@ -1,4 +1,5 @@
-/* The process that unpacks, shut in: it can do its work and nothing else. The filter is the real one. */
+/* The process that unpacks, shut in: it can do its work and nothing else. The filter is the real
+ * one. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <sys/resource.h>

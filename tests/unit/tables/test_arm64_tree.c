@@ -1,7 +1,7 @@
 /* The device tree of an arm64 guest, against Linux's Documentation/devicetree/bindings.
  *
- * What dtc makes of a tree is in tests/unit/golden/arm64-NAME.dts. After a change, read what differs against the
- * bindings; then `UPDATE_GOLDEN=1 build/…/test_arm64_tree` writes the files. */
+ * What dtc makes of a tree is in tests/unit/golden/arm64-NAME.dts. After a change, read what
+ * differs against the bindings; then `UPDATE_GOLDEN=1 build/…/test_arm64_tree` writes the files. */
 #include "tables/arm64_tree.h"
 
 #include <stdio.h>
@@ -141,8 +141,9 @@ static void the_longest_command_line(void **state)
 
 /* --- what is in it --- */
 
-/* Arm BSA §3.7: INTIDs 29, 30, 27 and 26, of which 16 is PPI 0. arm,gic.yaml: a mask of CPUs in bits 15–8;
- * arm,gic-v3.yaml: "1 = edge triggered, 4 = level triggered" and nothing else. KVM's timers raise a level. */
+/* Arm BSA §3.7: INTIDs 29, 30, 27 and 26, of which 16 is PPI 0. arm,gic.yaml: a mask of CPUs in
+ * bits 15–8; arm,gic-v3.yaml: "1 = edge triggered, 4 = level triggered" and nothing else. KVM's
+ * timers raise a level. */
 static void check_timer(unsigned gic_version, unsigned cpus, uint32_t flags)
 {
 	static const uint32_t numbers[] = {29 - 16, 30 - 16, 27 - 16, 26 - 16};
@@ -167,8 +168,8 @@ static void the_timers_interrupts(void **state)
 		check_timer(3, cpus, 4);
 }
 
-/* arm64's reset_mpidr in KVM: Aff0 (bits 7–0) counts to 15, as a GIC's SGIs can name 16 CPUs of a cluster; Aff1 is
- * bits 15–8. */
+/* arm64's reset_mpidr in KVM: Aff0 (bits 7–0) counts to 15, as a GIC's SGIs can name 16 CPUs of
+ * a cluster; Aff1 is bits 15–8. */
 static void affinities(void **state)
 {
 	(void)state;
@@ -222,7 +223,8 @@ static void an_initrd(void **state)
 	}
 }
 
-/* chosen.yaml: kaslr-seed is a 64-bit number, rng-seed any bytes. No byte is in both, none is lost. */
+/* chosen.yaml: kaslr-seed is a 64-bit number, rng-seed any bytes. No byte is in both, none is
+ * lost. */
 static void seeds(void **state)
 {
 	const struct arm64_tree tree = make_tree(3, 1);
@@ -330,7 +332,8 @@ static void the_worst_case_fits(void **state)
 	assert_int_equal(dt_count(blob, "/cpus/cpu@"), 32);
 }
 
-/* An allocation of each size, so that the sanitizer sees a byte too far; and one that needs no sanitizer. */
+/* An allocation of each size, so that the sanitizer sees a byte too far; and one that needs no
+ * sanitizer. */
 static void any_capacity(void **state)
 {
 	struct arm64_tree tree = make_tree(2, 2);

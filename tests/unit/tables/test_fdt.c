@@ -213,7 +213,8 @@ static void a_node_that_is_ended_twice(void **state)
 
 static const char *const names[] = {"p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9"};
 
-/* The value's size is told as it is, what fills its last cell is zero (dt_check), whatever was there. */
+/* The value's size is told as it is, what fills its last cell is zero (dt_check), whatever was
+ * there. */
 static void values_of_every_size(void **state)
 {
 	static const uint8_t value[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
@@ -249,7 +250,8 @@ static void strings(void **state)
 	assert_memory_equal(dt_get(blob, "", "two").value, two, 13);
 }
 
-/* §2.2.4.1, Table 2.3: <u64> is "a 64-bit integer in big-endian format", <prop-encoded-array> of reg is cells. */
+/* §2.2.4.1, Table 2.3: <u64> is "a 64-bit integer in big-endian format", <prop-encoded-array> of
+ * reg is cells. */
 static void numbers(void **state)
 {
 	static const uint64_t values[] = {0,          1,          0xffffffff,         0x100000000,
@@ -389,7 +391,8 @@ static size_t build(uint8_t *buffer, size_t capacity)
 	return fdt_finish(&any);
 }
 
-/* In an allocation of its size, so that the sanitizer sees a byte too far; and in one that needs no sanitizer. */
+/* In an allocation of its size, so that the sanitizer sees a byte too far; and in one that needs
+ * no sanitizer. */
 static void any_capacity(void **state)
 {
 	static uint8_t whole[1024], guarded[1024];

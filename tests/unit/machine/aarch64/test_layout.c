@@ -31,8 +31,8 @@ static void regions_share_no_pages(void **state)
 	}
 }
 
-/* Documentation/virt/kvm/devices/arm-vgic-v3.rst: KVM_VGIC_V3_ADDR_TYPE_DIST is 64 KiB aligned and covers 64 KiB,
- * KVM_VGIC_V3_ADDR_TYPE_REDIST is 64 KiB aligned and covers 128 KiB a vCPU. */
+/* Documentation/virt/kvm/devices/arm-vgic-v3.rst: KVM_VGIC_V3_ADDR_TYPE_DIST is 64 KiB aligned
+ * and covers 64 KiB, KVM_VGIC_V3_ADDR_TYPE_REDIST is 64 KiB aligned and covers 128 KiB a vCPU. */
 static void a_gicv3(void **state)
 {
 	(void)state;
@@ -43,8 +43,9 @@ static void a_gicv3(void **state)
 	assert_true(LAYOUT_GIC_REDISTRIBUTORS_SIZE == 32 * 128 * KIB);
 }
 
-/* Documentation/virt/kvm/devices/arm-vgic.rst: KVM_VGIC_V2_ADDR_TYPE_DIST is 4 KiB aligned and covers 4 KiB,
- * KVM_VGIC_V2_ADDR_TYPE_CPU 8 KiB. The latter is real hardware, which KVM maps in pages of the host's. */
+/* Documentation/virt/kvm/devices/arm-vgic.rst: KVM_VGIC_V2_ADDR_TYPE_DIST is 4 KiB aligned and
+ * covers 4 KiB, KVM_VGIC_V2_ADDR_TYPE_CPU 8 KiB. The latter is real hardware, which KVM maps in
+ * pages of the host's. */
 static void a_gicv2(void **state)
 {
 	(void)state;

@@ -92,8 +92,8 @@ static void an_initrd_that_is_none(void **state)
 	assert_refused("my-initrd", "empty");
 }
 
-/* "within a 1 GB aligned physical memory window of up to 32 GB in size that fully covers the kernel Image": from 1 GiB
- * to 33 GiB, though memory reaches to 65 GiB. */
+/* "within a 1 GB aligned physical memory window of up to 32 GB in size that fully covers the
+ * kernel Image": from 1 GiB to 33 GiB, though memory reaches to 65 GiB. */
 static void an_initrd_in_the_kernels_window(void **state)
 {
 	(void)state;

@@ -68,7 +68,8 @@ static void regions_hold_what_is_put_there(void **state)
 	assert_true(ARCH_VIRTIO_SIZE >= 0x100 + sizeof(struct virtio_blk_config));
 }
 
-/* Registers are no memory, lie where 32 bits reach and a page each; nothing else has their interrupts. */
+/* Registers are no memory, lie where 32 bits reach and a page each; nothing else has their
+ * interrupts. */
 static void devices_lie_in_the_hole(void **state)
 {
 	(void)state;

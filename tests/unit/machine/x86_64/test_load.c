@@ -387,7 +387,8 @@ static void a_command_line_that_is_too_long(void **state)
 
 /* --- devices --- */
 
-/* Linux, Documentation/admin-guide/kernel-parameters.txt: virtio_mmio.device=<size>@<baseaddr>:<irq> */
+/* Linux, Documentation/admin-guide/kernel-parameters.txt:
+ * virtio_mmio.device=<size>@<baseaddr>:<irq> */
 static void devices_are_named_to_the_kernel(void **state)
 {
 	static const char words[] =
@@ -418,7 +419,8 @@ static void devices_are_named_to_the_kernel(void **state)
 		}
 }
 
-/* In the DSDT, where an address stands behind Memory32Fixed (ACPI 6.4 §6.4.3.4) and its interrupt after that. */
+/* In the DSDT, where an address stands behind Memory32Fixed (ACPI 6.4 §6.4.3.4) and its
+ * interrupt after that. */
 static bool has_node(uint64_t address, uint32_t gsi)
 {
 	uint8_t wanted[21] = {0x86, 9, 0, 1, 0, 0, 0, 0, 0, 0x10, 0, 0, 0x89, 6, 0, 3, 1};
