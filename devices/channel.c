@@ -57,8 +57,8 @@ static bool take_window(struct channel *channel, uint64_t at, struct problem *pr
 
 /* --- frames --- */
 
-/* The queue has room for one of each: STDIN, SIGNAL and WINSIZE are queued only when it is empty, TAKEN while out_busy,
- * STDIN_END and the two CLOSED once. The trap guards that argument. */
+/* The queue has room for one of each: STDIN, SIGNAL and WINSIZE are queued only when it is
+ * empty, TAKEN while out_busy, STDIN_END and the two CLOSED once. The trap guards that argument. */
 static void queue_frame(struct channel *channel, unsigned type, const uint8_t *payload, size_t size,
 			size_t inline_size)
 {

@@ -20,8 +20,8 @@ struct channel {
 
 void channel_init(struct channel *channel, const struct ram *ram);
 
-/* Takes in what the guest sent. False with PROBLEM set if the guest broke the protocol; the channel is
- * of no use after that. */
+/* Takes in what the guest sent. False with PROBLEM set if the guest broke the protocol; the
+ * channel is of no use after that. */
 bool channel_receive(struct channel *channel, const uint8_t *data, size_t size,
 		     struct problem *problem);
 
@@ -29,8 +29,8 @@ bool channel_receive(struct channel *channel, const uint8_t *data, size_t size,
 const uint8_t *channel_pending(struct channel *channel, size_t *size);
 void channel_sent(struct channel *channel, size_t size);
 
-/* Sends signal NUMBER (1 to CHANNEL_SIGNAL_MAX) to the workload, or the size of its terminal, when the guest is
- * ready for that. What came before and was not sent yet counts once. */
+/* Sends signal NUMBER (1 to CHANNEL_SIGNAL_MAX) to the workload, or the size of its terminal,
+ * when the guest is ready for that. What came before and was not sent yet counts once. */
 void channel_signal(struct channel *channel, int number);
 void channel_resize(struct channel *channel, uint16_t rows, uint16_t columns);
 
@@ -53,8 +53,9 @@ void channel_output_closed(struct channel *channel, enum channel_frame stream);
 /* Copies the state. */
 void channel_save(const struct channel *channel, struct channel_state *state);
 
-/* Gives STATE to a channel that was just made, whose RAM is as it was when STATE was saved. Every field is checked as if a
- * guest had written it; false, with PROBLEM set and the channel as it was, if no channel can be in such a state. */
+/* Gives STATE to a channel that was just made, whose RAM is as it was when STATE was saved.
+ * Every field is checked as if a guest had written it; false, with PROBLEM set and the channel
+ * as it was, if no channel can be in such a state. */
 bool channel_load(struct channel *channel, const struct channel_state *state,
 		  struct problem *problem);
 

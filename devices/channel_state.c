@@ -44,7 +44,8 @@ static bool exit_is_sound(const struct channel_state *state)
 			     : state->exit_kind == 0 && state->exit_value == 0;
 }
 
-/* A frame that is being received misses a byte at least. One whose payload is in the window ends with its header. */
+/* A frame that is being received misses a byte at least. One whose payload is in the window ends
+ * with its header. */
 static bool frame_is_sound(const struct channel_state *state)
 {
 	size_t size = get_le16(state->frame + 1);
@@ -55,7 +56,8 @@ static bool frame_is_sound(const struct channel_state *state)
 	       state->frame_size < CHANNEL_HEADER + size;
 }
 
-/* The guest waits for TAKEN while its data is written, and while TAKEN is on its way; never both. */
+/* The guest waits for TAKEN while its data is written, and while TAKEN is on its way; never
+ * both. */
 static bool output_is_sound(const struct channel_state *state)
 {
 	bool is_stream = state->out_stream == CHANNEL_STDOUT || state->out_stream == CHANNEL_STDERR;
@@ -123,9 +125,10 @@ static bool is_first(unsigned *seen, unsigned bit)
 	return first;
 }
 
-/* Input, a signal and a size are queued in an empty queue only; STDIN_END and CLOSED once in a channel's life, which their
- * flags remember; a second TAKEN when the first has been sent, so there is another frame between. Without these rules the
- * queue might overflow later (see queue_frame). */
+/* Input, a signal and a size are queued in an empty queue only; STDIN_END and CLOSED once in a
+ * channel's life, which their flags remember; a second TAKEN when the first has been sent, so
+ * there is another frame between. Without these rules the queue might overflow later (see
+ * queue_frame). */
 static bool may_follow(const struct channel_state *state, unsigned last, const struct queued *frame,
 		       unsigned *seen)
 {

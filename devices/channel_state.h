@@ -37,8 +37,8 @@ bool channel_state_is_page(const struct ram *ram, gpa_t page);
 /* An exit of the workload that a guest may report. */
 bool channel_state_is_exit(uint8_t kind, uint8_t value);
 
-/* What no channel of a guest with RAM can have as it is in STATE, whoever wrote STATE: a name for messages. NULL: nothing.
- * A broken channel is refused, too, because it is of no use. */
+/* What no channel of a guest with RAM can have as it is in STATE, whoever wrote STATE: a name
+ * for messages. NULL: nothing. A broken channel is refused, too, because it is of no use. */
 const char *channel_state_flaw(const struct channel_state *state, const struct ram *ram);
 
 #endif

@@ -2,9 +2,9 @@
  * sides.
  *
  * A frame is a type, a 16-bit little-endian length and that many bytes of payload. A UART costs
- * two exits a byte, so the payload of a data frame may lie in the window instead: pages of its own
- * memory that the guest names in READY, the first half written by the host, the second by the guest.
- * Such a frame has CHANNEL_IN_WINDOW set in its type and nothing after its header.
+ * two exits a byte, so the payload of a data frame may lie in the window instead: pages of its
+ * own memory that the guest names in READY, the first half written by the host, the second by
+ * the guest. Such a frame has CHANNEL_IN_WINDOW set in its type and nothing after its header.
  *
  * A data frame (STDIN, STDOUT, STDERR) is answered by TAKEN when its data has arrived where it
  * belongs; until then its sender sends no other. So nobody needs a buffer for more than one, and
@@ -45,9 +45,10 @@ enum {
 	CHANNEL_HEADER = 3,
 	CHANNEL_INLINE_MAX = 1024, /* fits a tty's input buffer with room to spare */
 	CHANNEL_CHUNK_MAX = 32768, /* payload in the window: one half of it */
-	/* The window's pages, anywhere in guest memory, whatever the guest's own page size is. READY
-	 * has the physical address of a table of theirs, which the host reads then and there; all are
-	 * 64-bit little-endian. First come those of the host's half, then the guest's. */
+	/* The window's pages, anywhere in guest memory, whatever the guest's own page size is.
+	 * READY has the physical address of a table of theirs, which the host reads then and
+	 * there; all are 64-bit little-endian. First come those of the host's half, then the
+	 * guest's. */
 	CHANNEL_PAGE = 4096,
 	CHANNEL_HALF_PAGES = CHANNEL_CHUNK_MAX / CHANNEL_PAGE,
 	CHANNEL_PAGES = 2 * CHANNEL_HALF_PAGES,

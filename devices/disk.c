@@ -19,7 +19,8 @@ void disk_init(struct disk *disk)
 
 /* --- ephemeral: a scratch file over the base --- */
 
-/* Who waits for the lock keeps its turn: or a stream of readers would keep a writer out for ever. */
+/* Who waits for the lock keeps its turn: or a stream of readers would keep a writer out for
+ * ever. */
 static void share(struct disk *disk)
 {
 	pthread_mutex_lock(&disk->turn);
@@ -82,7 +83,8 @@ static bool read_layers(struct disk *disk, uint64_t position, const struct chain
 	return fine;
 }
 
-/* Brings the cluster at POSITION into the scratch file, if POSITION is within one that is not there. */
+/* Brings the cluster at POSITION into the scratch file, if POSITION is within one that is not
+ * there. */
 static bool copy_up(struct disk *disk, uint64_t position)
 {
 	_Alignas(DISK_CLUSTER) uint8_t data[DISK_CLUSTER];

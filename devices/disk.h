@@ -1,5 +1,5 @@
-/* The host's side of a disk: a file or a block device, and for an ephemeral one a scratch file over it.
- * Positioned, vectored I/O straight between descriptors and the guest's memory. */
+/* The host's side of a disk: a file or a block device, and for an ephemeral one a scratch file
+ * over it. Positioned, vectored I/O straight between descriptors and the guest's memory. */
 #ifndef MAYFLY_DISK_H
 #define MAYFLY_DISK_H
 
@@ -35,15 +35,17 @@ uint64_t disk_dirty_bytes(uint64_t size);
 /* Makes the locks. */
 void disk_init(struct disk *disk);
 
-/* Moves LENGTH bytes between POSITION on the disk and the chain's bytes from OFFSET on: its writable ones
- * for a read, its readable ones for a write. The range lies within the disk. False: the host failed (it has
- * been told once), or a write met a read-only disk; part of it may have been done. */
+/* Moves LENGTH bytes between POSITION on the disk and the chain's bytes from OFFSET on: its
+ * writable ones for a read, its readable ones for a write. The range lies within the disk.
+ * False: the host failed (it has been told once), or a write met a read-only disk; part of it
+ * may have been done. */
 bool disk_read(struct disk *disk, uint64_t position, const struct chain *chain, uint32_t offset,
 	       uint32_t length);
 bool disk_write(struct disk *disk, uint64_t position, const struct chain *chain, uint32_t offset,
 		uint32_t length);
 
-/* Everything written before is on stable storage when this returns true. What is ephemeral needs none. */
+/* Everything written before is on stable storage when this returns true. What is ephemeral needs
+ * none. */
 bool disk_flush(struct disk *disk);
 
 /* Gives the range's storage back; what it reads as afterwards is not said. */

@@ -5,7 +5,8 @@
 #include <stdint.h>
 #include <unistd.h>
 
-/* Wakes whoever waits for FD. It fails only when the counter is full, and then the signal is pending already. */
+/* Wakes whoever waits for FD. It fails only when the counter is full, and then the signal is
+ * pending already. */
 static inline void event_signal(int fd)
 {
 	uint64_t one = 1;

@@ -104,7 +104,8 @@ bool nic_send(const struct nic *nic, unsigned queue, const struct iovec *iov, un
 	return writev(nic->queue[queue].fd, iov, (int)count) >= 0;
 }
 
-/* The driver says how many queues it uses: by a start (one), or by a command. The first is always attached. */
+/* The driver says how many queues it uses: by a start (one), or by a command. The first is
+ * always attached. */
 static void allow_attaching(const struct nic *nic, struct sysfilter *filter)
 {
 	for (unsigned i = 1; nic->attach && i < nic->queues; i++)

@@ -1,5 +1,6 @@
-/* A real-time clock: Arm's PrimeCell PL031 (DDI 0224). Where KVM tells no time of day, on arm64, the guest's kernel
- * takes it from here. It has the host's time, cannot be set and has no alarm: so it has no state, and nothing to save. */
+/* A real-time clock: Arm's PrimeCell PL031 (DDI 0224). Where KVM tells no time of day, on arm64,
+ * the guest's kernel takes it from here. It has the host's time, cannot be set and has no alarm:
+ * so it has no state, and nothing to save. */
 #ifndef MAYFLY_PL031_H
 #define MAYFLY_PL031_H
 

@@ -1,4 +1,5 @@
-/* A UART's registers and their bits (TI TL16C750 data sheet). For the UART's own files: the names are short. */
+/* A UART's registers and their bits (TI TL16C750 data sheet). For the UART's own files: the
+ * names are short. */
 #ifndef MAYFLY_UART_BITS_H
 #define MAYFLY_UART_BITS_H
 

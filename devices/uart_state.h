@@ -19,10 +19,12 @@ struct uart_state {
 	uint8_t tx[UART_TX_SIZE];
 };
 
-/* What IIR says of STATE: the cause of the interrupt with the highest priority, or that there is none. */
+/* What IIR says of STATE: the cause of the interrupt with the highest priority, or that there is
+ * none. */
 uint8_t uart_state_cause(const struct uart_state *state);
 
-/* What no UART can have as it is in STATE, whoever wrote STATE: a name for messages. NULL: nothing. */
+/* What no UART can have as it is in STATE, whoever wrote STATE: a name for messages. NULL:
+ * nothing. */
 const char *uart_state_flaw(const struct uart_state *state);
 
 #endif

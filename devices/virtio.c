@@ -149,8 +149,8 @@ bool virtio_next(struct virtio *virtio, unsigned index, struct chain *chain)
 {
 	struct virtq *ring = &virtio->queue[index].ring;
 
-	/* Twice: a chain may come just before we ask for kicks. If there is none even then, the driver
-	 * has taken its index back. */
+	/* Twice: a chain may come just before we ask for kicks. If there is none even then, the
+	 * driver has taken its index back. */
 	for (unsigned tries = 0; tries < 2; tries++) {
 		enum virtq_answer answer = virtq_pop(ring, virtio->ram, chain);
 

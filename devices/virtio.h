@@ -1,10 +1,10 @@
-/* What every virtio device has (virtio 1.2 §2): status, features, queues, interrupts, configuration
- * space and counters. A transport (virtio_mmio.h) shows it to the driver; a class (virtio_blk.h,
- * virtio_net.h) gives it a meaning.
+/* What every virtio device has (virtio 1.2 §2): status, features, queues, interrupts,
+ * configuration space and counters. A transport (virtio_mmio.h) shows it to the driver; a class
+ * (virtio_blk.h, virtio_net.h) gives it a meaning.
  *
  * Threads: vCPUs come in through the transport, one at a time; a worker serves a queue between
- * virtio_begin and virtio_end. A reset waits for the workers, so that nothing of the guest's memory is
- * touched when it is done. */
+ * virtio_begin and virtio_end. A reset waits for the workers, so that nothing of the guest's
+ * memory is touched when it is done. */
 #ifndef MAYFLY_VIRTIO_H
 #define MAYFLY_VIRTIO_H
 
@@ -39,8 +39,8 @@ enum virtio_stat {
 
 struct virtio;
 
-/* What tells one class from another. Who has a struct virtio needs no more: the functions of the same names below, and
- * virtio_set_status, call these. NULL: the class has nothing to do there. */
+/* What tells one class from another. Who has a struct virtio needs no more: the functions of the
+ * same names below, and virtio_set_status, call these. NULL: the class has nothing to do there. */
 struct virtio_class {
 	uint32_t device_id; /* §5 */
 	const char *name;   /* for messages and counters */
@@ -96,8 +96,8 @@ void virtio_init(struct virtio *virtio);
 /* The driver writes its status: only steps forward count, and 0, which resets (§2.1, §3.1.1). */
 void virtio_set_status(struct virtio *virtio, uint32_t value);
 
-/* Queue INDEX, or NULL if it may not be set up now: there is none, it is ready, or the driver is not
- * between FEATURES_OK and DRIVER_OK. */
+/* Queue INDEX, or NULL if it may not be set up now: there is none, it is ready, or the driver is
+ * not between FEATURES_OK and DRIVER_OK. */
 struct virtq *virtio_queue_to_set_up(struct virtio *virtio, uint32_t index);
 
 /* The driver takes queue INDEX back before it is ready itself. In operation only a reset does. */
@@ -115,8 +115,8 @@ void virtio_await(struct virtio *virtio, int fd);
 bool virtio_begin(struct virtio *virtio, unsigned index);
 void virtio_end(struct virtio *virtio, unsigned index);
 
-/* Between the two: the next chain of queue INDEX. False: there is none, and a kick follows when there
- * is; or the ring is broken, which the driver has been told. */
+/* Between the two: the next chain of queue INDEX. False: there is none, and a kick follows when
+ * there is; or the ring is broken, which the driver has been told. */
 bool virtio_next(struct virtio *virtio, unsigned index, struct chain *chain);
 
 /* Between the two: gives a chain back to the driver, WRITTEN bytes filled. */
@@ -132,14 +132,15 @@ void virtio_count(struct virtio *virtio, enum virtio_stat which, uint64_t amount
 /* Worker INDEX, below .workers: waits for kicks and serves, for ever. */
 void virtio_work(struct virtio *virtio, unsigned index);
 
-/* From now on the driver changes nothing on the host, and no change is under way. For a device of one queue. */
+/* From now on the driver changes nothing on the host, and no change is under way. For a device
+ * of one queue. */
 void virtio_freeze(struct virtio *virtio);
 
 /* What the driver wrote is on stable storage when this returns true. False: errno says why. */
 bool virtio_flush(struct virtio *virtio);
 
-/* The system calls that the driver's accesses to registers need, those of vCPUs; that the workers need; and that
- * virtio_flush and virtio_freeze need. */
+/* The system calls that the driver's accesses to registers need, those of vCPUs; that the
+ * workers need; and that virtio_flush and virtio_freeze need. */
 void virtio_allow_registers(const struct virtio *virtio, struct sysfilter *filter);
 void virtio_allow_work(const struct virtio *virtio, struct sysfilter *filter);
 void virtio_allow_flush(const struct virtio *virtio, struct sysfilter *filter);

@@ -18,8 +18,9 @@ struct virtio_blk {
 	char serial[VIRTIO_BLK_ID_BYTES]; /* NUL-padded */
 };
 
-/* Makes the device for DISK, which is open and outlives it. The caller has set virtio.ram, .label, .irq_fd,
- * .queues (1 to VIRTIO_WORKERS_MAX) and the kick descriptors, which block, one a queue, and serial. */
+/* Makes the device for DISK, which is open and outlives it. The caller has set virtio.ram,
+ * .label, .irq_fd, .queues (1 to VIRTIO_WORKERS_MAX) and the kick descriptors, which block, one
+ * a queue, and serial. */
 void virtio_blk_init(struct virtio_blk *blk, struct disk *disk);
 
 /* Serves queue INDEX until it is empty. */

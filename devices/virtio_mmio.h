@@ -1,5 +1,5 @@
-/* The virtio-mmio transport, version 2 (virtio 1.2 §4.2): the register file of one device. Accesses of
- * any offset and width are fine; what makes no sense reads as zero or is ignored. */
+/* The virtio-mmio transport, version 2 (virtio 1.2 §4.2): the register file of one device.
+ * Accesses of any offset and width are fine; what makes no sense reads as zero or is ignored. */
 #ifndef MAYFLY_VIRTIO_MMIO_H
 #define MAYFLY_VIRTIO_MMIO_H
 

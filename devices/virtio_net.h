@@ -17,8 +17,9 @@ struct virtio_net {
 	atomic_uint control; /* index of the control queue; it depends on what was accepted */
 };
 
-/* Makes the device for NIC, which is open and outlives it. The caller has set virtio.ram, .label and .irq_fd, and pair: as
- * many as NIC has queues (1 to VIRTIO_WORKERS_MAX), zero but for their kick descriptors. */
+/* Makes the device for NIC, which is open and outlives it. The caller has set virtio.ram, .label
+ * and .irq_fd, and pair: as many as NIC has queues (1 to VIRTIO_WORKERS_MAX), zero but for their
+ * kick descriptors. */
 void virtio_net_init(struct virtio_net *net, struct nic *nic);
 
 /* Serves pair INDEX for a while, both ways. NET_MORE: there is more to do at once. */

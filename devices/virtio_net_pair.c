@@ -42,7 +42,8 @@ static bool is_usable(struct virtio_net_pair *pair, struct virtq *ring, const st
 	return false;
 }
 
-/* The fields of the header that are ours to say (§5.1.6.4.1). A driver without GUEST_CSUM must see no flags. */
+/* The fields of the header that are ours to say (§5.1.6.4.1). A driver without GUEST_CSUM must
+ * see no flags. */
 static void finish_header(const struct virtio_net_pair *pair, const struct chain *first,
 			  unsigned buffers)
 {
@@ -67,8 +68,8 @@ static uint32_t fill(struct virtio_net_pair *pair, const struct chain *chain, ui
 	return piece;
 }
 
-/* The driver gets its buffers back, and the packet waits for more of them; unless they hold all DESCRIPTORS that it has,
- * and are too small together. */
+/* The driver gets its buffers back, and the packet waits for more of them; unless they hold all
+ * DESCRIPTORS that it has, and are too small together. */
 static enum received give_back(struct virtio_net_pair *pair, unsigned buffers, unsigned descriptors)
 {
 	struct virtq *ring = receiving_ring(pair);
@@ -105,7 +106,8 @@ static enum received deliver_held(struct virtio_net_pair *pair)
 	return TAKEN;
 }
 
-/* The first ROOM bytes of the packet went into the driver's buffer; they join the rest in PAIR's own memory. */
+/* The first ROOM bytes of the packet went into the driver's buffer; they join the rest in PAIR's
+ * own memory. */
 static void hold(struct virtio_net_pair *pair, const struct chain *chain, uint32_t room,
 		 uint32_t bytes)
 {

@@ -171,7 +171,8 @@ bool virtq_publish(struct virtq *queue, const struct ram *ram)
 {
 	queue->published = queue->next_used;
 	ram_store16_release(ram, at(queue->used, RING_INDEX), queue->published);
-	/* The driver's wish is looked at after it can see the index, or both could miss each other. */
+	/* The driver's wish is looked at after it can see the index, or both could miss each
+	 * other. */
 	atomic_thread_fence(memory_order_seq_cst);
 	return wants_interrupt(queue, ram);
 }

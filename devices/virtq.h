@@ -1,5 +1,5 @@
-/* A split virtqueue (virtio 1.2 §2.7), seen from the device. The driver's side is hostile: each of its
- * fields is read once, and all walking of rings is in virtq_pop. */
+/* A split virtqueue (virtio 1.2 §2.7), seen from the device. The driver's side is hostile: each
+ * of its fields is read once, and all walking of rings is in virtq_pop. */
 #ifndef MAYFLY_VIRTQ_H
 #define MAYFLY_VIRTQ_H
 
@@ -24,8 +24,8 @@ struct virtq {
 	uint16_t announced;      /* used index at the last decision on an interrupt */
 };
 
-/* One chain of descriptors: the driver's parts that we read come first, then those that we write. All of
- * them are in RAM, none is empty. Offsets count through all parts of a kind. */
+/* One chain of descriptors: the driver's parts that we read come first, then those that we
+ * write. All of them are in RAM, none is empty. Offsets count through all parts of a kind. */
 struct chain {
 	const struct ram *ram;
 	uint16_t head;
@@ -44,15 +44,16 @@ enum virtq_answer { VIRTQ_EMPTY, VIRTQ_OK, VIRTQ_BROKEN };
  * VIRTQ_SIZE_MAX; the areas are aligned to 16, 2 and 4 and in RAM. False: it stays as it was. */
 bool virtq_enable(struct virtq *queue, const struct ram *ram);
 
-/* Takes the next chain. BROKEN: the driver's ring makes no sense (§2.7.5, §2.7.13); nothing more can be
- * taken until the queue is set up anew. After OK the driver is asked not to kick. */
+/* Takes the next chain. BROKEN: the driver's ring makes no sense (§2.7.5, §2.7.13); nothing more
+ * can be taken until the queue is set up anew. After OK the driver is asked not to kick. */
 enum virtq_answer virtq_pop(struct virtq *queue, const struct ram *ram, struct chain *chain);
 
-/* Asks the driver for a kick when it adds a chain. False if there is one already: take that first. */
+/* Asks the driver for a kick when it adds a chain. False if there is one already: take that
+ * first. */
 bool virtq_await_kick(struct virtq *queue, const struct ram *ram);
 
-/* Gives the last CHAINS chains back, as if they had not been taken, and forgets the last PUSHED used
- * elements, which were not published. */
+/* Gives the last CHAINS chains back, as if they had not been taken, and forgets the last PUSHED
+ * used elements, which were not published. */
 void virtq_rewind(struct virtq *queue, unsigned chains, unsigned pushed);
 
 /* Writes a used element for the chain of HEAD, with WRITTEN bytes in its writable parts. */

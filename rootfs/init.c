@@ -1,8 +1,8 @@
 /* mayfly's init: PID 1 of a guest that was given a command.
  *
- * It mounts what programs expect, starts the workload with three pipes, and carries their bytes over
- * the channel (devices/channel_wire.h) until the workload has ended; then it says how, and powers
- * off. One thread, one loop, no heap beyond the job's text, no stdio. */
+ * It mounts what programs expect, starts the workload with three pipes, and carries their bytes
+ * over the channel (devices/channel_wire.h) until the workload has ended; then it says how, and
+ * powers off. One thread, one loop, no heap beyond the job's text, no stdio. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>

@@ -96,7 +96,8 @@ static void *allocate(size_t size)
 	return memory;
 }
 
-/* Room for every TAG in the job's text, for EXTRA more and a NULL; too many are execve's to refuse. */
+/* Room for every TAG in the job's text, for EXTRA more and a NULL; too many are execve's to
+ * refuse. */
 static char **new_list(const char *text, size_t size, char tag, size_t extra)
 {
 	size_t count = extra + 1;

@@ -27,7 +27,8 @@ struct job_file {
 	} ip[JOB_IPS];
 };
 
-/* Reads the job and removes its file. False (errno) if it is not there, or not whole: the memory did not suffice. */
+/* Reads the job and removes its file. False (errno) if it is not there, or not whole: the memory
+ * did not suffice. */
 bool job_file_read(struct job_file *job);
 
 #endif

@@ -100,7 +100,8 @@ static bool find_page(int pagemap, const uint8_t *address, uint64_t *physical)
 	return true;
 }
 
-/* The table lies in the host's half, which the host writes when it has read that, and says where that is. */
+/* The table lies in the host's half, which the host writes when it has read that, and says where
+ * that is. */
 static bool make_table(uint8_t *window, uint8_t *where)
 {
 	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -117,7 +118,8 @@ static bool make_table(uint8_t *window, uint8_t *where)
 	return found;
 }
 
-/* A pipe that nobody reads holds on to the pages in it, so that the kernel neither moves nor drops them. */
+/* A pipe that nobody reads holds on to the pages in it, so that the kernel neither moves nor
+ * drops them. */
 static bool pin(uint8_t *window)
 {
 	struct iovec pages = {window, WINDOW_SIZE};

@@ -10,8 +10,8 @@
 /* Opens the UART, raw. Does not return if that fails. */
 int link_open(void);
 
-/* Makes the window, of 2 × CHANNEL_CHUNK_MAX bytes, and puts into READY, behind the version, where its table is; NULL if
- * this kernel does not tell where they are. */
+/* Makes the window, of 2 × CHANNEL_CHUNK_MAX bytes, and puts into READY, behind the version,
+ * where its table is; NULL if this kernel does not tell where they are. */
 uint8_t *link_make_window(uint8_t ready[CHANNEL_READY_WINDOWED]);
 
 /* Has READY, of SIZE bytes, go out with the frame that is sent first. */

@@ -154,8 +154,8 @@ static bool add(void *context, int directory, const char *child)
 	return added;
 }
 
-/* The archive has no end if something is missing from it, which the host takes for damage, but for what was not there
- * at all. */
+/* The archive has no end if something is missing from it, which the host takes for damage, but
+ * for what was not there at all. */
 void out_write(const struct job_file *job)
 {
 	struct cpio cpio = {.write = put};

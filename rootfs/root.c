@@ -85,7 +85,8 @@ static bool place_all(int from, int to)
 	return directory_each(from, place_one, &to);
 }
 
-/* What is in directory NAME of FROM goes into that of TO, which keeps its owner and mode if it was there. */
+/* What is in directory NAME of FROM goes into that of TO, which keeps its owner and mode if it
+ * was there. */
 static bool place_children(int from, const char *name, int to)
 {
 	int source = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -189,7 +190,8 @@ void root_set_up(const struct job_file *job, struct failure *failure)
 
 	if (job->root && !switch_root(job))
 		*failure = (struct failure){CHANNEL_ROOT_FAILED, errno};
-	system_make_directories(); /* with their own modes, before a file makes them as a part of its way */
+	/* With their own modes, before a file makes them as a part of its way. */
+	system_make_directories();
 	if (!failure->error && files >= 0 && !place_files(files))
 		*failure = (struct failure){CHANNEL_FILES_FAILED, errno};
 	/* What is left of ours is out of sight, or goes. */

@@ -38,8 +38,8 @@ static void mount_all(void)
 	}
 }
 
-/* Nothing is mounted on these: what the user's initramfs has there stays in sight, and the root is in
- * memory anyway. */
+/* Nothing is mounted on these: what the user's initramfs has there stays in sight, and the root
+ * is in memory anyway. */
 void system_make_directories(void)
 {
 	mkdir("/run", 0755);

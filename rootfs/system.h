@@ -4,7 +4,8 @@
 
 #include "rootfs/job_file.h"
 
-/* Makes the directories that every program expects, where they are not there, in the root that is. */
+/* Makes the directories that every program expects, where they are not there, in the root that
+ * is. */
 void system_make_directories(void);
 
 /* Sets everything up as far as the kernel lets us. */

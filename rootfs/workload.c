@@ -160,8 +160,8 @@ bool workload_start(struct workload *workload, const struct job_file *job, struc
 	return true;
 }
 
-/* A terminal is told by the character that means the end, where a program has not turned that off. The first may only
- * end a line that was begun. */
+/* A terminal is told by the character that means the end, where a program has not turned that
+ * off. The first may only end a line that was begun. */
 void workload_end_input(struct workload *workload)
 {
 	if (workload->terminal >= 0 && write(workload->in, "\4\4", 2) < 0)

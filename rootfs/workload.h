@@ -28,7 +28,8 @@ bool workload_start(struct workload *workload, const struct job_file *job, struc
 /* Its stdin ends. */
 void workload_end_input(struct workload *workload);
 
-/* Nobody reads its stdout (STANDARD) or stderr: it gets a SIGPIPE, as from any pipe; a terminal hangs up. */
+/* Nobody reads its stdout (STANDARD) or stderr: it gets a SIGPIPE, as from any pipe; a terminal
+ * hangs up. */
 void workload_close_output(struct workload *workload, bool standard);
 
 /* Sends it, and all in its process group, a signal, as a terminal does. */

@@ -13,12 +13,12 @@
 
 extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
 
-/* Called by start.S with the program's address and its dynamic section, before anything else has run: no call of another
- * function may be in it. */
+/* Called by start.S with the program's address and its dynamic section, before anything else has
+ * run: no call of another function may be in it. */
 void start_relocate(char *base, Elf64_Dyn *dynamic);
 
-/* The packed relative relocations (DT_RELR): an address, then bitmaps of the 63 words that follow. They take a twentieth of
- * the room of the usual ones, which musl 1.2.3 does not know. */
+/* The packed relative relocations (DT_RELR): an address, then bitmaps of the 63 words that
+ * follow. They take a twentieth of the room of the usual ones, which musl 1.2.3 does not know. */
 __attribute__((optimize("no-stack-protector"), used)) void start_relocate(char *base,
 									  Elf64_Dyn *dynamic)
 {
@@ -56,7 +56,8 @@ bool start_protect(void)
 		uintptr_t begin = ((uintptr_t)base + header[i].p_vaddr) & -page;
 		uintptr_t end = (uintptr_t)base + header[i].p_vaddr + header[i].p_memsz;
 
-		/* The last page, too: what may be written begins on one of its own, however large they are (lld). */
+		/* The last page, too: what may be written begins on one of its own, however
+		 * large they are (lld). */
 		if (header[i].p_type == PT_GNU_RELRO)
 			return mprotect((void *)begin, ((end + page - 1) & -page) - begin,
 					PROT_READ) == 0;

@@ -37,7 +37,8 @@ bool stats_open(const char *path, struct problem *problem);
 /* Takes the user's descriptor FD, which is not emptied. */
 bool stats_take(int fd, struct problem *problem);
 
-/* Empties PATH, which is open: nothing else can fail any more, and if we are killed, what is there is no other run's. */
+/* Empties PATH, which is open: nothing else can fail any more, and if we are killed, what is
+ * there is no other run's. */
 bool stats_begin(const char *path, struct problem *problem);
 
 /* Writes STATS. False (errno) if the file did not take them all. */

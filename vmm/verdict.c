@@ -6,7 +6,8 @@
 #include "base/exitcode.h"
 #include "devices/channel_wire.h"
 
-/* What an end means in a plain boot and when there was a workload; and what is said if the code is not CODE_OK. */
+/* What an end means in a plain boot and when there was a workload; and what is said if the code
+ * is not CODE_OK. */
 static const struct {
 	int plain, workload;
 	const char *what, *fix; /* no WHAT: the ending's own problem */

@@ -32,15 +32,16 @@ static bool reached(struct vm *vm, enum phase phase)
 	return true;
 }
 
-/* What we were started with and do not need goes first: descriptors, core dumps, debuggers. INHERITED gets those
- * that the user gave us for NICs. */
+/* What we were started with and do not need goes first: descriptors, core dumps, debuggers.
+ * INHERITED gets those that the user gave us for NICs. */
 static bool shed(const struct options *options, int *inherited, struct problem *problem)
 {
 	const struct rlimit no_core = {0, 0};
 	int stats = options->stats ? options->stats_fd : -1;
 	unsigned count = 0;
 
-	/* A limit on the size of files is an error of write to us, and an I/O error to the guest. */
+	/* A limit on the size of files is an error of write to us, and an I/O error to the
+	 * guest. */
 	signal(SIGXFSZ, SIG_IGN);
 
 	for (unsigned i = 0; i < options->nets; i++)
@@ -71,8 +72,8 @@ static enum console_place console_place(const struct options *options)
 	return options->command ? CONSOLE_NOWHERE : CONSOLE_OUT;
 }
 
-/* The log is the one file that mayfly writes. It is opened before the VM starts, so that an error is
- * told in time, and truncated when nothing else can fail. */
+/* The log is the one file that mayfly writes. It is opened before the VM starts, so that an
+ * error is told in time, and truncated when nothing else can fail. */
 static bool open_streams(struct vm *vm, struct problem *problem)
 {
 	const char *log = vm->options->console;
@@ -129,8 +130,8 @@ static bool load(struct vm *vm, struct boot_request *request, struct problem *pr
 	       arch_describe(request, &initrd, &vm->irqchip, &vm->ram, problem);
 }
 
-/* Where nobody reads the console, init's is one without hardware, if the kernel has such: to open a UART takes 40 exits, and
- * four more where it is tested for a fault of some. */
+/* Where nobody reads the console, init's is one without hardware, if the kernel has such: to
+ * open a UART takes 40 exits, and four more where it is tested for a fault of some. */
 static void name_consoles(struct cmdline *cmdline, enum console_place place)
 {
 	cmdline_add(cmdline, "console=ttyS0 8250.skip_txen_test=1");

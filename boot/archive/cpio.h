@@ -28,7 +28,8 @@ bool cpio_get(const uint8_t *header, enum cpio_field field, uint32_t *value);
  * magic. */
 bool cpio_check(struct bytes file, struct problem *problem);
 
-/* An archive under construction. WRITE takes SIZE bytes of it at OFFSET; NULL: the archive is only measured. */
+/* An archive under construction. WRITE takes SIZE bytes of it at OFFSET; NULL: the archive is
+ * only measured. */
 struct cpio {
 	bool (*write)(void *context, uint64_t offset, const void *data, size_t size);
 	void *context;

@@ -1,5 +1,6 @@
-/* The job of the guest's init: what to run, and how. It travels as a file of an initramfs segment of our own that the
- * kernel unpacks over the user's. So a command line of any length reaches the guest. */
+/* The job of the guest's init: what to run, and how. It travels as a file of an initramfs
+ * segment of our own that the kernel unpacks over the user's. So a command line of any length
+ * reaches the guest. */
 #ifndef MAYFLY_JOB_H
 #define MAYFLY_JOB_H
 
@@ -57,8 +58,8 @@ struct job {
 /* Adds init, in a directory of its own, to an archive. */
 void job_write_init(struct cpio *cpio, const struct job *job);
 
-/* Adds the job file. It comes last: where memory did not suffice for what came before, which the kernel tells nobody,
- * there is none for it, and init knows. */
+/* Adds the job file. It comes last: where memory did not suffice for what came before, which the
+ * kernel tells nobody, there is none for it, and init knows. */
 void job_write_file(struct cpio *cpio, const struct job *job);
 
 #endif

@@ -90,8 +90,8 @@ static bool is_member(const struct tar_header *header)
 	return !header->typeflag || !strchr("gxXLKV", header->typeflag);
 }
 
-/* Reads a header that is no member's: of the next one (x; GNU: L and K, a long name and target), of all (g), or a
- * volume's label (V). */
+/* Reads a header that is no member's: of the next one (x; GNU: L and K, a long name and target),
+ * of all (g), or a volume's label (V). */
 static const struct tar_fault *take_extension(struct tar *tar, const struct tar_header *header)
 {
 	const struct tar_fault *fault = NULL;
@@ -116,8 +116,8 @@ static const struct tar_fault *take_extension(struct tar *tar, const struct tar_
 	return NULL;
 }
 
-/* What is said of the next member; nothing (of size 0) if its own header counts. An empty value takes away what is said of
- * all members. */
+/* What is said of the next member; nothing (of size 0) if its own header counts. An empty value
+ * takes away what is said of all members. */
 static struct bytes find_value(const struct tar *tar, enum tar_key key)
 {
 	return tar->local[key].data ? tar->local[key] : tar->global[key];
@@ -258,8 +258,9 @@ static const struct tar_fault *take_numbers(const struct tar *tar, const struct 
 	return NULL;
 }
 
-/* Only files have data, whatever the size says, but for two: a pax archive may give a hard link the file's data again,
- * where old tars gave it the file's size alone; and names that end like directories'. */
+/* Only files have data, whatever the size says, but for two: a pax archive may give a hard link
+ * the file's data again, where old tars gave it the file's size alone; and names that end like
+ * directories'. */
 static const struct tar_fault *take_data(struct tar *tar, const struct tar_header *header,
 					 struct tar_member *member)
 {

@@ -32,11 +32,12 @@ struct tar_header {
 
 _Static_assert(sizeof(struct tar_header) == TAR_BLOCK, "a header is a block");
 
-/* A field's number: octal digits between spaces and NULs, 0 without any; or GNU's binary. False if it is negative, needs
- * more than 64 bits, or is none. */
+/* A field's number: octal digits between spaces and NULs, 0 without any; or GNU's binary. False
+ * if it is negative, needs more than 64 bits, or is none. */
 bool tar_get_field(const char *field, size_t size, uint64_t *value);
 
-/* Takes the decimal digits that TEXT begins with; none are 0. False if they need more than 64 bits. */
+/* Takes the decimal digits that TEXT begins with; none are 0. False if they need more than 64
+ * bits. */
 bool tar_take_decimal(struct bytes *text, uint64_t *value);
 
 /* True if HEADER's checksum is right. */
@@ -54,9 +55,9 @@ extern const struct tar_fault tar_sparse;
 
 enum tar_key { TAR_PATH, TAR_LINKPATH, TAR_SIZE, TAR_UID, TAR_GID, TAR_MTIME, TAR_KEYS };
 
-/* Finds in RECORDS (POSIX, "pax Extended Header") the values of those keys, and changes VALUES, which then point into
- * RECORDS. What else there is (comments, other times, attributes) is not for us, but GNU's sparse files cannot be read
- * without. NULL, or what is wrong. */
+/* Finds in RECORDS (POSIX, "pax Extended Header") the values of those keys, and changes VALUES,
+ * which then point into RECORDS. What else there is (comments, other times, attributes) is not
+ * for us, but GNU's sparse files cannot be read without. NULL, or what is wrong. */
 const struct tar_fault *tar_take_records(struct bytes records, struct bytes values[TAR_KEYS]);
 
 /* NULL if NAME leads nowhere but down; or what is wrong with it. */

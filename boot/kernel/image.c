@@ -38,7 +38,8 @@ static const struct {
 	[IMAGE_FOR_ARM64] = {"give an arm64 Image", "arm64", "Image"},
 };
 
-/* An Image in an EFI program that unpacks it (Linux: drivers/firmware/efi/libstub/zboot-header.S). */
+/* An Image in an EFI program that unpacks it (Linux:
+ * drivers/firmware/efi/libstub/zboot-header.S). */
 static bool explain_zboot(struct bytes file, struct problem *problem)
 {
 	enum { PAYLOAD_OFFSET = 8, PAYLOAD_SIZE = 12, COMPRESSION = 24 };

@@ -1,5 +1,5 @@
-/* Kernel and initrd files: recognised by content, parsed without side effects, then put into guest memory.
- * A file is somebody else's: every offset and size in it is checked before use. */
+/* Kernel and initrd files: recognised by content, parsed without side effects, then put into
+ * guest memory. A file is somebody else's: every offset and size in it is checked before use. */
 #ifndef MAYFLY_IMAGE_H
 #define MAYFLY_IMAGE_H
 
@@ -45,8 +45,9 @@ struct image_space {
 	enum image_machine machine;
 };
 
-/* Recognises and parses a kernel for SPACE's machine. FILE must outlive IMAGE. False with PROBLEM set to what
- * is wrong with the file ("is …"), for the caller to put the file's name before. */
+/* Recognises and parses a kernel for SPACE's machine. FILE must outlive IMAGE. False with
+ * PROBLEM set to what is wrong with the file ("is …"), for the caller to put the file's name
+ * before. */
 bool image_parse(struct bytes file, struct image_space space, struct image *image,
 		 struct problem *problem);
 
@@ -55,7 +56,8 @@ bool image_parse(struct bytes file, struct image_space space, struct image *imag
 bool pvh_parse(struct bytes file, struct image_space space, struct image *image,
 	       struct problem *problem);
 
-/* The entry that the first such note tells; false if there is none. FILE starts with the ELF magic. */
+/* The entry that the first such note tells; false if there is none. FILE starts with the ELF
+ * magic. */
 bool pvh_find_entry(struct bytes file, uint64_t *entry);
 
 /* bzImage: Documentation/arch/x86/boot.rst, protocol 2.12 or newer with a 64-bit entry. FILE holds
@@ -63,14 +65,16 @@ bool pvh_find_entry(struct bytes file, uint64_t *entry);
 bool bzimage_parse(struct bytes file, struct image_space space, struct image *image,
 		   struct problem *problem);
 
-/* Image: Documentation/arch/arm64/booting.rst. FILE holds "ARM\x64" at 56. SPACE's start is 2 MiB aligned. */
+/* Image: Documentation/arch/arm64/booting.rst. FILE holds "ARM\x64" at 56. SPACE's start is 2
+ * MiB aligned. */
 bool arm64_image_parse(struct bytes file, struct image_space space, struct image *image,
 		       struct problem *problem);
 
 /* How bytes get into guest memory: ram_write, or ram_place if they lie in a mapping of a file. */
 typedef bool image_put(const struct ram *ram, gpa_t to, const void *from, size_t size);
 
-/* Puts the segments of a parsed image where they belong. The gaps are zero because fresh guest memory is. */
+/* Puts the segments of a parsed image where they belong. The gaps are zero because fresh guest
+ * memory is. */
 bool image_load(struct bytes file, const struct image *image, const struct ram *ram,
 		image_put *put);
 

@@ -104,8 +104,9 @@ uint32_t config_number(struct bytes text, const char *name)
 
 /* --- what is needed --- */
 
-/* Needs: weight, as in WEIGHTS; machine, 'x', 'a' or both '*'; least, a digit; options; purpose. One text, as each pointer
- * of a table would cost a relocation. What Kconfig selects by itself is not here (arm64's GIC, timer and PSCI, say). */
+/* Needs: weight, as in WEIGHTS; machine, 'x', 'a' or both '*'; least, a digit; options; purpose.
+ * One text, as each pointer of a table would cost a relocation. What Kconfig selects by itself
+ * is not here (arm64's GIC, timer and PSCI, say). */
 static const char needs[] =
 	"!x0X86_64\0always: an x86-64 kernel\0"
 	"!a0ARM64\0always: an arm64 kernel\0"
@@ -114,7 +115,8 @@ static const char needs[] =
 	"!*0SERIAL_8250\0always: the console, and a command's channel\0"
 	"!*0SERIAL_8250_CONSOLE\0always: the console\0"
 	"!a0SERIAL_OF_PLATFORM\0always: finds the UARTs\0"
-	/* With hardware-reduced ACPI there is no legacy PIC that would give them their old numbers. */
+	/* With hardware-reduced ACPI there is no legacy PIC that would give them their old
+	 * numbers. */
 	"!x0SERIAL_8250_PNP|!ACPI\0always: the UARTs' interrupts, with ACPI\0"
 	/* rootfs/init.c lies in an initramfs, and rootfs/link.c speaks through ttyS1. */
 	"!*0BLK_DEV_INITRD\0a command; -i\0"

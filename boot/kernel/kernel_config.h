@@ -1,4 +1,5 @@
-/* A kernel's configuration: what it says of an option, and what mayfly's guests need that it has not. */
+/* A kernel's configuration: what it says of an option, and what mayfly's guests need that it has
+ * not. */
 #ifndef MAYFLY_KERNEL_CONFIG_H
 #define MAYFLY_KERNEL_CONFIG_H
 
@@ -13,7 +14,8 @@ bool config_is(struct bytes text);
 /* What TEXT says of the option NAME (without "CONFIG_"); its last word counts, as for Kconfig. */
 enum config_state config_state(struct bytes text, const char *name);
 
-/* The same of an option that is a decimal number; 0: it is none. What is too large is UINT32_MAX. */
+/* The same of an option that is a decimal number; 0: it is none. What is too large is
+ * UINT32_MAX. */
 uint32_t config_number(struct bytes text, const char *name);
 
 enum need_weight {

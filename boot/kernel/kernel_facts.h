@@ -25,8 +25,8 @@ struct kernel_facts {
 /* Looks at FILE, which may be anything. */
 void kernel_facts_read(struct bytes file, struct kernel_facts *facts);
 
-/* Parses FILE as a kernel for MACHINE, with as much memory as a guest has in one piece, and says with how many MiB
- * mayfly's guest could hold it. */
+/* Parses FILE as a kernel for MACHINE, with as much memory as a guest has in one piece, and says
+ * with how many MiB mayfly's guest could hold it. */
 bool kernel_fits(struct bytes file, enum image_machine machine, struct image *image, unsigned *mib,
 		 struct problem *problem);
 

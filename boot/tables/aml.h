@@ -24,8 +24,8 @@ void aml_name_s5(struct aml *aml, uint8_t type);
  * Without it a hardware-reduced kernel gives the UART no interrupt. */
 void aml_uart(struct aml *aml, unsigned number, uint16_t port, uint32_t gsi);
 
-/* Device VIO0, VIO1, … (NUMBER 0–9): LNRO0005, a virtio-mmio device with SIZE bytes of registers, coherent, one
- * edge-triggered interrupt. */
+/* Device VIO0, VIO1, … (NUMBER 0–9): LNRO0005, a virtio-mmio device with SIZE bytes of
+ * registers, coherent, one edge-triggered interrupt. */
 void aml_virtio(struct aml *aml, unsigned number, uint32_t address, uint32_t size, uint32_t gsi);
 
 #endif

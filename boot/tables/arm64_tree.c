@@ -47,7 +47,8 @@ static void put_aliases(struct fdt *fdt, const struct arm64_tree *tree)
 	fdt_end(fdt);
 }
 
-/* Two seeds that tell nothing of each other: what places the kernel is not what feeds its generator. */
+/* Two seeds that tell nothing of each other: what places the kernel is not what feeds its
+ * generator. */
 static void put_chosen(struct fdt *fdt, const struct arm64_tree *tree)
 {
 	fdt_node(fdt, "chosen");

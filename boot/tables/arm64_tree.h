@@ -10,7 +10,8 @@
 #define ARM64_VIRTIO_MAX 8
 #define ARM64_SEED_SIZE 32
 
-/* A device with registers and a shared peripheral interrupt (INTID 32 + spi), which it raises by an edge. */
+/* A device with registers and a shared peripheral interrupt (INTID 32 + spi), which it raises by
+ * an edge. */
 struct arm64_device {
 	uint64_t address, size;
 	uint32_t spi;

@@ -1,5 +1,5 @@
-/* A writer of flattened device trees (Devicetree Specification 0.4 §5). It works in the caller's buffer, and
- * remembers when that was too small. */
+/* A writer of flattened device trees (Devicetree Specification 0.4 §5). It works in the caller's
+ * buffer, and remembers when that was too small. */
 #ifndef MAYFLY_FDT_H
 #define MAYFLY_FDT_H
 

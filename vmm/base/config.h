@@ -1,5 +1,5 @@
-/* What the user asked for, as plain values. vmm/cli/ makes them of words; everybody else reads them. Texts live as long as
- * the process. */
+/* What the user asked for, as plain values. vmm/cli/ makes them of words; everybody else reads
+ * them. Texts live as long as the process. */
 #ifndef MAYFLY_CONFIG_H
 #define MAYFLY_CONFIG_H
 
@@ -15,7 +15,8 @@
 #define ADDRESSES_MAX 2     /* --ip: one of each family */
 #define OUTS_MAX 16         /* -o */
 
-/* --hugepages: the host's large pages as it gives them to everybody, or wherever it can, or none. */
+/* --hugepages: the host's large pages as it gives them to everybody, or wherever it can, or
+ * none. */
 enum hugepages { HUGEPAGES_AUTO, HUGEPAGES_ON, HUGEPAGES_OFF };
 
 /* --disk, --root */
@@ -24,8 +25,7 @@ struct disk_options {
 	const char *serial; /* NULL: made up */
 	unsigned queues;
 	bool read_only, ephemeral, direct;
-	uint64_t
-		scratch; /* bytes of a disk of our own making, behind which is no PATH; 0: it is not */
+	uint64_t scratch; /* bytes of a disk of our own making, which has no PATH; 0: it is not */
 };
 
 /* --net */

@@ -1,5 +1,5 @@
-/* How a VM ended: said once, by whichever thread sees it first. The main thread makes an exit code and a line for the user
- * of that (verdict.h). */
+/* How a VM ended: said once, by whichever thread sees it first. The main thread makes an exit
+ * code and a line for the user of that (verdict.h). */
 #ifndef MAYFLY_ENDING_H
 #define MAYFLY_ENDING_H
 

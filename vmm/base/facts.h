@@ -14,14 +14,16 @@ bool facts_is_release(const char *release, unsigned major, unsigned minor);
 /* WORD is one of those in the first line "FIELD : words" of TEXT (/proc/cpuinfo). */
 bool facts_has_word(const char *text, const char *field, const char *word);
 
-/* The number in the first line "FIELD: number" of TEXT (/proc/meminfo, in KiB). False if there is none. */
+/* The number in the first line "FIELD: number" of TEXT (/proc/meminfo, in KiB). False if there
+ * is none. */
 bool facts_number(const char *text, const char *field, uint64_t *number);
 
-/* Cuts TEXT down to the word that is in square brackets there ("always [madvise] never"); to none, if none is. */
+/* Cuts TEXT down to the word that is in square brackets there ("always [madvise] never"); to
+ * none, if none is. */
 void facts_choice(char *text);
 
-/* Writes the name of ID in FILE (/etc/passwd or /etc/group: passwd(5), group(5)), or else its number, to NAME, of SIZE
- * bytes. */
+/* Writes the name of ID in FILE (/etc/passwd or /etc/group: passwd(5), group(5)), or else its
+ * number, to NAME, of SIZE bytes. */
 void facts_name(struct bytes file, uint32_t id, char *name, size_t size);
 
 /* USER is one of the members that the line of GROUP in FILE (/etc/group) lists. */

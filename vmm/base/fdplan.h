@@ -39,16 +39,18 @@ enum fd_plan {
 };
 
 enum {
-	WAIT_MAX =
-		9, /* descriptors that are waited for at once: RLIMIT_NOFILE in the jail (ppoll must not exceed it) */
+	/* Descriptors that are waited for at once: RLIMIT_NOFILE in the jail, which ppoll must not
+	 * exceed. */
+	WAIT_MAX = 9,
 	FD_STATUS_COUNT = 128,
-	FD_LIMIT =
-		512, /* what RLIMIT_NOFILE should be: FD_END, and as many as may be inherited and moved there */
+	/* What RLIMIT_NOFILE should be: FD_END, and as many as may be inherited and moved there. */
+	FD_LIMIT = 512,
 };
 _Static_assert(FD_END + 8 * 8 <= FD_LIMIT, "queues of eight NICs");
 
-/* Has the kernel make its table as long as the plan, while there is one thread: where there are more, each time that the table
- * grows it waits for a grace period of RCU, which takes milliseconds. If it cannot (a limit), it will when it must. */
+/* Has the kernel make its table as long as the plan, while there is one thread: where there are
+ * more, each time that the table grows it waits for a grace period of RCU, which takes
+ * milliseconds. If it cannot (a limit), it will when it must. */
 void fd_make_room(void);
 
 /* Moves descriptor FD to its place. FD < 0 is passed on as failure of the call that made it
@@ -61,8 +63,8 @@ bool fd_event(int place, struct problem *problem);
 /* The same, but a read waits for an event. */
 bool fd_blocking_event(int place, struct problem *problem);
 
-/* Closes every descriptor from 3 on but the COUNT in KEEP, which are moved to FD_END and above, their new
- * numbers in KEEP. False if one of them is not open. */
+/* Closes every descriptor from 3 on but the COUNT in KEEP, which are moved to FD_END and above,
+ * their new numbers in KEEP. False if one of them is not open. */
 bool fd_close_others(int *keep, unsigned count, struct problem *problem);
 
 #endif

@@ -106,8 +106,8 @@ static void take_number(const char *text, const char *name, uint64_t *number)
 		*number = *number * 10 + (uint64_t)(*found - '0');
 }
 
-/* In pieces: a user's groups alone may take more than a page. Each piece begins with the end of the last, so that no line is
- * cut. */
+/* In pieces: a user's groups alone may take more than a page. Each piece begins with the end of
+ * the last, so that no line is cut. */
 void file_read_numbers(int fd, unsigned count, const char *const *names, uint64_t *numbers)
 {
 	enum { OVERLAP = 64, PIECE = 4096 };

@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* No heap, and no system call but write(2). Zeroed but for FD, which the writer does not own, to begin with. */
+/* No heap, and no system call but write(2). Zeroed but for FD, which the writer does not own, to
+ * begin with. */
 struct writer {
 	int fd;
 	int error; /* errno of a write that failed; nothing more is written then */

@@ -10,7 +10,8 @@
 /* SIZE bytes of zeros that nobody gives back. If there are none, says so and ends the process. */
 void *keep(size_t size);
 
-/* Copies of the first LENGTH bytes of TEXT, and of what a printf format (text_format's) makes, however long. */
+/* Copies of the first LENGTH bytes of TEXT, and of what a printf format (text_format's) makes,
+ * however long. */
 char *keep_text(const char *text, size_t length);
 char *keep_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

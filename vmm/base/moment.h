@@ -7,8 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Microseconds of CLOCK_MONOTONIC. Not by the vDSO: what that does depends on the host's clock, and the filter's rule would
- * be tried there alone where it is needed. */
+/* Microseconds of CLOCK_MONOTONIC. Not by the vDSO: what that does depends on the host's clock,
+ * and the filter's rule would be tried there alone where it is needed. */
 static inline uint64_t moment(void)
 {
 	struct timespec time;

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Takes the digits that *TEXT begins with: VALUE is their number, *TEXT is what follows them. False, with neither changed,
- * if there are none or the number is above 2^64 - 1. */
+/* Takes the digits that *TEXT begins with: VALUE is their number, *TEXT is what follows them.
+ * False, with neither changed, if there are none or the number is above 2^64 - 1. */
 bool number_take(const char **text, uint64_t *value);
 
 /* The same of a number from MINIMUM to MAXIMUM that is all of TEXT. */

@@ -6,7 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Around each range at least, so that a span that is too long or begins too early hits nothing of ours: a page of any host. */
+/* Around each range at least, so that a span that is too long or begins too early hits nothing
+ * of ours: a page of any host. */
 #define GUARD 65536
 /* What is alike in the host's address and the guest's, so that large pages serve both. */
 #define LARGE_PAGE (UINT64_C(2) << 20)
@@ -133,7 +134,8 @@ bool ram_choose_pages(struct ram *ram, enum hugepages wanted, const char *settin
 	return true;
 }
 
-/* Maps what is at FROM, pages of a private mapping, at HOST as well. Not before Linux 5.13; HOST may be unmapped then. */
+/* Maps what is at FROM, pages of a private mapping, at HOST as well. Not before Linux 5.13; HOST
+ * may be unmapped then. */
 static bool share(uint8_t *host, const uint8_t *from, size_t size)
 {
 	const int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;

@@ -21,11 +21,10 @@ typedef struct {
 #define RAM_RANGES_MAX 2 /* below and above the 32-bit hole */
 
 struct ram_range {
-	uint64_t base; /* guest-physical, page aligned */
-	uint64_t size; /* bytes, page aligned; 0: the range is absent */
-	void *host;    /* private to ram.c, but for ram_host() */
-	uint64_t
-		before; /* bytes that nobody may touch, in front of HOST; there are some behind it, too */
+	uint64_t base;   /* guest-physical, page aligned */
+	uint64_t size;   /* bytes, page aligned; 0: the range is absent */
+	void *host;      /* private to ram.c, but for ram_host() */
+	uint64_t before; /* bytes that nobody may touch, in front of HOST, as behind it */
 };
 
 struct ram {
@@ -33,14 +32,14 @@ struct ram {
 	bool large; /* it is made of large pages */
 };
 
-/* Reserves SIZE bytes (page aligned) of zeroed guest memory: from address START up to HOLE_START and,
- * if that is not enough, on from HOLE_END. Pages cost nothing until touched. The memory is left
- * out of core dumps and children. False with PROBLEM set when the host refuses. */
+/* Reserves SIZE bytes (page aligned) of zeroed guest memory: from address START up to HOLE_START
+ * and, if that is not enough, on from HOLE_END. Pages cost nothing until touched. The memory is
+ * left out of core dumps and children. False with PROBLEM set when the host refuses. */
 bool ram_reserve(struct ram *ram, uint64_t size, uint64_t start, uint64_t hole_start,
 		 uint64_t hole_end, struct problem *problem);
 
-/* Before anything is in it. SETTING is the text of /sys/kernel/mm/transparent_hugepage/enabled, NULL where there is none.
- * False with PROBLEM set if HUGEPAGES_ON is WANTED and cannot be. */
+/* Before anything is in it. SETTING is the text of /sys/kernel/mm/transparent_hugepage/enabled,
+ * NULL where there is none. False with PROBLEM set if HUGEPAGES_ON is WANTED and cannot be. */
 bool ram_choose_pages(struct ram *ram, enum hugepages wanted, const char *setting,
 		      struct problem *problem);
 
@@ -56,9 +55,10 @@ uint64_t ram_host(const struct ram *ram, unsigned index);
 bool ram_read(const struct ram *ram, gpa_t from, void *buffer, size_t length);
 bool ram_write(const struct ram *ram, gpa_t to, const void *buffer, size_t length);
 
-/* As ram_write, before the guest runs, of what lies in a private mapping of a file: whole pages are mapped, not copied, so
- * that all guests that were given one file share them with the page cache until they write. BUFFER stays readable. Large
- * pages are filled: a guest that goes through a file in small ones takes longer than the copy. */
+/* As ram_write, before the guest runs, of what lies in a private mapping of a file: whole pages
+ * are mapped, not copied, so that all guests that were given one file share them with the page
+ * cache until they write. BUFFER stays readable. Large pages are filled: a guest that goes
+ * through a file in small ones takes longer than the copy. */
 bool ram_place(const struct ram *ram, gpa_t to, const void *buffer, size_t length);
 
 /* True if all LENGTH bytes from START on lie in one range. */

@@ -154,7 +154,8 @@ static void answer(struct output *out, uint32_t action)
 	emit(out, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
 }
 
-/* Compares half a register, and if it is something else leaps over the rest of the rule, of LEFT halves. */
+/* Compares half a register, and if it is something else leaps over the rest of the rule, of LEFT
+ * halves. */
 static void compare(struct output *out, size_t offset, uint32_t mask, uint32_t value, unsigned left)
 {
 	enum { HALF = 3, RETURN = 1 };

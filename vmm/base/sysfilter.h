@@ -1,5 +1,6 @@
-/* A list of the system calls that stay allowed, with the arguments that they may have. Each owner of a descriptor adds
- * its own rules, with the reason beside them; roles.c makes a list for each kind of thread, outer_list.c one over all of them, lockdown.c installs them. */
+/* A list of the system calls that stay allowed, with the arguments that they may have. Each
+ * owner of a descriptor adds its own rules, with the reason beside them; roles.c makes a list
+ * for each kind of thread, outer_list.c one over all of them, lockdown.c installs them. */
 #ifndef MAYFLY_SYSFILTER_H
 #define MAYFLY_SYSFILTER_H
 
@@ -53,8 +54,8 @@ void sysfilter_allow_fds_with(struct sysfilter *filter, int nr, int first, unsig
 /* Allows NR if its second argument is NULL: on a descriptor, and on no path. */
 void sysfilter_allow_pathless(struct sysfilter *filter, int nr);
 
-/* Allows ioctl REQUEST on the COUNT descriptors from FIRST on (both as above). Compared in 32 bits: musl passes requests
- * sign-extended. */
+/* Allows ioctl REQUEST on the COUNT descriptors from FIRST on (both as above). Compared in 32
+ * bits: musl passes requests sign-extended. */
 void sysfilter_allow_ioctl(struct sysfilter *filter, int first, unsigned count, uint32_t request);
 
 /* Allows to wait on COUNT descriptors (ppoll), with the signal mask as it is. */
@@ -69,8 +70,9 @@ void sysfilter_allow_narrowing(struct sysfilter *filter);
 /* The list allows system call NR with ARGUMENT, six of them. */
 bool sysfilter_allows(const struct sysfilter *filter, int nr, const uint64_t *argument);
 
-/* Translates the list into a program for the kernel that kills the process for everything else, in PROGRAM->filter, where
- * there is room for PROGRAM->len instructions; sets ->len. False if the room is too small, or a rule is missing. */
+/* Translates the list into a program for the kernel that kills the process for everything else,
+ * in PROGRAM->filter, where there is room for PROGRAM->len instructions; sets ->len. False if
+ * the room is too small, or a rule is missing. */
 bool sysfilter_translate(const struct sysfilter *filter, struct sock_fprog *program);
 
 /* --- putting them in force --- */
@@ -82,7 +84,8 @@ bool sysfilter_compile(const struct sysfilter *filter, struct sock_fprog *progra
 /* Puts PROGRAM in force over every thread of the process (TSYNC). */
 bool sysfilter_install(const struct sock_fprog *program, struct problem *problem);
 
-/* Puts PROGRAM in force over the calling thread, beside what is: only what both allow stays allowed. False: errno. */
+/* Puts PROGRAM in force over the calling thread, beside what is: only what both allow stays
+ * allowed. False: errno. */
 bool sysfilter_narrow(const struct sock_fprog *program);
 
 /* Both for a process that does one thing alone. */

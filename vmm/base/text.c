@@ -112,7 +112,8 @@ size_t text_format(char *out, size_t size, const char *format, const char *end, 
 			put(&sink, '%');
 			break;
 		default:
-			__builtin_trap(); /* the compiler sees to the rest of a format, and a test to this */
+			/* The compiler sees to the rest of a format, and a test to this. */
+			__builtin_trap();
 		}
 	}
 	if (size)

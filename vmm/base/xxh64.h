@@ -1,5 +1,5 @@
-/* XXH64, a fast hash of 64 bits that is not cryptographic: for the identity of what nobody forges (xxHash fast digest
- * algorithm, xxhash_spec.md, "XXH64 Algorithm Description"). */
+/* XXH64, a fast hash of 64 bits that is not cryptographic: for the identity of what nobody
+ * forges (xxHash fast digest algorithm, xxhash_spec.md, "XXH64 Algorithm Description"). */
 #ifndef MAYFLY_XXH64_H
 #define MAYFLY_XXH64_H
 

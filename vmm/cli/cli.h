@@ -25,8 +25,8 @@ struct cli {
 	const char *after;   /* … and below */
 	const struct cli_option *options;
 	size_t count;
-	const struct cli *
-		more; /* options that are taken, too (their target begins at the same place); NULL: none */
+	/* Options that are taken, too (their target begins at the same place); NULL: none. */
+	const struct cli *more;
 	unsigned operands; /* how many words beside the options there may be */
 };
 
@@ -36,24 +36,26 @@ struct cli_words {
 	char **command;       /* what follows "--", NULL-terminated; NULL: there was no "--" */
 };
 
-/* Parses ARGUMENTS (NULL-terminated; they outlive the result) into TARGET. A word @FILE stands for the options in
- * that file, one a line; lines after "--" are words of the command, which those of ARGUMENTS follow. */
+/* Parses ARGUMENTS (NULL-terminated; they outlive the result) into TARGET. A word @FILE stands
+ * for the options in that file, one a line; lines after "--" are words of the command, which
+ * those of ARGUMENTS follow. */
 bool cli_parse(const struct cli *cli, char **arguments, void *target, struct cli_words *words,
 	       struct problem *problem);
 
-/* False if WORDS, of CLI, has any that is no option, as its command takes none. (CLI must take one operand: or cli_parse would
- * refuse it with less helpful words.) */
+/* False if WORDS, of CLI, has any that is no option, as its command takes none. (CLI must take
+ * one operand: or cli_parse would refuse it with less helpful words.) */
 bool cli_options_only(const struct cli *cli, const struct cli_words *words,
 		      struct problem *problem);
 
 /* Writes the help to standard output. False (errno) if that failed. */
 bool cli_help(const struct cli *cli);
 
-/* The exit code of a command whose answer on standard output was taken as a WHOLE; if it was not (errno), 125, and says
- * so. */
+/* The exit code of a command whose answer on standard output was taken as a WHOLE; if it was not
+ * (errno), 125, and says so. */
 int cli_said(bool whole);
 
-/* Kinds of members: const char *; unsigned long, a number from 1 on; uint64_t, milliseconds; struct words. */
+/* Kinds of members: const char *; unsigned long, a number from 1 on; uint64_t, milliseconds;
+ * struct words. */
 bool cli_set_text(void *member, char *value, struct problem *problem);
 bool cli_set_milliseconds(void *member, char *value, struct problem *problem);
 bool cli_add_word(void *member, char *value, struct problem *problem);

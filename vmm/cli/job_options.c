@@ -25,7 +25,8 @@ static struct file_option *new_file(struct file_options *files)
 	return &files->item[files->count++];
 }
 
-/* Where HOST goes if nobody says: to the root, under its own name. "", ".", ".." and "/" have none. */
+/* Where HOST goes if nobody says: to the root, under its own name. "", ".", ".." and "/" have
+ * none. */
 static const char *default_guest(const char *host)
 {
 	size_t end = strlen(host), start;

@@ -8,8 +8,8 @@
 #include "base/config.h"
 #include "base/report.h"
 
-/* Parses what follows "mayfly run", or was packed with PAYLOAD (else NULL). ARGUMENTS is NULL-terminated and outlives OPTIONS; values that are lists are cut
- * up where they stand. */
+/* Parses what follows "mayfly run", or was packed with PAYLOAD (else NULL). ARGUMENTS is
+ * NULL-terminated and outlives OPTIONS; values that are lists are cut up where they stand. */
 bool options_parse(char **arguments, const struct payload *payload, struct options *options,
 		   struct problem *problem);
 
@@ -23,8 +23,8 @@ void options_begin(struct options *options);
 bool options_finish(struct options *options, const struct cli_words *words,
 		    struct problem *problem);
 
-/* Writes the help of "mayfly run", made from the same table, to standard output. False (errno) if that
- * failed. */
+/* Writes the help of "mayfly run", made from the same table, to standard output. False (errno)
+ * if that failed. */
 bool options_help(void);
 
 #endif

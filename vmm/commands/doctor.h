@@ -1,4 +1,5 @@
-/* `mayfly doctor`: what of this host lets mayfly run guests and what does not, one line a finding, with its fix. */
+/* `mayfly doctor`: what of this host lets mayfly run guests and what does not, one line a
+ * finding, with its fix. */
 #ifndef MAYFLY_DOCTOR_H
 #define MAYFLY_DOCTOR_H
 
@@ -26,7 +27,8 @@ struct doctor {
 	struct writer out;
 };
 
-/* The command. Returns 0 if Linux guests can be run, 1 if not, 125 for bad usage, or if standard output failed. */
+/* The command. Returns 0 if Linux guests can be run, 1 if not, 125 for bad usage, or if standard
+ * output failed. */
 int doctor_run(char **arguments);
 
 /* Writes a finding of the check that is being made; FIX is what the user can do, or NULL. */
@@ -37,17 +39,19 @@ void doctor_find(struct doctor *doctor, enum finding finding, const char *fix, c
 void doctor_find_problem(struct doctor *doctor, enum finding finding,
 			 const struct problem *problem);
 
-/* The beginning of the file PATH, as a text, in TEXT of SIZE bytes. False (errno) if it cannot be read; the text is
- * empty then. For files of /proc and /sys, which do not know their sizes. */
+/* The beginning of the file PATH, as a text, in TEXT of SIZE bytes. False (errno) if it cannot
+ * be read; the text is empty then. For files of /proc and /sys, which do not know their sizes. */
 bool doctor_read(const char *path, char *text, size_t size);
 
-/* Checks, for doctor.c's table. Those of KVM come in this order: each leaves in doctor->kvm what the next needs. */
+/* Checks, for doctor.c's table. Those of KVM come in this order: each leaves in doctor->kvm what
+ * the next needs. */
 void doctor_check_device(struct doctor *doctor);
 void doctor_check_kvm(struct doctor *doctor);
 void doctor_check_vm(struct doctor *doctor);
 void doctor_check_guests(struct doctor *doctor);
 
-/* The architecture's: what guests DOCTOR's KVM can run, whose SYSTEM and VM are -1 where there are none. */
+/* The architecture's: what guests DOCTOR's KVM can run, whose SYSTEM and VM are -1 where there
+ * are none. */
 void arch_examine(struct doctor *doctor, const struct kvm *kvm);
 
 void doctor_check_kernel(struct doctor *doctor);

@@ -1,4 +1,5 @@
-/* Guests need an interrupt controller of the host's, and addresses up to the end of their memory. */
+/* Guests need an interrupt controller of the host's, and addresses up to the end of their
+ * memory. */
 #include "machine/arch.h"
 #include "commands/doctor.h"
 #include "machine/aarch64/irqchip.h"

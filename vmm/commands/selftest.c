@@ -70,7 +70,8 @@ static bool pretend(struct vm *vm, struct options *options, struct problem *prob
 
 /* --- what is said --- */
 
-/* A line a rule: role, call, and for each argument what it may be, in hexadecimal; "*": anything. */
+/* A line a rule: role, call, and for each argument what it may be, in hexadecimal; "*":
+ * anything. */
 static void put_rule(struct writer *out, const char *role, const struct sysfilter_rule *rule)
 {
 	struct text line;

@@ -22,7 +22,8 @@ struct attack {
 
 extern const struct attack attacks[];
 
-/* Another door of the architecture's into the kernel, with a table of system calls of its own; the last has no name. */
+/* Another door of the architecture's into the kernel, with a table of system calls of its own;
+ * the last has no name. */
 struct entry {
 	const char *name;
 	void (*enter)(void);
@@ -46,8 +47,8 @@ struct selftest {
 	unsigned wrong;  /* what passed, or was denied, though the list says otherwise */
 };
 
-/* Tries ATTEMPT in a child under both filters, of which OWN (or NULL) is the role's, and counts; EXPECTED: it passes. ROLE and
- * WHAT are for the line that says what is wrong. */
+/* Tries ATTEMPT in a child under both filters, of which OWN (or NULL) is the role's, and counts;
+ * EXPECTED: it passes. ROLE and WHAT are for the line that says what is wrong. */
 void selftest_try(struct selftest *test, const struct sock_fprog *own, const char *role,
 		  const struct attempt *attempt, bool expected);
 
@@ -62,17 +63,19 @@ struct trial {
 	const char *role;
 };
 
-/* Tries each system call, each rule with its conditions broken in turn, each request of KVM and TUN, and the attacks. */
+/* Tries each system call, each rule with its conditions broken in turn, each request of KVM and
+ * TUN, and the attacks. */
 void trial_everything(const struct trial *trial);
 
-/* Tries what ALL allows, which is not denied before it comes to the role's own list, and each rule of that on other
- * descriptors. */
+/* Tries what ALL allows, which is not denied before it comes to the role's own list, and each
+ * rule of that on other descriptors. */
 void trial_role(const struct trial *trial, const struct sysfilter *all);
 
 /* Tries the system calls from number FROM on. */
 void trial_numbers(const struct trial *trial, int from);
 
-/* The command. Returns 0 if exactly what the lists allow passes, 1 if not, 125 for bad usage, or if it could not be tried. */
+/* The command. Returns 0 if exactly what the lists allow passes, 1 if not, 125 for bad usage, or
+ * if it could not be tried. */
 int selftest_run(char **arguments);
 
 #endif

@@ -90,7 +90,8 @@ static struct attempt exactly(const struct sysfilter_rule *rule)
 	return attempt;
 }
 
-/* What RULE allows; and on other descriptors; and, if ALL, with each of its arguments broken in turn. */
+/* What RULE allows; and on other descriptors; and, if ALL, with each of its arguments broken in
+ * turn. */
 static void try_rule(const struct trial *trial, const struct sysfilter_rule *rule, bool all)
 {
 	struct attempt base = exactly(rule);

@@ -13,7 +13,8 @@
 
 enum { PATIENCE = 10 /* seconds, for a call that passes and then waits */ };
 
-/* What a child leaves behind for its parent: it cannot say it in another way, as it may not write. */
+/* What a child leaves behind for its parent: it cannot say it in another way, as it may not
+ * write. */
 struct trace {
 	volatile bool sealed, passed;
 };

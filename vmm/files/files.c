@@ -101,7 +101,8 @@ bool files_add_way(struct files *files, const char *name, struct problem *proble
 
 /* --- the archive --- */
 
-/* The size was promised in the header: a file that shrinks meanwhile is a problem, one that grows is cut. */
+/* The size was promised in the header: a file that shrinks meanwhile is a problem, one that
+ * grows is cut. */
 static bool write_content(int fd, const struct files_entry *entry, struct cpio *cpio,
 			  struct problem *problem)
 {

@@ -1,4 +1,5 @@
-/* The list of files for the guest, from the host's directories (gather.h) or a tar archive (tarball.h). */
+/* The list of files for the guest, from the host's directories (gather.h) or a tar archive
+ * (tarball.h). */
 #ifndef MAYFLY_FILES_H
 #define MAYFLY_FILES_H
 
@@ -30,12 +31,13 @@ bool files_write(const struct files *files, struct cpio *cpio, struct problem *p
 /* Gives the list's memory back. */
 void files_release(struct files *files);
 
-/* For those who gather. NAME is kept by them, as long as the list. A name that is there gets a new entry in its
- * place; NULL (errno): there is no memory. */
+/* For those who gather. NAME is kept by them, as long as the list. A name that is there gets a
+ * new entry in its place; NULL (errno): there is no memory. */
 struct files_entry *files_add(struct files *files, const char *name, uint32_t mode);
 struct files_entry *files_find(const struct files *files, const char *name);
 
-/* Adds the directories that lead to NAME, where they are missing: they are the kernel's to make before it. */
+/* Adds the directories that lead to NAME, where they are missing: they are the kernel's to make
+ * before it. */
 bool files_add_way(struct files *files, const char *name, struct problem *problem);
 
 /* Says why PATH cannot be read (errno), with the fix. Returns false. */

@@ -6,8 +6,8 @@
 #include "base/config.h"
 #include "base/report.h"
 
-/* Fills JOB, which refers to OPTIONS and to texts that are kept for the process's life. The size of the user's
- * terminal is asked for here. */
+/* Fills JOB, which refers to OPTIONS and to texts that are kept for the process's life. The size
+ * of the user's terminal is asked for here. */
 bool guest_job_make(const struct options *options, struct job *job, struct problem *problem);
 
 #endif

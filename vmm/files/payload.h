@@ -1,8 +1,8 @@
 /* What "mayfly pack" puts behind the launcher in one file: kernel, initrd, files and options.
  *
- * The file is the launcher's ELF file, then the parts, each at a multiple of PAYLOAD_ALIGN, then the trailer:
- * PAYLOAD_MAGIC, offset and size of each part in the order below, and XXH64 over everything from the first part's offset
- * up to the hash. Numbers have 64 bits, little-endian. */
+ * The file is the launcher's ELF file, then the parts, each at a multiple of PAYLOAD_ALIGN, then
+ * the trailer: PAYLOAD_MAGIC, offset and size of each part in the order below, and XXH64 over
+ * everything from the first part's offset up to the hash. Numbers have 64 bits, little-endian. */
 #ifndef MAYFLY_PAYLOAD_H
 #define MAYFLY_PAYLOAD_H
 
@@ -31,8 +31,8 @@ struct payload {
 
 enum payload_state { PAYLOAD_NONE, PAYLOAD_FOUND, PAYLOAD_DAMAGED };
 
-/* Looks at the program PATH, which is called NAME in PROBLEM. What is found is mapped for the process's life; what is
- * damaged, cut short or changed, is told. */
+/* Looks at the program PATH, which is called NAME in PROBLEM. What is found is mapped for the
+ * process's life; what is damaged, cut short or changed, is told. */
 enum payload_state payload_open(const char *path, const char *name, struct payload *payload,
 				struct problem *problem);
 

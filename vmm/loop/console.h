@@ -25,19 +25,20 @@ struct console {
 	size_t shown_size, shown_done;
 };
 
-/* Moves one chunk to the output. MOVED is false if there was none. The UART announces what remains by another kick, so that
- * a flood cannot keep the loop from its other work. False (errno): the output failed, and the chunk is lost. */
+/* Moves one chunk to the output. MOVED is false if there was none. The UART announces what
+ * remains by another kick, so that a flood cannot keep the loop from its other work. False
+ * (errno): the output failed, and the chunk is lost. */
 bool console_show(struct console *console, bool *moved);
 
 /* True while a chunk waits to be written. */
 bool console_pending(const struct console *console);
 
-/* Gives the guest what was typed or piped, as much as it takes; Ctrl-A x ends the VM. A plain boot only. Returns NULL, or
- * what failed (errno): "read standard input". */
+/* Gives the guest what was typed or piped, as much as it takes; Ctrl-A x ends the VM. A plain
+ * boot only. Returns NULL, or what failed (errno): "read standard input". */
 const char *console_feed(struct console *console);
 
-/* True if console_feed could use input now. A terminal is always listened to: Ctrl-A x must work while the guest takes
- * nothing. */
+/* True if console_feed could use input now. A terminal is always listened to: Ctrl-A x must work
+ * while the guest takes nothing. */
 bool console_wants_input(struct console *console);
 
 #endif

@@ -37,8 +37,8 @@ bool ioloop_open(struct ioloop *loop, enum console_place place, int log_fd, stru
 	return signals_open(&loop->signals, problem);
 }
 
-/* An error of our own streams (errno) that is not just a reader who left. It counts even if the VM ended before it came:
- * what was lost must not look like success. */
+/* An error of our own streams (errno) that is not just a reader who left. It counts even if the
+ * VM ended before it came: what was lost must not look like success. */
 static void stream_failed(struct ioloop *loop, const char *what)
 {
 	if (errno == EPIPE)
@@ -145,8 +145,8 @@ static bool show_console(struct ioloop *loop)
 
 	if (console_show(&loop->console, &moved))
 		return moved;
-	/* The reader of a plain boot's output is the user: when that reader is gone the VM ends, as any program would. A reader
-	 * of the log alone may leave. */
+	/* The reader of a plain boot's output is the user: when that reader is gone the VM ends,
+	 * as any program would. A reader of the log alone may leave. */
 	if (errno == EPIPE && loop->console.out == &loop->out)
 		ending_set(loop->ending, END_SIGNAL, SIGPIPE, NULL);
 	stream_failed(loop, "write the console");
@@ -206,7 +206,8 @@ static void prepare(struct ioloop *loop, struct pollfd polls[P_COUNT])
 		[P_SIGNALS] = {FD_SIGNALS, POLLIN, 0},
 		[P_PARENT] = {loop->signals.has_parent ? FD_PARENT : -1, POLLIN, 0},
 		[P_ENDING] = {FD_ENDING, POLLIN, 0},
-		/* Not while a chunk waits to be written: the kick that tells of more would be lost. */
+		/* Not while a chunk waits to be written: the kick that tells of more would be
+		 * lost. */
 		[P_CONSOLE] = {console_pending(&loop->console) ? -1 : FD_CONSOLE_KICK, POLLIN, 0},
 		[P_CHANNEL] = {loop->channel ? FD_CHANNEL_KICK : -1, POLLIN, 0},
 		[P_IN] = {wants_input(loop) ? FD_IN : -1, POLLIN, 0},

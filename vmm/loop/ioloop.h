@@ -40,16 +40,16 @@ struct ioloop {
 	uint8_t input[CHANNEL_CHUNK_MAX];
 };
 
-/* Opens streams, signals and the parent's descriptor. LOG_FD is the console's file or -1. The signals
- * that end mayfly are blocked from here on, in the threads made later too. */
+/* Opens streams, signals and the parent's descriptor. LOG_FD is the console's file or -1. The
+ * signals that end mayfly are blocked from here on, in the threads made later too. */
 bool ioloop_open(struct ioloop *loop, enum console_place place, int log_fd,
 		 struct problem *problem);
 
 /* Runs until the VM ends and everything that it wrote has been written. */
 void ioloop_run(struct ioloop *loop);
 
-/* Waits until FD is ready for EVENTS (as of poll(2)). Returns 0, or the signal that came first, or -1 if a limit ended
- * first. */
+/* Waits until FD is ready for EVENTS (as of poll(2)). Returns 0, or the signal that came first,
+ * or -1 if a limit ended first. */
 int ioloop_await(const struct ioloop *loop, int fd, short events);
 
 void ioloop_allow(struct sysfilter *filter);

@@ -10,10 +10,12 @@
 
 enum { ENDING_SIGNALS = 4, PATIENCE = 3 /* signals that ask for the end */ };
 
-/* The first ones end mayfly in order, or ask the workload to end. SIGPIPE is an error code of write to us. */
+/* The first ones end mayfly in order, or ask the workload to end. SIGPIPE is an error code of
+ * write to us. */
 static const int watched[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
 
-/* Who started us under nohup means it; and a blocked signal would reach the signalfd all the same. */
+/* Who started us under nohup means it; and a blocked signal would reach the signalfd all the
+ * same. */
 static bool is_ignored(int number)
 {
 	struct sigaction action;
@@ -39,8 +41,8 @@ static bool open_signals(bool workload, struct problem *problem)
 	return true;
 }
 
-/* A pidfd, because PR_SET_PDEATHSIG speaks of the parent's thread, and threads come and go. A parent
- * outside our PID namespace (0) or init (1) cannot be watched, and need not be. */
+/* A pidfd, because PR_SET_PDEATHSIG speaks of the parent's thread, and threads come and go. A
+ * parent outside our PID namespace (0) or init (1) cannot be watched, and need not be. */
 static bool open_parent(struct signals *signals, struct problem *problem)
 {
 	pid_t parent = getppid();
@@ -79,7 +81,8 @@ static bool asks_for_the_end(int number)
 	return false;
 }
 
-/* True if the workload is to decide what comes of the signal: it runs, and this is not the third time. */
+/* True if the workload is to decide what comes of the signal: it runs, and this is not the third
+ * time. */
 static bool forward(struct signals *signals, int number)
 {
 	if (ending_cause(signals->ending) != END_NONE || !signals->channel ||

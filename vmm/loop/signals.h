@@ -20,15 +20,16 @@ struct signals {
 	bool cpu_time_up; /* SIGXCPU came */
 };
 
-/* Opens the signalfd and the parent's pidfd. The signals are blocked from here on, in the threads made later, too. */
+/* Opens the signalfd and the parent's pidfd. The signals are blocked from here on, in the
+ * threads made later, too. */
 bool signals_open(struct signals *signals, struct problem *problem);
 
-/* Takes what came (SIGNALLED, ORPHANED: what poll said). Returns the signal that ends the VM, or 0: there was none,
- * or it went to the workload. */
+/* Takes what came (SIGNALLED, ORPHANED: what poll said). Returns the signal that ends the VM, or
+ * 0: there was none, or it went to the workload. */
 int signals_take(struct signals *signals, bool signalled, bool orphaned);
 
-/* The same when there is no workload any more: one signal is read. Returns it if it asks for the end, -1 if the CPU time
- * is used up, or 0. */
+/* The same when there is no workload any more: one signal is read. Returns it if it asks for the
+ * end, -1 if the CPU time is used up, or 0. */
 int signals_take_end(void);
 
 #endif

@@ -17,8 +17,8 @@ static void set_modes(int fd, const struct termios *modes)
 	tcsetattr(fd, TCSANOW, modes);
 }
 
-/* Waits for a byte (mayfly restored the terminal) or for the pipe's end (it could not). A session of
- * its own keeps it out of reach of the terminal's signals. */
+/* Waits for a byte (mayfly restored the terminal) or for the pipe's end (it could not). A
+ * session of its own keeps it out of reach of the terminal's signals. */
 _Noreturn static void guard(int pipe_end, const struct termios *saved)
 {
 	static struct sysfilter filter;

@@ -14,9 +14,9 @@ struct terminal {
 	struct termios saved;
 };
 
-/* If standard input and output are terminals, saves its modes, makes it raw and starts the guardian:
- * a small process that restores them should mayfly die without doing so (SIGKILL, a crash, the
- * seccomp filter). To be called before there are threads. */
+/* If standard input and output are terminals, saves its modes, makes it raw and starts the
+ * guardian: a small process that restores them should mayfly die without doing so (SIGKILL, a
+ * crash, the seccomp filter). To be called before there are threads. */
 bool terminal_open(struct terminal *terminal, struct problem *problem);
 
 /* The size of the terminal that was opened. False if it has none. */

@@ -1,5 +1,5 @@
-/* What an architecture provides. Implemented once in each of machine/x86_64 and machine/aarch64; the Makefile
- * chooses. Called in this order. */
+/* What an architecture provides. Implemented once in each of machine/x86_64 and machine/aarch64;
+ * the Makefile chooses. Called in this order. */
 #ifndef MAYFLY_ARCH_H
 #define MAYFLY_ARCH_H
 
@@ -63,8 +63,8 @@ struct machine {
 	const struct ram *ram;
 };
 
-/* Puts kernel, initrd and what the boot protocol wants into guest memory, and says where the INITRD is and how to enter. The
- * request's files are not needed any more. */
+/* Puts kernel, initrd and what the boot protocol wants into guest memory, and says where the
+ * INITRD is and how to enter. The request's files are not needed any more. */
 bool arch_load(const struct boot_request *request, const struct ram *ram,
 	       struct placed_initrd *initrd, struct boot_entry *entry, struct problem *problem);
 
@@ -83,13 +83,13 @@ bool arch_init_vcpus(const struct kvm *kvm, const struct vcpu *vcpus, unsigned c
 /* Completes the interrupt controller when all vCPUs are there. Only then it takes irqfds. */
 bool arch_start_irqchip(struct irqchip *irqchip, struct problem *problem);
 
-/* Puts the UARTs and the architecture's power and reset registers on the bus. (The virtio devices are
- * everybody's: see devices.h.) */
+/* Puts the UARTs and the architecture's power and reset registers on the bus. (The virtio
+ * devices are everybody's: see devices.h.) */
 void arch_add_devices(struct bus *bus, struct machine *machine, struct uart *console,
 		      struct uart *channel);
 
-/* VCPU stopped with an exit that is none of the bus's: ends the VM, and says in one line why if the guest did not
- * mean to. The vCPU may be entered once more, for its registers alone. */
+/* VCPU stopped with an exit that is none of the bus's: ends the VM, and says in one line why if
+ * the guest did not mean to. The vCPU may be entered once more, for its registers alone. */
 void arch_end(const struct vcpu *vcpu, lockdown_t lockdown);
 
 /* The system calls that arch_end needs. */

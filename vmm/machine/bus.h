@@ -10,8 +10,8 @@
 
 enum bus_space { BUS_PORT, BUS_MMIO };
 
-/* WIDTH is the widest access that the device takes at once, 1 or 4 bytes; a wider one is split, as on ISA.
- * SIZE is what is left of it: 1 to WIDTH bytes, of any alignment. */
+/* WIDTH is the widest access that the device takes at once, 1 or 4 bytes; a wider one is split,
+ * as on ISA. SIZE is what is left of it: 1 to WIDTH bytes, of any alignment. */
 struct bus_device {
 	enum bus_space space;
 	uint64_t base;

@@ -186,8 +186,9 @@ bool devices_connect(struct devices *devices, struct bus *bus, const struct kvm 
 	return true;
 }
 
-/* Where a worker shares its CPU with the vCPU that kicks it, it would take that over for each request: the queue never holds
- * more than one. So it waits until that has no more to do, or its turn comes. (musl's own function does nothing.) */
+/* Where a worker shares its CPU with the vCPU that kicks it, it would take that over for each
+ * request: the queue never holds more than one. So it waits until that has no more to do, or its
+ * turn comes. (musl's own function does nothing.) */
 static void let_others_finish(void)
 {
 	const struct sched_param none = {0};

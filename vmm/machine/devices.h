@@ -1,5 +1,6 @@
-/* The guest's disks and NICs: made from the options, put on the bus, wired to KVM, served by threads. Disks come
- * first; device N of both has the registers, the interrupt and the descriptors of slot N. */
+/* The guest's disks and NICs: made from the options, put on the bus, wired to KVM, served by
+ * threads. Disks come first; device N of both has the registers, the interrupt and the
+ * descriptors of slot N. */
 #ifndef MAYFLY_DEVICES_H
 #define MAYFLY_DEVICES_H
 
@@ -40,16 +41,17 @@ struct devices {
 	struct worker worker[DEVICES_MAX * DEVICE_QUEUES_MAX];
 };
 
-/* Opens disks and interfaces and makes the devices. INHERITED has the descriptors that --net fd= names, in the order
- * of the options. */
+/* Opens disks and interfaces and makes the devices. INHERITED has the descriptors that --net fd=
+ * names, in the order of the options. */
 bool devices_open(struct devices *devices, const struct options *options, const int *inherited,
 		  const struct ram *ram, struct problem *problem);
 
-/* Makes a disk, an ephemeral one and a NIC of two pairs with the numbers that they would have, and nothing behind them: for
- * selftest. */
+/* Makes a disk, an ephemeral one and a NIC of two pairs with the numbers that they would have,
+ * and nothing behind them: for selftest. */
 bool devices_pretend(struct devices *devices, struct problem *problem);
 
-/* Puts the devices on the bus, and their kicks and interrupts into KVM's hands. After arch_create_irqchip. */
+/* Puts the devices on the bus, and their kicks and interrupts into KVM's hands. After
+ * arch_create_irqchip. */
 bool devices_connect(struct devices *devices, struct bus *bus, const struct kvm *kvm,
 		     struct problem *problem);
 
@@ -57,8 +59,8 @@ bool devices_connect(struct devices *devices, struct bus *bus, const struct kvm 
 bool devices_start(struct devices *devices, struct gate *gate, const struct sock_fprog *program,
 		   struct problem *problem);
 
-/* The system calls of vCPUs, whose accesses to registers these are; of device INDEX's workers; and of devices_freeze and
- * devices_sync. */
+/* The system calls of vCPUs, whose accesses to registers these are; of device INDEX's workers;
+ * and of devices_freeze and devices_sync. */
 void devices_allow_registers(const struct devices *devices, struct sysfilter *filter);
 void devices_allow_work(const struct devices *devices, unsigned index, struct sysfilter *filter);
 void devices_allow_sync(const struct devices *devices, struct sysfilter *filter);

@@ -70,7 +70,8 @@ bool kvm_check(struct kvm *kvm, const char *path, struct problem *problem)
 	return true;
 }
 
-/* On Arm a guest's addresses have 40 bits, or as many as the host has if those are fewer; KVM's default elsewhere. */
+/* On Arm a guest's addresses have 40 bits, or as many as the host has if those are fewer; KVM's
+ * default elsewhere. */
 static unsigned long vm_type(int system)
 {
 	int bits = ioctl(system, KVM_CHECK_EXTENSION, KVM_CAP_ARM_VM_IPA_SIZE);
@@ -88,7 +89,8 @@ bool kvm_make_vm(struct kvm *kvm, const char *path, struct problem *problem)
 					   strerror(errno), kvm_mend(errno));
 }
 
-/* Before Linux 6.14: its worker thread enters our cgroup, which changes only after a grace period. */
+/* Before Linux 6.14: its worker thread enters our cgroup, which changes only after a grace
+ * period. */
 static bool takes_long(void)
 {
 	struct utsname host;
@@ -117,8 +119,8 @@ bool kvm_open(struct kvm *kvm, const char *path, struct problem *problem)
 	return kvm->making || kvm_make_vm(kvm, path, problem);
 }
 
-/* The C library says that a thread has ended a little before the kernel does, which then takes us for more than one: a user
- * namespace cannot be made by those. */
+/* The C library says that a thread has ended a little before the kernel does, which then takes
+ * us for more than one: a user namespace cannot be made by those. */
 static void join_maker(struct kvm *kvm)
 {
 	pthread_join(kvm->maker, NULL);

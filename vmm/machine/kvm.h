@@ -21,16 +21,18 @@ struct kvm {
 	struct problem refusal; /* … or says why it cannot */
 };
 
-/* Opens PATH (/dev/kvm), checks the API version and every capability that mayfly needs, and makes a VM, or begins to: before
- * Linux 6.14 KVM waits for a grace period there, milliseconds in which there is something else to do. Until kvm_await_vm
- * there may be two threads, and nothing is put at a place of the plan. */
+/* Opens PATH (/dev/kvm), checks the API version and every capability that mayfly needs, and
+ * makes a VM, or begins to: before Linux 6.14 KVM waits for a grace period there, milliseconds
+ * in which there is something else to do. Until kvm_await_vm there may be two threads, and
+ * nothing is put at a place of the plan. */
 bool kvm_open(struct kvm *kvm, const char *path, struct problem *problem);
 
 /* Waits for the VM. There is one thread again. */
 bool kvm_await_vm(struct kvm *kvm, struct problem *problem);
 
-/* The steps of kvm_open: KVM->system, which PATH names, has the version and the capabilities; KVM->vm is made, with no
- * fixed number yet; and what a user can do about an errno from opening it or from making a VM. */
+/* The steps of kvm_open: KVM->system, which PATH names, has the version and the capabilities;
+ * KVM->vm is made, with no fixed number yet; and what a user can do about an errno from opening
+ * it or from making a VM. */
 bool kvm_check(struct kvm *kvm, const char *path, struct problem *problem);
 bool kvm_make_vm(struct kvm *kvm, const char *path, struct problem *problem);
 const char *kvm_mend(int error);

@@ -76,8 +76,8 @@ static bool open_file(const struct disk_options *options, int place, struct stat
 	return fd_place(fd, place, path, problem);
 }
 
-/* Who writes wants nobody beside it, who reads wants no writer. The lock ends with our descriptor. Where a
- * file system knows no locks, only reading is safe. */
+/* Who writes wants nobody beside it, who reads wants no writer. The lock ends with our
+ * descriptor. Where a file system knows no locks, only reading is safe. */
 static bool lock_file(const struct disk_options *options, int fd, struct problem *problem)
 {
 	struct flock lock = {.l_type = is_written(options) ? F_WRLCK : F_RDLCK};
@@ -106,7 +106,8 @@ static bool takes_small_direct(int fd)
 	return pread(fd, memory + DISK_SECTOR, DISK_SECTOR, DISK_SECTOR) >= 0;
 }
 
-/* The number in a file of /sys about the device; 0 if there is none. A partition's is its parent's. */
+/* The number in a file of /sys about the device; 0 if there is none. A partition's is its
+ * parent's. */
 static uint64_t device_number(dev_t device, const char *name)
 {
 	static const char *const formats[] = {"/sys/dev/block/%u:%u/queue/%s",

@@ -196,7 +196,8 @@ static uint64_t hash(uint64_t value, const char *data, size_t size)
 	return value;
 }
 
-/* The same for the same interface of the same machine, another one elsewhere; locally administered. */
+/* The same for the same interface of the same machine, another one elsewhere; locally
+ * administered. */
 static void make_mac(const char *name, uint8_t mac[6])
 {
 	char machine[64];

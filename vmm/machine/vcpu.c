@@ -79,8 +79,8 @@ static bool serve_exit(struct vcpu *vcpu, lockdown_t lockdown)
 	}
 }
 
-/* KVM_RUN failed (errno). A vCPU that waits to be started is told to try again; but the first one does not wait: it is
- * KVM that could not make a thread of its own (Linux 6.14 and newer). */
+/* KVM_RUN failed (errno). A vCPU that waits to be started is told to try again; but the first
+ * one does not wait: it is KVM that could not make a thread of its own (Linux 6.14 and newer). */
 static bool is_failure(struct vcpu *vcpu, bool begun)
 {
 	bool no_thread = errno == EAGAIN && vcpu->index == 0 && !begun;

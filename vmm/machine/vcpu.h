@@ -34,8 +34,8 @@ bool vcpu_create(struct vcpu *vcpu, const struct kvm *kvm, unsigned index, struc
 /* Starts the vCPU's thread, which waits at its gate. */
 bool vcpu_start(struct vcpu *vcpu, struct problem *problem);
 
-/* Runs guest code until the vCPU has something to serve: the only call of KVM_RUN. False: errno. LOCKDOWN is the proof that
- * the process is sealed; without it nothing runs (EPERM). */
+/* Runs guest code until the vCPU has something to serve: the only call of KVM_RUN. False: errno.
+ * LOCKDOWN is the proof that the process is sealed; without it nothing runs (EPERM). */
 bool vcpu_enter(const struct vcpu *vcpu, lockdown_t lockdown);
 
 /* The system calls that vCPUs in operation need. */

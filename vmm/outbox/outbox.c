@@ -14,8 +14,8 @@
 
 _Static_assert(OUTS_MAX <= UNPACK_TARGETS_MAX, "every -o has a target");
 
-/* The child's life: a byte says that there is something to do, another how that went. The pair's end says that there
- * is not. */
+/* The child's life: a byte says that there is something to do, another how that went. The pair's
+ * end says that there is not. */
 _Noreturn static void serve(struct unpack_target *targets, unsigned count, int archive, int pair,
 			    uint64_t limit)
 {

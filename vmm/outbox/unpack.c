@@ -141,7 +141,8 @@ static bool read_member(struct unpacking *u, uint64_t offset)
 	member->data = align_up(offset + CPIO_HEADER_SIZE + name_size, 4);
 	if (member->data <= u->archive_size && member->size <= u->archive_size - member->data)
 		return true;
-	/* Where the file is as large as the limit, as a VM's is, an honest guest's init finds it full. */
+	/* Where the file is as large as the limit, as a VM's is, an honest guest's init finds it
+	 * full. */
 	return u->archive_size < u->limit ? damaged(u, "a member that goes beyond the end,")
 					  : too_much(u);
 }

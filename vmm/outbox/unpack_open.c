@@ -51,8 +51,8 @@ static bool open_parent(struct unpack_target *target, char *path, struct problem
 	return open_directory(target, slash ? path : ".", problem);
 }
 
-/* What HOST is itself: a symlink may have been put there by the guest of an earlier run, who would choose what is
- * written to now. A slash behind it would follow it. */
+/* What HOST is itself: a symlink may have been put there by the guest of an earlier run, who
+ * would choose what is written to now. A slash behind it would follow it. */
 static bool open_target(struct unpack_target *target, struct problem *problem)
 {
 	char path[PATH_MAX];

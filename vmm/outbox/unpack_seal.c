@@ -16,7 +16,8 @@
 #include "sandbox/landlock.h"
 #include "base/sysfilter.h"
 
-/* What unpack() does below a target's directory. It renames only inside of one, which needs no right to REFER. */
+/* What unpack() does below a target's directory. It renames only inside of one, which needs no
+ * right to REFER. */
 #define RIGHTS                                                         \
 	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | \
 	 LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_SYM |   \
@@ -81,7 +82,8 @@ static bool keep_descriptors(struct unpack_target *targets, unsigned count, int 
 	return true;
 }
 
-/* A write beyond is refused (EFBIG), and kills nobody. Standard error may be a file, and as long as it likes. */
+/* A write beyond is refused (EFBIG), and kills nobody. Standard error may be a file, and as long
+ * as it likes. */
 static bool limit_files(uint64_t limit, struct problem *problem)
 {
 	struct stat stat;

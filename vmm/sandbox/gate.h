@@ -10,8 +10,8 @@
 #include "base/report.h"
 #include "base/sysfilter.h"
 
-/* Proof that the filters are in force. Only lockdown_install makes one, and vcpu_enter, the only caller of KVM_RUN, takes
- * one: the order of the two is a fact of compilation. */
+/* Proof that the filters are in force. Only lockdown_install makes one, and vcpu_enter, the only
+ * caller of KVM_RUN, takes one: the order of the two is a fact of compilation. */
 typedef struct {
 	bool in_force;
 } lockdown_t;
@@ -31,13 +31,13 @@ struct gate {
 
 void gate_init(struct gate *gate, struct jail *jail);
 
-/* Starts a thread that calls MAIN with ARGUMENT; it has the caller's signal mask and must call gate_wait
- * first. WHAT names it. */
+/* Starts a thread that calls MAIN with ARGUMENT; it has the caller's signal mask and must call
+ * gate_wait first. WHAT names it. */
 bool gate_start_thread(struct gate *gate, void *(*main)(void *), void *argument, const char *what,
 		       struct problem *problem);
 
-/* Returns when all threads are at the gate, in the jail: a thread that is still on its way there makes system calls of
- * its own, which the filter forbids. */
+/* Returns when all threads are at the gate, in the jail: a thread that is still on its way there
+ * makes system calls of its own, which the filter forbids. */
 bool gate_await(struct gate *gate, struct problem *problem);
 
 /* Lets every thread narrow the filter to its own, and returns when all have. */
@@ -46,12 +46,12 @@ bool gate_seal(struct gate *gate, struct problem *problem);
 /* Opens the gate: the guest runs. */
 void gate_open(struct gate *gate, lockdown_t lockdown);
 
-/* A thread's side: enters the jail, narrows the filter to PROGRAM (which may be made until gate_seal) and returns when the
- * gate is open, with the proof that the process is sealed. */
+/* A thread's side: enters the jail, narrows the filter to PROGRAM (which may be made until
+ * gate_seal) and returns when the gate is open, with the proof that the process is sealed. */
 lockdown_t gate_wait(struct gate *gate, const struct sock_fprog *program);
 
-/* For a thread that has nothing more to do: it must not return, as its exit would need system calls that
- * nothing else needs. */
+/* For a thread that has nothing more to do: it must not return, as its exit would need system
+ * calls that nothing else needs. */
 _Noreturn void gate_park(struct gate *gate);
 
 void gate_allow(struct sysfilter *filter);

@@ -62,8 +62,9 @@ static bool unshare_one(struct jail *jail, enum jail_layer layer, struct problem
 	return note(jail, layer, unshare(layers[layer].flag) == 0, problem);
 }
 
-/* A directory of the kernel's that is empty. No way leads out without a capability or another directory that is open. A mount
- * namespace would do the same, and takes as long as there are mounts, with a lock that all processes share. */
+/* A directory of the kernel's that is empty. No way leads out without a capability or another
+ * directory that is open. A mount namespace would do the same, and takes as long as there are
+ * mounts, with a lock that all processes share. */
 static bool empty_root(struct jail *jail, struct problem *problem)
 {
 	struct statfs system;
@@ -83,8 +84,8 @@ static bool empty_root(struct jail *jail, struct problem *problem)
 
 /* --- user and capabilities --- */
 
-/* Root's capabilities stay at hand: a host may let nobody else make namespaces. Its limit on processes is root's, too, or it
- * would be one on all of nobody's. */
+/* Root's capabilities stay at hand: a host may let nobody else make namespaces. Its limit on
+ * processes is root's, too, or it would be one on all of nobody's. */
 static bool become_nobody(const struct jail *jail)
 {
 	gid_t gid = jail->options.gid;
@@ -175,7 +176,8 @@ bool jail_enter(struct jail *jail, const struct jail_options *options, struct pr
 
 /* --- limits --- */
 
-/* No file that is open gets longer than the longest disk is, unless it is one that our output is appended to. */
+/* No file that is open gets longer than the longest disk is, unless it is one that our output is
+ * appended to. */
 static rlim_t longest_file(void)
 {
 	static const int outputs[] = {STDERR_FILENO, FD_OUT, FD_ERR, FD_LOG, FD_STATS};
@@ -213,8 +215,8 @@ bool jail_limit(struct jail *jail, unsigned threads, struct problem *problem)
 		close(FD_RULESET);
 	if (jail->options.mode == JAIL_OFF)
 		return true;
-	/* Outside of a user namespace of one's own, all that the user runs counts. KVM makes a thread when the guest begins
-	 * (Linux 6.14). */
+	/* Outside of a user namespace of one's own, all that the user runs counts. KVM makes a
+	 * thread when the guest begins (Linux 6.14). */
 	bool limited =
 		!jail_has(jail, JAIL_USER) || lower(RLIMIT_NPROC, threads + jail->companions + 1);
 

@@ -1,5 +1,5 @@
-/* What mayfly gives up before the guest runs, beside system calls: a second wall, for what might find a way around the
- * filter. Each layer is there if the host has it. */
+/* What mayfly gives up before the guest runs, beside system calls: a second wall, for what might
+ * find a way around the filter. Each layer is there if the host has it. */
 #ifndef MAYFLY_JAIL_H
 #define MAYFLY_JAIL_H
 
@@ -39,9 +39,9 @@ bool jail_enter_thread(const struct jail *jail);
 /* A thread could not enter it: ERROR (errno). False if that is too much for the mode. */
 bool jail_lacks_landlock(struct jail *jail, int error, struct problem *problem);
 
-/* Sets the limits, over all threads, of which there are THREADS: none can be made any more but the one that KVM makes, a new
- * descriptor must be below WAIT_MAX, and nothing is written beyond the longest disk's end, unless output goes to a file. The
- * main thread has entered Landlock. */
+/* Sets the limits, over all threads, of which there are THREADS: none can be made any more but
+ * the one that KVM makes, a new descriptor must be below WAIT_MAX, and nothing is written beyond
+ * the longest disk's end, unless output goes to a file. The main thread has entered Landlock. */
 bool jail_limit(struct jail *jail, unsigned threads, struct problem *problem);
 
 bool jail_has(const struct jail *jail, enum jail_layer layer);

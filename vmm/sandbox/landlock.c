@@ -11,7 +11,8 @@ struct attributes {
 	uint64_t files, network, scopes;
 };
 
-/* What each version of the interface can deny: how many rights of each kind, and so how long the structure is. */
+/* What each version of the interface can deny: how many rights of each kind, and so how long the
+ * structure is. */
 static const struct {
 	uint8_t files, network, scopes;
 } versions[] = {

@@ -76,7 +76,8 @@ static bool is_filtered(const struct status *status)
 	       status->number[NO_NEW_PRIVILEGES] == 1;
 }
 
-/* Our threads have as many filters as the first one of them, which is the main thread; KVM's own has one less. */
+/* Our threads have as many filters as the first one of them, which is the main thread; KVM's own
+ * has one less. */
 static bool is_sealed(unsigned threads, unsigned found)
 {
 	struct status first = read_status(FD_STATUS);
@@ -110,7 +111,8 @@ bool lockdown_install(struct gate *gate, struct jail *jail, const struct sock_fp
 
 	if (!open_statuses(threads, &found, problem))
 		return false;
-	/* After this, names cannot be opened any more, not even those in a directory that is open. */
+	/* After this, names cannot be opened any more, not even those in a directory that is
+	 * open. */
 	if (!jail_enter_thread(jail) && !jail_lacks_landlock(jail, errno, problem))
 		return false;
 	if (!jail_limit(jail, threads, problem) || !put_in_force(gate, program, problem))

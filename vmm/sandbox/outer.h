@@ -1,5 +1,6 @@
-/* The outer filter, which is over every thread from lockdown on: what some VM may need. It is the same for all, so libseccomp
- * makes its program when mayfly is built (images/filter.c); each thread's own filter (roles.h) is what this VM needs of it. */
+/* The outer filter, which is over every thread from lockdown on: what some VM may need. It is
+ * the same for all, so libseccomp makes its program when mayfly is built (images/filter.c); each
+ * thread's own filter (roles.h) is what this VM needs of it. */
 #ifndef MAYFLY_OUTER_H
 #define MAYFLY_OUTER_H
 

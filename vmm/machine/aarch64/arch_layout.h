@@ -1,4 +1,5 @@
-/* The guest-physical map of an arm64 guest. Addresses are constants; only the end of RAM depends on -m.
+/* The guest-physical map of an arm64 guest. Addresses are constants; only the end of RAM depends
+ * on -m.
  *
  *   0x0000_0000  ┌──────────────────────┐
  *                │ nothing              │
@@ -11,7 +12,7 @@
  *   0x0A00_0000  │ virtio-mmio          │ 4 KiB a device, 8 of them
  *                │ nothing              │
  *   0x4000_0000  ├──────────────────────┤
- *                │ device tree          │ 2 MiB, of which the tree needs a few KiB: it may not cross
+ *                │ device tree          │ 2 MiB; the tree needs a few KiB, and may not cross
  *                │                      │ a multiple of 2 MiB
  *   0x4020_0000  │ RAM: the kernel …    │
  *                │ … initrd at its end  │ as -m says, or below 33 GiB

@@ -1,4 +1,5 @@
-/* The state in which vCPUs begin: Documentation/arch/arm64/booting.rst, and off but for the first. */
+/* The state in which vCPUs begin: Documentation/arch/arm64/booting.rst, and off but for the
+ * first. */
 #include "machine/arch.h"
 #include "tables/arm64_tree.h"
 #include "machine/aarch64/registers.h"
@@ -30,8 +31,8 @@ static uint32_t features(const struct kvm *kvm, unsigned index)
 	return set;
 }
 
-/* Accesses that KVM cannot decode, LDP's to a device, say, shall be exits that tell where, not errors of KVM_RUN. The
- * capability is of Linux 5.5; without it, the latter they are. */
+/* Accesses that KVM cannot decode, LDP's to a device, say, shall be exits that tell where, not
+ * errors of KVM_RUN. The capability is of Linux 5.5; without it, the latter they are. */
 static void ask_for_undecoded_accesses(const struct kvm *kvm)
 {
 	const struct kvm_enable_cap capability = {.cap = KVM_CAP_ARM_NISV_TO_USER};
@@ -68,8 +69,8 @@ static bool is_named_right(const struct vcpu *vcpu)
 	return (mpidr & MPIDR_AFFINITY) == arm64_mpidr(vcpu->index);
 }
 
-/* ID_AA64MMFR0_EL1.TGran4, .TGran16 and .TGran64 (Arm ARM D19.2.66). A kernel whose pages the CPU does not have would
- * stop before it can say so. */
+/* ID_AA64MMFR0_EL1.TGran4, .TGran16 and .TGran64 (Arm ARM D19.2.66). A kernel whose pages the
+ * CPU does not have would stop before it can say so. */
 static bool has_pages(const struct vcpu *vcpu, uint32_t size)
 {
 	uint64_t features;

@@ -1,4 +1,5 @@
-/* How a guest ends: by calls to PSCI (Arm DEN 0022), which KVM answers, or because it cannot go on. */
+/* How a guest ends: by calls to PSCI (Arm DEN 0022), which KVM answers, or because it cannot go
+ * on. */
 #include "machine/arch.h"
 #include "machine/crash.h"
 #include "devices/pl031.h"
@@ -14,13 +15,14 @@
 
 #define PSCI_1_1 0x10001
 
-/* PSCI 1.1 has warm resets, which Linux asks for after a panic (reboot=panic_warm). Where the host's KVM is older,
- * every reset is a cold one. */
+/* PSCI 1.1 has warm resets, which Linux asks for after a panic (reboot=panic_warm). Where the
+ * host's KVM is older, every reset is a cold one. */
 static enum end_cause cause_of_reset(const struct vcpu *vcpu, struct problem *text)
 {
 	uint64_t version = 0;
 
-	/* Where KVM has no ndata yet, the flags are all there is, and they lie where the first of the data does. */
+	/* Where KVM has no ndata yet, the flags are all there is, and they lie where the first
+	 * of the data does. */
 	if (vcpu->run->system_event.data[0] & KVM_SYSTEM_EVENT_RESET_FLAG_PSCI_RESET2)
 		return END_PANIC;
 	if (register_get(vcpu->fd, KVM_REG_ARM_PSCI_VERSION, &version) && version >= PSCI_1_1)

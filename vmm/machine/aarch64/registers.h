@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Names for KVM: a general register by its place in struct kvm_regs, a system register by its encoding. */
+/* Names for KVM: a general register by its place in struct kvm_regs, a system register by its
+ * encoding. */
 #define CORE_REGISTER(member)                                  \
 	(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | \
 	 offsetof(struct kvm_regs, member) / sizeof(uint32_t))

@@ -88,7 +88,8 @@ LAYOUT_FOLLOWS(KEYBOARD, COM2);
 LAYOUT_FOLLOWS(COM2, COM1);
 LAYOUT_FOLLOWS(COM1, POWER);
 
-/* Interrupts: the ISA numbers of the UARTs, one to one on the I/O APIC; virtio devices above ISA's. */
+/* Interrupts: the ISA numbers of the UARTs, one to one on the I/O APIC; virtio devices above
+ * ISA's. */
 enum { GSI_COM2 = 3, GSI_COM1 = 4, GSI_VIRTIO = 16, GSI_COUNT = 24 };
 
 /* Offsets in the power device, and what to write there. */

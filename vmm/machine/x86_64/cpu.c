@@ -125,7 +125,8 @@ static bool init_vcpu(const struct vcpu *vcpu, const struct boot_entry *entry)
 		(set_sregs(vcpu, entry->mode == IMAGE_BZIMAGE) && set_regs(vcpu, entry)));
 }
 
-/* KVM is asked for its offer once: where the host is a virtual machine itself, each of its leaves is a trap. */
+/* KVM is asked for its offer once: where the host is a virtual machine itself, each of its
+ * leaves is a trap. */
 bool arch_init_vcpus(const struct kvm *kvm, const struct vcpu *vcpus, unsigned cpus,
 		     const struct boot_entry *entry, struct problem *problem)
 {

@@ -13,8 +13,9 @@ struct cpuid {
 	struct kvm_cpuid_entry2 entries[CPUID_ENTRIES_MAX];
 };
 
-/* Changes KVM's offer into what vCPU INDEX of CPUS sees: its APIC id, one thread a core, CPUS cores a
- * package, no nested virtualisation, the TSC-deadline timer if TSC_DEADLINE. No system call. */
+/* Changes KVM's offer into what vCPU INDEX of CPUS sees: its APIC id, one thread a core, CPUS
+ * cores a package, no nested virtualisation, the TSC-deadline timer if TSC_DEADLINE. No system
+ * call. */
 void cpuid_adapt(struct cpuid *cpuid, unsigned index, unsigned cpus, bool tsc_deadline);
 
 #endif

@@ -7,7 +7,8 @@
 
 #include "machine/kvm.h"
 
-/* I/O APIC, local APICs and PIC in the kernel; no PIT: kernels take the TSC's rate from kvm-clock. */
+/* I/O APIC, local APICs and PIC in the kernel; no PIT: kernels take the TSC's rate from
+ * kvm-clock. */
 bool arch_create_irqchip(const struct kvm *kvm, unsigned cpus, struct irqchip *irqchip,
 			 struct problem *problem)
 {

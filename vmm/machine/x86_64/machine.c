@@ -22,8 +22,8 @@ static uint32_t read_nothing(void *device, unsigned offset, unsigned size)
 	return 0;
 }
 
-/* With reboot=panic_warm Linux asks for a warm boot in the BIOS reset flag if it panicked, and for a
- * cold one if somebody rebooted it. */
+/* With reboot=panic_warm Linux asks for a warm boot in the BIOS reset flag if it panicked, and
+ * for a cold one if somebody rebooted it. */
 static void reset(struct machine *machine)
 {
 	uint8_t flag[2];
