@@ -1,4 +1,4 @@
-# What bad input gets: one line with object, reason and mend, 125, and nothing changed. Needs no KVM but where a
+# What bad input gets: one line with object, reason and fix, 125, and nothing changed. Needs no KVM but where a
 # kernel's content is looked at.
 load helpers
 

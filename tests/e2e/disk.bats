@@ -13,7 +13,7 @@ image() {
 	mkfs.ext4 -q image
 }
 
-# sound: e2fsck finds nothing to mend in ./image.
+# sound: e2fsck finds nothing to repair in ./image.
 sound() {
 	e2fsck -f -n image >fsck 2>&1 || {
 		cat fsck >&2

@@ -29,7 +29,7 @@ bad() {
 	echo "$TESTS" >>asked
 	printf '1..2\nok 1 first\nnot ok 2 a (b) is c+ in 7ms\n# the reason\n'
 	echo "what a sanitizer says" >&2
-	[ ! -e mended ] || { printf '1..1\nok 1 a (b) is c+\n' >build/check/bad.tap; return 0; }
+	[ ! -e repaired ] || { printf '1..1\nok 1 a (b) is c+\n' >build/check/bad.tap; return 0; }
 	return 1
 }
 dead() { printf '1..3\nok 1 first\n'; echo "why it died" >&2; return 7; }
@@ -212,7 +212,7 @@ not ok 6 test_c: exit code 23
 	ended 1
 	is '^(a \(b\) is c\+)$' "$(tail -n 1 asked)"
 	is "1 suite, 1 at a time" "${lines[1]}" # and no word of the 100 seconds that all of it takes
-	touch mended
+	touch repaired
 	FAILED=1 check
 	ended 0
 	last "1 passed, 0 failed, 0 skipped"
@@ -230,7 +230,7 @@ not ok 6 test_c: exit code 23
 	is "bad	a (b) is c+
 bad@lab	a (b) is c+" "$(cat build/check/failed)"
 	suites good bad
-	touch mended
+	touch repaired
 	FAILED=1 check
 	ended 0
 	FAILED=1 check
@@ -243,7 +243,7 @@ bad@lab	a (b) is c+" "$(cat build/check/failed)"
 	suites bad
 	mkdir -p build/check
 	printf 'bad\ta (b) is c+\nbad\tits old name\n' >build/check/failed
-	touch mended
+	touch repaired
 	FAILED=1 check
 	ended 1
 	last "1 passed, 1 failed, 0 skipped"

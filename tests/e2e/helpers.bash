@@ -48,7 +48,7 @@ ended() {
 	}
 }
 
-# failed CODE TEXT...: exit code CODE, and one line on stderr, by mayfly, with each TEXT and a mend in brackets.
+# failed CODE TEXT...: exit code CODE, and one line on stderr, by mayfly, with each TEXT and a fix in brackets.
 failed() {
 	ended "$1"
 	shift

@@ -37,7 +37,7 @@ make() {
 	is '' "$(ls -A | grep partial)"
 }
 
-# refused TEXT... -- ARG...: it must fail, with one line that has each TEXT and a mend, and leave nothing.
+# refused TEXT... -- ARG...: it must fail, with one line that has each TEXT and a fix, and leave nothing.
 refused() {
 	local texts=() text before
 	while [ "$1" != -- ]; do texts+=("$1") && shift; done

@@ -239,7 +239,7 @@ static void evil_sizes(void)
 		expect(!accepts(0, 0, 0, bad[i]), (uint8_t)(1 + i));
 	for (uint32_t size = 1; size <= 256; size *= 2)
 		expect(accepts(0, 0, 0, size), 20);
-	/* What was refused can be mended. */
+	/* What was refused can be set right. */
 	expect(!accepts(0, 0, 0, 3), 21);
 	make_queue(&queue, disk, 0, 4);
 	expect(enable_queue(&queue), 22);
@@ -301,7 +301,7 @@ static void evil_high(void)
 
 /* --- a device that was told to stop --- */
 
-/* The broken ring is mended, but nothing moves until a reset. */
+/* The broken ring is whole again, but nothing moves until a reset. */
 static void evil_stubborn(void)
 {
 	evil_head();

@@ -36,7 +36,7 @@ static inline bool parse(const char *const *given)
 			fail_msg("%s", in_words(&problem)); \
 	} while (0)
 
-/* Refused, and the text names OBJECT and says SAYS (part of what is wrong, or of the mend). */
+/* Refused, and the text names OBJECT and says SAYS (part of what is wrong, or of the fix). */
 #define assert_refused(object, says, ...)           \
 	do {                                        \
 		assert_false(PARSE(__VA_ARGS__));   \

@@ -238,7 +238,7 @@ static void what_was_not_set_up(void **state)
 	static const struct {
 		enum channel_exit kind;
 		int value, code;
-		const char *object, *mend;
+		const char *object, *fix;
 	} cases[] = {
 		{CHANNEL_WORKDIR_FAILED, ENOENT, 126, "enter the working directory", "with -w"},
 		{CHANNEL_WORKDIR_FAILED, EACCES, 126, "enter the working directory", "with -w"},
@@ -256,17 +256,17 @@ static void what_was_not_set_up(void **state)
 				 cases[i].code);
 		assert_int_equal(capture.writes, 1);
 		assert_mends(said(), cases[i].object);
-		assert_says(capture.text, cases[i].mend);
+		assert_says(capture.text, cases[i].fix);
 		assert_says(capture.text, strerror(cases[i].value));
 	}
 }
 
-/* execve's reasons, each with its own mend. */
+/* execve's reasons, each with its own fix. */
 static void why_it_did_not_start(void **state)
 {
 	static const struct {
 		int error;
-		const char *mend;
+		const char *fix;
 	} cases[] = {
 		{E2BIG, "(make its arguments shorter)"},
 		{ENOMEM, "(give the guest more memory with -m)"},
@@ -278,7 +278,7 @@ static void why_it_did_not_start(void **state)
 	for (unsigned i = 0; i < COUNT(cases); i++) {
 		assert_int_equal(workload_code(CHANNEL_NOT_STARTED, (unsigned)cases[i].error), 126);
 		assert_mends(said(), "'/bin/prog'");
-		assert_says(capture.text, cases[i].mend);
+		assert_says(capture.text, cases[i].fix);
 		assert_says(capture.text, strerror(cases[i].error));
 	}
 }

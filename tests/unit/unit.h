@@ -58,18 +58,18 @@ static inline void unit_says(const char *text, const char *words, const char *fi
 	_fail(file, line);
 }
 
-/* TEXT names its OBJECT, and ends with the mend in brackets. */
+/* TEXT names its OBJECT, and ends with the fix in brackets. */
 #define assert_mends(text, object) unit_mends(text, object, __FILE__, __LINE__)
 
 static inline void unit_mends(const char *text, const char *object, const char *file, int line)
 {
-	const char *mend = strrchr(text, '(');
+	const char *fix = strrchr(text, '(');
 	size_t length = strlen(text);
 
 	unit_says(text, object, file, line);
-	if (mend && length && text[length - 1] == ')' && text + length - mend >= 3)
+	if (fix && length && text[length - 1] == ')' && text + length - fix >= 3)
 		return;
-	print_error("\"%s\" does not end with a mend in brackets\n", text);
+	print_error("\"%s\" does not end with a fix in brackets\n", text);
 	_fail(file, line);
 }
 

@@ -15,7 +15,7 @@ static bool take(void *context, char *line, struct problem *why)
 	strcat(seen, line);
 	strcat(seen, "]");
 	if (refused && !strcmp(line, refused))
-		return problem_set(why, "'%s' is wrong (mend it)", line);
+		return problem_set(why, "'%s' is wrong (correct it)", line);
 	return true;
 }
 
@@ -90,13 +90,13 @@ static void the_line_is_named(void **state)
 
 	(void)state;
 	refused = "bad";
-	assert_wrong(path, "line 1: 'bad' is wrong (mend it)");
+	assert_wrong(path, "line 1: 'bad' is wrong (correct it)");
 	make_text("lines", "# one\n\n\r\n  bad \r\nnever\n");
 	assert_wrong(path, "line 4: 'bad'");
 	assert_string_equal(seen, "[bad]"); /* nothing after it is taken */
 	make_text("lines", "a\nb\nc\nd\ne\nf\ng\nh\ni\nbad");
 	assert_wrong(path, "line 10: 'bad'");
-	snprintf(expected, sizeof(expected), "%s, line 10: 'bad' is wrong (mend it)", path);
+	snprintf(expected, sizeof(expected), "%s, line 10: 'bad' is wrong (correct it)", path);
 	assert_string_equal(in_words(&problem), expected);
 	refused = NULL;
 }

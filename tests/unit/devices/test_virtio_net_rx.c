@@ -337,7 +337,7 @@ static void a_first_buffer_that_shrinks(void **state)
 	take_received(0, 1, 150);
 }
 
-/* Readable behind writable: the ring is broken, the process lives, and a reset mends it. */
+/* Readable behind writable: the ring is broken, the process lives, and a reset helps. */
 static void a_broken_ring(void **state)
 {
 	(void)state;

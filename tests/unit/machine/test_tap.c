@@ -115,15 +115,15 @@ static void refuses_what_is_used(void **state)
 
 static int interfaces_of_the_wrong_kind(void)
 {
-	static const char mend[] =
+	static const char fix[] =
 		"it is no TAP, or has another number of queues: make it anew, with 'multi_queue'";
 
 	CHECK(make("single", TAP) && make("tun", IFF_TUN | IFF_NO_PI));
 	CHECK_REFUSED(open_by_words("tap=single,queues=2", 0),
-		      "cannot use interface single: ", mend);
-	CHECK_REFUSED(open_by_words("tap=tun", 0), "cannot use interface tun: ", mend);
-	CHECK_REFUSED(open_by_words("tap=lo", 0), "cannot use interface lo: ", mend);
-	CHECK_REFUSED(open_by_words("tap=lo,queues=8", 0), "cannot use interface lo: ", mend);
+		      "cannot use interface single: ", fix);
+	CHECK_REFUSED(open_by_words("tap=tun", 0), "cannot use interface tun: ", fix);
+	CHECK_REFUSED(open_by_words("tap=lo", 0), "cannot use interface lo: ", fix);
+	CHECK_REFUSED(open_by_words("tap=lo,queues=8", 0), "cannot use interface lo: ", fix);
 	CHECK(strstr(in_words(&problem), strerror(EINVAL)));
 	return CHILD_PASSED;
 }
