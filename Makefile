@@ -30,7 +30,8 @@ SYSTEM_INCLUDES := -isystem $(B)/libseccomp/include -isystem $(B)/libseccomp/uap
 # What runs only before the guest does, or instead of it, shall be small. There, variables begin as zeros.
 OPTIMIZE = $(if $(filter devices/% $(addprefix vmm/,base/ram.c loop/console.c loop/ioloop.c loop/stream.c $(addprefix machine/,bus.c serial.c vcpu.c)),$<),-O2,-Os \
 	-ftrivial-auto-var-init=zero)
-# An overflow, a bad index or a bad shift ends in an illegal instruction. (Armv8.3 signs return addresses; older CPUs do nothing.)
+# An overflow, a bad index or a bad shift ends in an illegal instruction. (Armv8.3 signs return addresses; older CPUs do
+# nothing.)
 HARDEN_aarch64 := -mbranch-protection=pac-ret
 HARDEN := -fstack-protector-strong -fstack-clash-protection -fsanitize=signed-integer-overflow,bounds,shift \
 	-fsanitize-undefined-trap-on-error $(HARDEN_$(ARCH))
@@ -84,7 +85,8 @@ $(B)/obj/%.o: %.S | $(B)/musl
 $(B)/ioctls.inc: images/ioctls.sh | $(B)/libseccomp $(B)/musl
 	$(Q)images/ioctls.sh $(CC) $(SYSTEM_INCLUDES) >$@
 
-# The outer seccomp filter. The machine that builds makes it, with its own libseccomp: ours knows one architecture's calls.
+# The outer seccomp filter. The machine that builds makes it, with its own libseccomp: ours knows one architecture's
+# calls.
 FILTER_SOURCES := images/filter.c $(addprefix vmm/,sandbox/outer_list.c base/sysfilter.c sandbox/seccomp.c base/report.c base/text.c)
 
 $(B)/outer.inc: $(FILTER_SOURCES) $(wildcard vmm/*.h vmm/*/*.h) images/deps.sh Makefile

@@ -1,9 +1,10 @@
 #!/bin/sh
 # cache-list.sh size          tells what the cache holds: size, days since the last use, and whether this tree needs it
-# cache-list.sh prune DAYS    removes the entries that this tree does not need and that nobody has used for DAYS, and what
-#                             interrupted builds left
+# cache-list.sh prune DAYS    removes the entries that this tree does not need and that nobody has used for DAYS, and
+#                             what interrupted builds left
 # An entry is needed if one of this tree's recipes would take it now. Others are another checkout's, or of the past: of
-# packages, compilers or recipes that have changed. A build under way is left alone. Exit: 0, or 1 with a line on stderr.
+# packages, compilers or recipes that have changed. A build under way is left alone. Exit: 0, or 1 with a line on
+# stderr.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)

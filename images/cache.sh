@@ -7,9 +7,9 @@
 #   installed PACKAGE...               prints the versions of installed Debian packages, for cache keys
 #
 # An entry is complete or absent: it is built in a hidden directory beside its final place and renamed when done. A lock
-# per NAME keeps two makes from building it twice and tells leftovers of interrupted builds from builds under way. The time
-# of the entry's file .used is that of its last use. With CACHE_ASK set, nothing is built: a missing entry is a failure.
-# cache_entry relies on `set -e`: call it as a plain command or in a plain assignment, not in a condition.
+# per NAME keeps two makes from building it twice and tells leftovers of interrupted builds from builds under way. The
+# time of the entry's file .used is that of its last use. With CACHE_ASK set, nothing is built: a missing entry is a
+# failure. cache_entry relies on `set -e`: call it as a plain command or in a plain assignment, not in a condition.
 
 # The directory must be absolute, or it does not count (XDG base directories).
 case ${XDG_CACHE_HOME:-} in
@@ -68,7 +68,8 @@ cache_entry() (
 		rm -rf "$cache_root/.$name."*.partial
 		mkdir "$partial"
 		trap cache_failed EXIT
-		# A shell that only redirected a command would keep its old output open, in what that leaves running, too.
+		# A shell that only redirected a command would keep its old output open, in what that leaves running,
+		# too.
 		(
 			exec >&2
 			"$@" "$partial"

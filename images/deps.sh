@@ -1,8 +1,8 @@
 #!/bin/sh
 # deps.sh GROUP...: sees to it that the Debian packages of each GROUP are installed; the table below names the groups.
 # Silent when all are there. Otherwise installs the missing ones, as root or through a sudo that asks for no password;
-# where neither works, prints the one command to type. Two of these, and apt run by others, wait for one another. Exit: 0
-# all are installed, 1 they are not.
+# where neither works, prints the one command to type. Two of these, and apt run by others, wait for one another. Exit:
+# 0 all are installed, 1 they are not.
 set -eu
 
 # shellcheck source-path=SCRIPTDIR source=progress.sh
@@ -20,8 +20,8 @@ aarch64)
 	;;
 esac
 
-# Recommended packages are not installed, so what a tool needs in practice is named here (gcc: libc6-dev). With a question
-# mark, one that is installed with others, where apt knows it.
+# Recommended packages are not installed, so what a tool needs in practice is named here (gcc: libc6-dev). With a
+# question mark, one that is installed with others, where apt knows it.
 packages_of() {
 	case $1 in
 	build) echo gcc libc6-dev make binutils lld musl-tools linux-libc-dev dpkg-dev gperf libseccomp-dev ;;
@@ -40,8 +40,8 @@ packages_of() {
 	esac
 }
 
-# Prints those of the packages that are not installed. The first letter is what apt is to do with one: `h` is to leave it as it
-# is. One query for all: this runs at each make.
+# Prints those of the packages that are not installed. The first letter is what apt is to do with one: `h` is to leave
+# it as it is. One query for all: this runs at each make.
 missing() {
 	have=,$(dpkg-query -W -f='${db:Status-Abbrev}${Package},' "$@" 2>/dev/null || :)
 	for package in "$@"; do

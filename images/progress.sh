@@ -6,12 +6,12 @@
 #   followed                       ends that, with a line that says how long the step took
 #   fail TEXT                      one line, exit 1
 #
-# METER is a command that prints "DONE TOTAL UNIT", or nothing. TOTAL is 0 where nobody knows it, and begins with ~ where it
-# is an estimate. On a terminal one line rewrites itself. Elsewhere there is a line every 15 seconds (PROGRESS_SECONDS).
-# Where several steps share a terminal, one of them rewrites that line.
+# METER is a command that prints "DONE TOTAL UNIT", or nothing. TOTAL is 0 where nobody knows it, and begins with ~
+# where it is an estimate. On a terminal one line rewrites itself. Elsewhere there is a line every 15 seconds
+# (PROGRESS_SECONDS). Where several steps share a terminal, one of them rewrites that line.
 #
-# A step ends with the script that began it, and with the make that ran the script (MAYFLY_MAKE, a process number). When one
-# of them has been killed, the step's programs are ended within seconds: they have MAYFLY_STEP in their environment.
+# A step ends with the script that began it, and with the make that ran the script (MAYFLY_MAKE, a process number). When
+# one of them has been killed, the step's programs are ended within seconds: they have MAYFLY_STEP in their environment.
 
 follow_pid=''
 
@@ -32,8 +32,8 @@ spell_time() {
 	if [ "$1" -lt 60 ]; then echo "$1 s"; else echo "$(($1 / 60)) min $(($1 % 60)) s"; fi
 }
 
-# spell_state SECONDS [DONE TOTAL UNIT]: "612 of about 1480 files, 1 min 12 s, about 1 min 42 s to go". The first seconds
-# and the first files say nothing about the rest.
+# spell_state SECONDS [DONE TOTAL UNIT]: "612 of about 1480 files, 1 min 12 s, about 1 min 42 s to go". The first
+# seconds and the first files say nothing about the rest.
 spell_state() {
 	seconds=$1 amount=${2:-} total=${3:-0}
 	shift $(($# < 3 ? $# : 3))

@@ -6,11 +6,11 @@
 #   an OCI directory      also with :TAG, if it has several
 #   a reference           docker://alpine:3.20, docker-archive:FILE and what else skopeo can copy
 # SIZE (ext4 alone; 512M, 4G) is the disk's; without it the content fits and a quarter more, and 64 MiB.
-# OUT is SOURCE's name with TYPE as its ending, in the working directory; a file of that name is replaced, when all is done.
-# The same content gives the same bytes. The disk's own dates are those of the newest file; with SOURCE_DATE_EPOCH set, all
-# dates are that. Owners, modes, device nodes and hard links are kept; extended attributes (file capabilities) are not. Of
-# an OCI image, device nodes become empty files, and symbolic links root's, as do files and directories that their owner may
-# not write, unless root runs this: umoci cannot do better.
+# OUT is SOURCE's name with TYPE as its ending, in the working directory; a file of that name is replaced, when all is
+# done. The same content gives the same bytes. The disk's own dates are those of the newest file; with SOURCE_DATE_EPOCH
+# set, all dates are that. Owners, modes, device nodes and hard links are kept; extended attributes (file capabilities)
+# are not. Of an OCI image, device nodes become empty files, and symbolic links root's, as do files and directories that
+# their owner may not write, unless root runs this: umoci cannot do better.
 # Exit: 0, or 1 with a line on stderr.
 set -eu
 
@@ -298,8 +298,8 @@ case $kind in reference | oci) needs umoci umoci && needs getfattr attr ;; esac
 place=$(realpath "$(dirname "$out")" 2>/dev/null) || :
 [ -d "$place" ] || fail "there is no directory for $out (make it first)"
 
-# From here on under fakeroot, for which files have the owners, modes and devices that were given to them. Files that were
-# given none are root's, but those of a directory belong to whom they belong.
+# From here on under fakeroot, for which files have the owners, modes and devices that were given to them. Files that
+# were given none are root's, but those of a directory belong to whom they belong.
 if [ -z "${FAKEROOTKEY:-}" ]; then
 	ROOTDISK_USER=$(id -u)
 	export ROOTDISK_USER FAKEROOTDONTTRYCHOWN=1

@@ -20,8 +20,8 @@ out=${2:?usage: initramfs.sh ARCH OUT}
 . "$images/tree.sh"
 
 # PID 1 stays a plain script; the shell gets a session of its own with the console as its terminal, or Ctrl-C would do
-# nothing. A kernel that was given neither ACPI tables nor PSCI would halt for ever instead of powering off: there a reboot
-# ends the VM.
+# nothing. A kernel that was given neither ACPI tables nor PSCI would halt for ever instead of powering off: there a
+# reboot ends the VM.
 write_init() {
 	cat <<-'END'
 		#!/bin/sh

@@ -1,11 +1,11 @@
 #!/usr/bin/perl
-# check.pl ARCH LEVEL [OTHER]: runs the suites that `suites.sh list` names, as many at once as the machine has processors and
-# memory for (JOBS says another number), and ends with "N passed, N failed, N skipped".
+# check.pl ARCH LEVEL [OTHER]: runs the suites that `suites.sh list` names, as many at once as the machine has
+# processors and memory for (JOBS says another number), and ends with "N passed, N failed, N skipped".
 # With FAILED=1, only what failed when it last ran. What is known of earlier runs is in build/check:
 #   SUITE.tap, SUITE.err   what the suite said last             failed   suites and their tests that failed
 #   times                  seconds of each suite's last runs    lock     held by the run that may write there
-# Exit: 0 if nothing failed (and, with CI set, nothing was skipped), 1 otherwise, 2 for a wrong call, 128 and its number for a
-# signal.
+# Exit: 0 if nothing failed (and, with CI set, nothing was skipped), 1 otherwise, 2 for a wrong call, 128 and its number
+# for a signal.
 use strict;
 use warnings;
 use Fcntl qw(LOCK_EX LOCK_NB);

@@ -1,19 +1,20 @@
 #!/bin/sh
 # suites.sh: the suites of tests, and how each runs.
 #
-#   suites.sh list ARCH LEVEL [OTHER]     prints their names, one a line. LEVEL is `check` (what tells on this machine whether
-#                                         the tree is sound) or `all` (the architecture OTHER in its labs, too, and the hunts)
+#   suites.sh list ARCH LEVEL [OTHER]     prints their names, one a line. LEVEL is `check` (what tells on this machine
+#                                         whether the tree is sound) or `all` (the architecture OTHER in its labs, too,
+#                                         and the hunts)
 #   suites.sh targets ARCH LEVEL [OTHER]  prints the make targets that they need
 #   suites.sh run ARCH NAME               runs one: TAP on standard output, what else is said on standard error
 #   suites.sh own ARCH                    prints the end-to-end tests that ARCH alone has
 #   suites.sh tagged ARCH TAG             prints those of ARCH above which `# bats test_tags=TAG` stands
 #
-# With SUITE set, `list` and `targets` know only the suites of these names: `disk` is disk everywhere, `disk@aarch64` is one of
-# them. Exit: 2 for a name that is none.
-# A NAME is SUITE, which runs here, or SUITE@MACHINE, which runs in a lab: MACHINE is an architecture, or `aarch64-gicv2`,
-# an arm64 machine with an older interrupt controller. A SUITE that has no function below is tests/e2e/SUITE.bats, and
-# tests/e2e/ARCH/SUITE.bats where there is one. `make check` built what the suites need. With TESTS set, a regular
-# expression, a bats suite runs only the tests whose names match.
+# With SUITE set, `list` and `targets` know only the suites of these names: `disk` is disk everywhere, `disk@aarch64` is
+# one of them. Exit: 2 for a name that is none.
+# A NAME is SUITE, which runs here, or SUITE@MACHINE, which runs in a lab: MACHINE is an architecture, or
+# `aarch64-gicv2`, an arm64 machine with an older interrupt controller. A SUITE that has no function below is
+# tests/e2e/SUITE.bats, and tests/e2e/ARCH/SUITE.bats where there is one. `make check` built what the suites need. With
+# TESTS set, a regular expression, a bats suite runs only the tests whose names match.
 # shellcheck disable=SC2317 # functions that are called by name look unreachable
 set -u
 
@@ -29,8 +30,8 @@ linux='linux runner disk net'
 
 # In a lab of this machine's own architecture, where this machine's KVM is another one: what the kind of KVM may change.
 other_kvm='bare virtio machine_fuzz'
-# In the labs of another architecture. (rootdisk is a recipe that runs none of our binaries and needs tools that no lab has;
-# docs, recipes and harness are the same everywhere.)
+# In the labs of another architecture. (rootdisk is a recipe that runs none of our binaries and needs tools that no lab
+# has; docs, recipes and harness are the same everywhere.)
 elsewhere="cli doctor check_kernel pack $bare $linux"
 
 usable_kvm() { [ -r /dev/kvm ] && [ -w /dev/kvm ]; }
@@ -106,8 +107,8 @@ as_tap() {
 	[ "$verdict" = ok ] || sed 's/^/# /' "$work/out"
 }
 
-# Several TAP streams in a row become one. cmocka's word for a skipped test is another than TAP's. The last line is $all_said,
-# unless what printed the streams was killed: a pipe does not tell.
+# Several TAP streams in a row become one. cmocka's word for a skipped test is another than TAP's. The last line is
+# $all_said, unless what printed the streams was killed: a pipe does not tell.
 all_said='# all said'
 one_tap() {
 	awk -v all_said="$all_said" '
@@ -260,8 +261,8 @@ run)
 	trap 'rm -rf "$work"' EXIT
 	trap 'exit 143' INT TERM HUP # a signal alone would not run the line above
 	mkdir -p build/check
-	# Into a file, so that nothing that is left running keeps the reader waiting. Not in the background, where a shell
-	# ignores SIGINT.
+	# Into a file, so that nothing that is left running keeps the reader waiting. Not in the background, where a
+	# shell ignores SIGINT.
 	run "$3" >"$said.tap" 2>"$said.err" </dev/null
 	code=$?
 	cat "$said.tap"

@@ -20,7 +20,8 @@ GUESTS_x86_64 := $(B)/guests/bare.elf $(B)/guests/bare.bzimage
 GUESTS_aarch64 := $(B)/guests/bare.image
 GUESTS := $(GUESTS_$(ARCH))
 
-# Atomics of Armv8.0 in place: what chooses better ones at run time is in a library. The x86 guest has data near address 0.
+# Atomics of Armv8.0 in place: what chooses better ones at run time is in a library. The x86 guest has data near address
+# 0.
 GUEST_CFLAGS_x86_64 := -mno-red-zone -mcmodel=small --param=min-pagesize=0
 GUEST_CFLAGS_aarch64 := -mno-outline-atomics
 GUEST_CFLAGS := -std=c11 -O2 $(WARNINGS) -Itests/guests -Itests/guests/$(ARCH) -ffreestanding -fno-pic -fno-pie \
@@ -62,7 +63,8 @@ $(B)/debian-vmlinuz: tests/images/debian-kernel.sh images/apt.sh images/arch.sh 
 
 # --- unit tests and fuzzers ---
 
-# NAME of tests/unit/NAME.c. Those of each architecture on any machine, but for what only the machine itself can compile.
+# NAME of tests/unit/NAME.c. Those of each architecture on any machine, but for what only the machine itself can
+# compile.
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/machine/*/test_*.c))
 UNIT_TESTS := $(filter-out sealed/% $(if $(filter x86_64,$(ARCH)),,machine/x86_64/test_guest_cpuid),$(UNIT_TESTS))
 # Those of the filter itself: there are no sanitizers then, which make calls of their own.
@@ -149,8 +151,8 @@ OTHER := $(if $(filter x86_64,$(ARCH)),aarch64)
 # All processors, unless the user said how many.
 PARALLEL = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-# SUITE names suites of tests/suites.sh; less is built for some of them. tests/check.pl takes FAILED and JOBS. (make puts them
-# into the environment.)
+# SUITE names suites of tests/suites.sh; less is built for some of them. tests/check.pl takes FAILED and JOBS. (make
+# puts them into the environment.)
 check: LEVEL := check
 check: ## test this architecture (SUITE="disk net": these suites; FAILED=1: what failed last)
 check-all: LEVEL := all

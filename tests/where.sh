@@ -7,8 +7,8 @@ set -eu
 
 arch=${1:?usage: where.sh ARCH [why]}
 
-# Why not here; nothing if it can. A KVM without VT-x or AMD-V emulates guest kernels (PVM) and lacks instructions that Linux
-# uses.
+# Why not here; nothing if it can. A KVM without VT-x or AMD-V emulates guest kernels (PVM) and lacks instructions that
+# Linux uses.
 obstacle() {
 	if [ "$arch" != "$(uname -m)" ]; then
 		echo "this machine is $(uname -m), not $arch"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# budget.sh BENCH.json: compares the figures with tests/bench/budget, a line each. Exit: 1 if one is beyond its bound, or not where the
-# section that should have it is.
+# budget.sh BENCH.json: compares the figures with tests/bench/budget, a line each. Exit: 1 if one is beyond its bound,
+# or not where the section that should have it is.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=host.bash
 . "$(dirname "$0")/host.bash"

@@ -1,13 +1,15 @@
 # shellcheck shell=bash
-# common.bash: what the benchmarks in the lab share (sourced; $here is this directory, $work one of their own, both set).
+# common.bash: what the benchmarks in the lab share (sourced; $here is this directory, $work one of their own, both
+# set).
 #
 #   say TEXT...          a line on stderr
 #   compile NAME         builds NAME.c of this directory, static, as $work/NAME
 #   qemu_tree DIR        puts the distribution's QEMU with its libraries and firmware into DIR
 #   initrd_of PROGRAM OUT   an initramfs with nothing but PROGRAM, as /init
 #   prepare              makes what in_lab takes
-#   in_lab SCRIPT [OPTION...] -- [ARGUMENT...]   runs SCRIPT of this directory in the lab that counts instructions, with the
-#                        launcher, the kernels, stamp, first and QEMU in /, as lab.bash expects them; OPTION... are lab.sh's
+#   in_lab SCRIPT [OPTION...] -- [ARGUMENT...]   runs SCRIPT of this directory in the lab that counts instructions,
+#                        with the launcher, the kernels, stamp, first and QEMU in /, as lab.bash expects them; OPTION...
+#                        are lab.sh's
 #
 # A benchmark's script in the lab writes lines of JSON to standard output, which the benchmark makes one object of.
 

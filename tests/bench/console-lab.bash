@@ -1,5 +1,6 @@
 #!/bin/bash
-# console-lab.bash: console.sh's part in the lab: each way, once with bytes and once with none, as the boot is to be left out.
+# console-lab.bash: console.sh's part in the lab: each way, once with bytes and once with none, as the boot is to be
+# left out.
 set -eu
 # shellcheck source-path=SCRIPTDIR source=lab.bash
 . /lab.bash

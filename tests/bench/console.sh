@@ -1,7 +1,7 @@
 #!/bin/bash
-# console.sh OUT: what a guest's words cost, in instructions of host and guest together and in exits to mayfly: a MiB of a
-# command's output by the channel, the kernel's log, and for comparison the first UART with the kernel's driver and without
-# one, which is an exit a byte. The same boot without these bytes is subtracted.
+# console.sh OUT: what a guest's words cost, in instructions of host and guest together and in exits to mayfly: a MiB of
+# a command's output by the channel, the kernel's log, and for comparison the first UART with the kernel's driver and
+# without one, which is an exit a byte. The same boot without these bytes is subtracted.
 # It all happens in the lab that counts instructions (x86-64's alone). Output: one JSON object in OUT.
 set -euo pipefail
 

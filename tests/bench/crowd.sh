@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# crowd.sh OUT.json: many VMs at once: how fast they are up, what memory each takes beside the guest's, what they share, and that
-# nothing is left. mayfly, with and without its jail, and the floor program.
+# crowd.sh OUT.json: many VMs at once: how fast they are up, what memory each takes beside the guest's, what they share,
+# and that nothing is left. mayfly, with and without its jail, and the floor program.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=host.bash
 . "$(dirname "$0")/host.bash"

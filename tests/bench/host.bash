@@ -15,8 +15,8 @@ fail() {
 	exit 1
 }
 
-# The best that QEMU does for such a guest: no firmware devices, no clock chips. $1: MiB, $2: CPUs, $3: kernel; then more.
-# MSRs that a nested KVM refuses are not asked of it. Sets $qemu.
+# The best that QEMU does for such a guest: no firmware devices, no clock chips. $1: MiB, $2: CPUs, $3: kernel; then
+# more. MSRs that a nested KVM refuses are not asked of it. Sets $qemu.
 qemu_words() {
 	qemu=(/usr/bin/qemu-system-x86_64 -M 'microvm,pit=off,pic=off,rtc=off,acpi=off,isa-serial=on' -accel kvm
 		-cpu 'host,-arch-capabilities' -m "$1" -smp "$2" -nodefaults -no-user-config -display none -no-reboot

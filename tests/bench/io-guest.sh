@@ -1,6 +1,6 @@
 #!/bin/sh
-# io-guest.sh: PID 1 of the guest that io.sh measures; the same under both VMMs. It says on the console when its load begins
-# and ends, and what came of it:
+# io-guest.sh: PID 1 of the guest that io.sh measures; the same under both VMMs. It says on the console when its load
+# begins and ends, and what came of it:
 #
 #   begin
 #   end UNITS NANOSECONDS     units are requests, bytes or packets

@@ -1,7 +1,7 @@
 #!/bin/bash
-# io-lab.bash VMM LOAD: io.sh's part in the lab: three guests of VMM with one load of io-guest.sh each, the first for its time,
-# the others, of a tenth and of three tenths of the work, for how often what happened: what they have in common (the load's
-# begin, and the line on the console that tells of its end) is none of a request's.
+# io-lab.bash VMM LOAD: io.sh's part in the lab: three guests of VMM with one load of io-guest.sh each, the first for
+# its time, the others, of a tenth and of three tenths of the work, for how often what happened: what they have in
+# common (the load's begin, and the line on the console that tells of its end) is none of a request's.
 set -eu
 # shellcheck source-path=SCRIPTDIR source=lab.bash
 . /lab.bash
@@ -14,8 +14,8 @@ start_mayfly() {
 	exec "${mayfly[@]}" -m 512M -k /vmlinux -i /io.cpio -d /tmp/disk -n tap=t0 -a "$*"
 }
 
-# Virtio 1.0, as mayfly's. Of QEMU's ways to a file this takes the fewest instructions here: threads take a third more at
-# depth 1, and an iothread a tenth more at depth 32.
+# Virtio 1.0, as mayfly's. Of QEMU's ways to a file this takes the fewest instructions here: threads take a third more
+# at depth 1, and an iothread a tenth more at depth 32.
 start_qemu() {
 	exec "${qemu[@]}" -m 512 -kernel /vmlinux -initrd /io.cpio -append "$words $*" -global virtio-mmio.force-legacy=false \
 		-drive "if=none,id=disk,file=/tmp/disk,format=raw,file.locking=off,cache=writeback,aio=io_uring" \

@@ -1,7 +1,7 @@
 #!/bin/sh
-# look.sh PID...: what memory the processes have, an average in KiB, as JSON: `own` is what they have beside guest memory (which
-# is marked "not in children", or is the largest mapping), `guest` that. mayfly shows its memory to
-# root alone: null for others.
+# look.sh PID...: what memory the processes have, an average in KiB, as JSON: `own` is what they have beside guest
+# memory (which is marked "not in children", or is the largest mapping), `guest` that. mayfly shows its memory to root
+# alone: null for others.
 cat "/proc/$1/smaps" >/dev/null 2>&1 || { echo null && exit; }
 for pid; do cat "/proc/$pid/smaps"; done | awk -v count=$# '
 	function done_one() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# run.sh [SECTION...]: runs the benchmarks (all, or those named: start sweep crowd boot io console), prints their tables and puts
-# figures and plots into the bench directory: bench.json, *.svg. Sections that are not run keep their last figures.
+# run.sh [SECTION...]: runs the benchmarks (all, or those named: start sweep crowd boot io console), prints their tables
+# and puts figures and plots into the bench directory: bench.json, *.svg. Sections that are not run keep their last
+# figures.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=host.bash
 . "$(dirname "$0")/host.bash"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# sweep.sh OUT.json: how the start grows with memory, CPUs, disks, the size of kernel and initrd: mayfly against the floor
-# program, which has memory and CPUs alone.
+# sweep.sh OUT.json: how the start grows with memory, CPUs, disks, the size of kernel and initrd: mayfly against the
+# floor program, which has memory and CPUs alone.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=host.bash
 . "$(dirname "$0")/host.bash"

@@ -5,7 +5,8 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=host.bash
 . "$(dirname "$0")/host.bash"
 
-# table TITLE FILTER: the rows that the jq FILTER makes, the first of them the heads; nothing if the section was not run.
+# table TITLE FILTER: the rows that the jq FILTER makes, the first of them the heads; nothing if the section was not
+# run.
 table() {
 	local rows
 

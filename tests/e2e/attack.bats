@@ -1,5 +1,5 @@
-# A thread of mayfly that somebody else has taken over: the launcher with attacks built in (tests/attack), each of which does
-# the real thing. attacks.bash has the table of what stops them.
+# A thread of mayfly that somebody else has taken over: the launcher with attacks built in (tests/attack), each of which
+# does the real thing. attacks.bash has the table of what stops them.
 load helpers
 load attacks
 

@@ -1,10 +1,10 @@
-# What stops each attack of tests/attack: the second wall, if the filter were not there. For attack.bats; run by itself, it
-# prints the table of what happens on this host.
+# What stops each attack of tests/attack: the second wall, if the filter were not there. For attack.bats; run by itself,
+# it prints the table of what happens on this host.
 
-# NAME WALL=ERRNO...: the first of these layers of the jail that is there answers so; where there is none, or none is said, the
-# attack succeeds. "always": it fails, whatever there is. "few-processes" are the limits where they count our own processes
-# alone, "no-process" where nothing is left of them: they have room for a thread that KVM makes when the guest begins, if it does
-# (Linux 6.14, x86-64); "landlock4" is a Landlock of that version.
+# NAME WALL=ERRNO...: the first of these layers of the jail that is there answers so; where there is none, or none is
+# said, the attack succeeds. "always": it fails, whatever there is. "few-processes" are the limits where they count our
+# own processes alone, "no-process" where nothing is left of them: they have room for a thread that KVM makes when the
+# guest begins, if it does (Linux 6.14, x86-64); "landlock4" is a Landlock of that version.
 walls="
 open             empty-root=ENOENT landlock=EACCES
 create           empty-root=ENOENT landlock=EACCES
@@ -49,7 +49,8 @@ filter_only='dup memfd mmap-exec mprotect-exec io_uring add-key dumpable kvm-ask
 attacker=$(realpath "$files/mayfly-attack")
 guest=$(realpath "$bare")
 
-# What the launcher has: the attacks' names, in its order; the number, and the system call, of each; and Landlock's version.
+# What the launcher has: the attacks' names, in its order; the number, and the system call, of each; and Landlock's
+# version.
 declare -gA number_of call_of
 names=''
 while read -r first second third; do
@@ -59,8 +60,8 @@ while read -r first second third; do
 	esac
 done < <("$attacker" attacks)
 
-# attack NAME THREAD [OPTION...]: the guest attacks; says "SIGSYS", "ok", the error's name or what else happened. Standard error
-# is no file: on one there is no limit to its length. The NIC is for the one that needs it.
+# attack NAME THREAD [OPTION...]: the guest attacks; says "SIGSYS", "ok", the error's name or what else happened.
+# Standard error is no file: on one there is no limit to its length. The NIC is for the one that needs it.
 attack() {
 	local name=$1 thread=$2 said code=0 where= dir=$BATS_TEST_TMPDIR/$1.$2.$BASHPID
 	local nic=()
@@ -88,7 +89,8 @@ attack() {
 again=$names
 [ -z "${LAB:-}" ] || again=$(printf '%s\n' $names | awk 'NR % 4 == 1' | tr '\n' ' ')
 
-# each THREAD [OPTION...]: the attacks in $asked, or all, a VM each, four at a time; what they said is in the files $BATS_TEST_TMPDIR/THREAD.NAME.
+# each THREAD [OPTION...]: the attacks in $asked, or all, a VM each, four at a time; what they said is in the files
+# $BATS_TEST_TMPDIR/THREAD.NAME.
 each() {
 	local thread=$1 name n=0
 	shift
@@ -100,8 +102,8 @@ each() {
 	wait
 }
 
-# all THREAD [OPTION...]: the same in one VM, which needs to survive them: without the filter. One attack needs a NIC, and has a VM
-# of its own: tap_too.
+# all THREAD [OPTION...]: the same in one VM, which needs to survive them: without the filter. One attack needs a NIC,
+# and has a VM of its own: tap_too.
 all() {
 	local thread=$1 attack name said
 	shift

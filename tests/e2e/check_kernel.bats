@@ -1,4 +1,5 @@
-# mayfly check-kernel: what it says of this machine's kernels, of files that are none, and of configurations. Needs no KVM.
+# mayfly check-kernel: what it says of this machine's kernels, of files that are none, and of configurations. Needs no
+# KVM.
 load helpers
 
 setup() { cd "$BATS_TEST_TMPDIR"; }

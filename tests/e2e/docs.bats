@@ -63,7 +63,8 @@ only_options() {
 	only_options
 	cd "$BATS_TEST_TMPDIR"
 	while read -r line; do
-		# as_here() puts another name in the place of the first kernel alone; other files are those that make leaves.
+		# as_here() puts another name in the place of the first kernel alone; other files are those that make
+		# leaves.
 		[ "$(grep -oE 'vmlinux|bzImage' <<<"$line" | wc -l)" -le 1 ] || { echo "two kernels: $line" >&2; false; }
 		[ -z "$(grep -oE '(-k|-i) [^ '"'"']+' <<<"$line" | grep -vxE -e '-k (vmlinux|bzImage)|-i initramfs.cpio')" ] || { echo "no such file: $line" >&2; false; }
 		case $line in *mayfly*) ;; *) bash -c "$line" >out 2>&1 || : && continue ;; esac # what comes after a guest
@@ -99,8 +100,8 @@ only_options() {
 	done
 }
 
-# completed REPLACED WORD...: what bash would offer for the last of the WORDs, as bash takes them apart, in $COMPREPLY; REPLACED is
-# what the offer replaces.
+# completed REPLACED WORD...: what bash would offer for the last of the WORDs, as bash takes them apart, in $COMPREPLY;
+# REPLACED is what the offer replaces.
 completed() {
 	local replaced=$1
 	shift

@@ -1,8 +1,8 @@
 # What runs the tests (tests/check.pl), here with suites made up for the purpose. Needs nothing that was built.
 load helpers
 
-# The suites are the functions below; each says what it likes. They run in a directory that has nothing else but the tree's own
-# suites.sh, as tests/real.sh.
+# The suites are the functions below; each says what it likes. They run in a directory that has nothing else but the
+# tree's own suites.sh, as tests/real.sh.
 setup() {
 	cd "$BATS_TEST_TMPDIR"
 	mkdir tests

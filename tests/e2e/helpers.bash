@@ -93,8 +93,9 @@ until_true() {
 # said TEXT: it stands in the output of what was started.
 said() { grep -q "$1" "$BATS_TEST_TMPDIR/out"; }
 
-# traces WORD: what could be left of runs of mayfly that have WORD on their command lines: processes, files where temporary ones
-# go, descriptors of this shell. Nothing of the whole machine counts, because other suites run beside this one.
+# traces WORD: what could be left of runs of mayfly that have WORD on their command lines: processes, files where
+# temporary ones go, descriptors of this shell. Nothing of the whole machine counts, because other suites run beside
+# this one.
 traces() {
 	pgrep -f "$1" || :
 	ls -A "$TMPDIR"
@@ -107,8 +108,9 @@ code() {
 	wait "$1" || code=$?
 }
 
-# on_terminal COMMANDS: bash runs them on a terminal, made by script(1), which shows what stands in $shown (export it). Standard input is typed.
-# COMMANDS may use `until_shown TEXT`; a background job gets the terminal as stdin only if told so.
+# on_terminal COMMANDS: bash runs them on a terminal, made by script(1), which shows what stands in $shown (export it).
+# Standard input is typed. COMMANDS may use `until_shown TEXT`; a background job gets the terminal as stdin only if told
+# so.
 on_terminal() {
 	{
 		echo 'until_shown() { until grep -q "$1" "$shown"; do sleep 0.05; done; }'
@@ -119,8 +121,8 @@ on_terminal() {
 	output=$(cat -v "$shown")
 }
 
-# type_after TEXT KEYS: types when the terminal shows TEXT, and stays for that as long as the terminal may live. (For ever, it
-# would keep bats from its end.)
+# type_after TEXT KEYS: types when the terminal shows TEXT, and stays for that as long as the terminal may live. (For
+# ever, it would keep bats from its end.)
 type_after() {
 	local last=$((SECONDS + 120))
 	until grep -q "$1" "$shown" 2>/dev/null || [ "$SECONDS" -gt "$last" ]; do sleep 0.05; done

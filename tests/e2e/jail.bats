@@ -5,7 +5,8 @@ namespaces='user:user ipc:ipc net:net uts:uts'
 
 setup() { cd "$BATS_TEST_TMPDIR"; }
 
-# jailed [OPTION...]: a guest that sleeps, in the background, with a disk of 1 MiB; its output, which is no file, goes to ./out; $pid.
+# jailed [OPTION...]: a guest that sleeps, in the background, with a disk of 1 MiB; its output, which is no file, goes
+# to ./out; $pid.
 jailed() {
 	truncate -s 1M disk
 	rm -f fifo
@@ -34,8 +35,9 @@ leave() {
 	is 143 "$code"
 }
 
-# as_user COMMAND...: as a user who may use KVM and nothing else, in a directory that has ./mayfly and ./bare. The node is a
-# copy in a mount namespace of its own. (By bash: the shell of busybox has a setpriv of its own.) Others than root are users already.
+# as_user COMMAND...: as a user who may use KVM and nothing else, in a directory that has ./mayfly and ./bare. The node
+# is a copy in a mount namespace of its own. (By bash: the shell of busybox has a setpriv of its own.) Others than root
+# are users already.
 as_user() {
 	if [ "$(id -u)" != 0 ]; then
 		ln -sf "$(realpath "$mayfly")" mayfly
@@ -135,7 +137,8 @@ as_user() {
 			grep -q '^NoNewPrivs:	1$' "$thread/status"
 		done
 		[ "$threads" -ge 5 ]
-		# Linux 5.8 and older do not say how many. Some kernels add a thread of KVM's, which gets everybody's alone.
+		# Linux 5.8 and older do not say how many. Some kernels add a thread of KVM's, which gets everybody's
+		# alone.
 		if grep -q Seccomp_filters /proc/self/status; then
 			filters=$(sed -n 's/^Seccomp_filters:\t//p' "/proc/$pid/status")
 			[ "$filters" -ge 2 ]

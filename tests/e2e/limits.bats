@@ -92,7 +92,8 @@ unread() {
 	is 124 "$code"
 }
 
-# listening OPTION...: a workload that heeds no signal, in the foreground's place; $pid. It lives while descriptor 8 does.
+# listening OPTION...: a workload that heeds no signal, in the foreground's place; $pid. It lives while descriptor 8
+# does.
 listening() {
 	rm -f in
 	mkfifo in

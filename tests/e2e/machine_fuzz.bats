@@ -1,5 +1,5 @@
-# A bare guest that accesses everything it can reach at random (tests/guests/machine_fuzz.c): on any /dev/kvm. An exit code
-# that is not 0 is the number of the check there that failed. To hunt for longer: other seeds, and millions.
+# A bare guest that accesses everything it can reach at random (tests/guests/machine_fuzz.c): on any /dev/kvm. An exit
+# code that is not 0 is the number of the check there that failed. To hunt for longer: other seeds, and millions.
 load helpers
 
 # 1 MiB, whose sectors say their number.
@@ -27,7 +27,8 @@ at_least() {
 	return 1
 }
 
-# lived: the guest found its devices in order at the end, and mayfly said no more than that rings were broken, once each.
+# lived: the guest found its devices in order at the end, and mayfly said no more than that rings were broken, once
+# each.
 lived() {
 	ended 0
 	is "" "$(printf '%s\n' "$stderr" | sed '/^mayfly: warning: the guest broke queue [0-9]* of [a-z0-9]*: the device stops until its driver resets it$/d')"
@@ -39,8 +40,8 @@ lived() {
 # fuzz SEED COUNT: two CPUs at once make COUNT accesses each.
 fuzz() { job "machinefuzz seed=$1 count=$2 others=1" -m 16M -c 2 $disks --console console --stats stats; }
 
-# What a guest can make mayfly do may take no memory of it: eight times as much takes as much (the guest touches all of its RAM
-# first), but for what the host's kernel rounds: it counts pages by the dozen, on each CPU.
+# What a guest can make mayfly do may take no memory of it: eight times as much takes as much (the guest touches all of
+# its RAM first), but for what the host's kernel rounds: it counts pages by the dozen, on each CPU.
 # bats test_tags=irqchip
 @test "random accesses to the whole machine by two CPUs: it lives, and takes no more memory" {
 	fuzz 1 500

@@ -1,5 +1,5 @@
-# What every recipe relies on: the cache, the lines that tell how far a step is, and the installation of packages, here with
-# programs in place of apt's. Needs no KVM, no network and nothing that was built.
+# What every recipe relies on: the cache, the lines that tell how far a step is, and the installation of packages, here
+# with programs in place of apt's. Needs no KVM, no network and nothing that was built.
 load helpers
 
 setup() {
@@ -91,8 +91,8 @@ long_recipe() {
 	for signal in KILL TERM INT; do
 		rm -rf "$cache" child again
 		long_recipe
-		# As make does it: by a shell that waits for the end of the recipe's output. (What a shell runs in its background
-		# ignores SIGINT, which a terminal sends to all.)
+		# As make does it: by a shell that waits for the end of the recipe's output. (What a shell runs in its
+		# background ignores SIGINT, which a terminal sends to all.)
 		setsid env --default-signal=INT sh -c 'entry=$(./recipe.sh); :' >/dev/null 2>&1 3>&- &
 		soon test -s child
 		case $signal in INT) kill -s INT -- -$! ;; *) kill -s "$signal" "$(cat script)" ;; esac
@@ -187,8 +187,8 @@ fake() {
 	chmod 755 "bin/$1"
 }
 
-# The packages that the file "have" names are there; apt-get adds to it what it installs, alone at its work, and writes down
-# each call.
+# The packages that the file "have" names are there; apt-get adds to it what it installs, alone at its work, and writes
+# down each call.
 fake_apt() {
 	: >have
 	: >calls

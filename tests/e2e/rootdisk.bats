@@ -1,4 +1,5 @@
-# Root disks, made by images/rootdisk.sh as an ordinary user; looked into with each file system's own tools. Needs no KVM.
+# Root disks, made by images/rootdisk.sh as an ordinary user; looked into with each file system's own tools. Needs no
+# KVM.
 load helpers
 
 # Where that user may write: bats' own directories are root's alone.

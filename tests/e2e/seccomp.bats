@@ -10,8 +10,8 @@ trace() {
 	sealed "$BATS_TEST_TMPDIR/trace"
 }
 
-# sealed TRACE: what was done after the filter for all went in, but for each thread's narrowing of it, in $after; the names of
-# the calls, each once, in $calls.
+# sealed TRACE: what was done after the filter for all went in, but for each thread's narrowing of it, in $after; the
+# names of the calls, each once, in $calls.
 sealed() {
 	after=$(sed -n '/ seccomp(SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, {.*\( = 0\|unfinished ...>\)$/,$p' "$1" | tail -n +2 |
 		grep -v -e ' seccomp(SECCOMP_SET_MODE_FILTER, 0, {' -e 'seccomp resumed>')
@@ -105,8 +105,8 @@ traced() {
 	${where:-} timeout 60 strace -f -qq -e raw=all -o "trace.$name" "$@" >"out.$name" 2>&1 3>&- || true
 }
 
-# The rules that none of the calls in TRACE... uses. What children do, which have filters of their own, does not count: they are
-# forked, which is all that the process does with a clone that makes no thread.
+# The rules that none of the calls in TRACE... uses. What children do, which have filters of their own, does not count:
+# they are forked, which is all that the process does with a clone that makes no thread.
 unused_rules() {
 	"$mayfly" selftest --list >rules
 	awk '

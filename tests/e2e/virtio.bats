@@ -1,5 +1,5 @@
-# Disks and NICs with bare guests, most of which misuse them: on any /dev/kvm. Their tests are in tests/guests/virtio_*.c;
-# an exit code that is not 0 is the number of the check there that failed.
+# Disks and NICs with bare guests, most of which misuse them: on any /dev/kvm. Their tests are in
+# tests/guests/virtio_*.c; an exit code that is not 0 is the number of the check there that failed.
 load helpers
 
 # 1 MiB, whose sectors say their number.

@@ -1,7 +1,7 @@
 #!/bin/sh
-# coverage.sh ARCH [-c DIR] [FILE...]: what the fuzzers' kept inputs reach of boot/ and devices/, a line a file; or the lines
-# of each FILE that they do not reach. `make fuzz-coverage` built what it needs. Instead of what was kept, -c takes inputs
-# from the directories in DIR, each with a fuzzer's name: those of a hunt.
+# coverage.sh ARCH [-c DIR] [FILE...]: what the fuzzers' kept inputs reach of boot/ and devices/, a line a file; or the
+# lines of each FILE that they do not reach. `make fuzz-coverage` built what it needs. Instead of what was kept, -c
+# takes inputs from the directories in DIR, each with a fuzzer's name: those of a hunt.
 set -eu
 
 arch=${1:?usage: coverage.sh ARCH [-c DIR] [FILE...]}

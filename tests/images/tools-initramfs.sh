@@ -1,7 +1,8 @@
 #!/bin/sh
-# tools-initramfs.sh ARCH OUT: packs what tests need in a guest beside initramfs.cpio, to be appended to that (archives in
-# a row are one initramfs), into OUT, an uncompressed initramfs:
-#   usr/bin/             the programs of tests/images/tools.sh, and links to them in place of busybox's applets of those names
+# tools-initramfs.sh ARCH OUT: packs what tests need in a guest beside initramfs.cpio, to be appended to that (archives
+# in a row are one initramfs), into OUT, an uncompressed initramfs:
+#   usr/bin/             the programs of tests/images/tools.sh, and links to them in place of busybox's applets of those
+#                        names
 #   modules/NN-NAME.ko   the virtio drivers of Debian's kernel, in the order in which they are to be loaded
 # The same inputs give the same bytes. Exit: 0, or 1 with a line on stderr.
 set -eu

@@ -5,12 +5,12 @@
 #   lab.sh -n [-x] [-a ARCH]     runs nothing; fills the cache, and prints the entry of the lab's base
 #
 # GIC is the version of an aarch64 host's interrupt controller: 2, or 3 (the default). With -i (x86_64 only) the lab's
-# clock counts instructions, a nanosecond each, on one CPU, so that what is measured repeats on a busy machine; where the
-# lab is idle, its clock leaps to the next timer. What an exit costs real hardware it does not know. Each -f puts a file or
-# a directory into the lab, as LABPATH (default: /NAME). COMMAND runs as root with busybox at hand (with -x also bash, bats
-# and the programs of tests/images/tools.sh, which tests need) and /dev/kvm, /dev/net/tun, /dev/pts, /proc, /sys and a tmpfs on
-# /tmp; it can make loop devices, bridges, macvlan and macvtap links. Its output, both streams, is passed on as it comes,
-# less the carriage returns at line ends that consoles add.
+# clock counts instructions, a nanosecond each, on one CPU, so that what is measured repeats on a busy machine; where
+# the lab is idle, its clock leaps to the next timer. What an exit costs real hardware it does not know. Each -f puts a
+# file or a directory into the lab, as LABPATH (default: /NAME). COMMAND runs as root with busybox at hand (with -x also
+# bash, bats and the programs of tests/images/tools.sh, which tests need) and /dev/kvm, /dev/net/tun, /dev/pts, /proc,
+# /sys and a tmpfs on /tmp; it can make loop devices, bridges, macvlan and macvtap links. Its output, both streams, is
+# passed on as it comes, less the carriage returns at line ends that consoles add.
 # Exit: COMMAND's code; 124 when SECONDS (default 120) have passed; 125 when the lab itself failed; a line on stderr
 # says so for both.
 # shellcheck disable=SC2317 # functions that are called by name look unreachable
@@ -120,8 +120,8 @@ tsc_khz() {
 }
 
 # No XSAVE: with it each guest's kernel warns of an inconsistent size, as if its XSETBV did not reach the lab's KVM.
-# No ERMS and FSRM: QEMU takes a repeated string instruction apart by its unit, which is a byte there. Where a page held code
-# of an earlier guest, each unit is a call into QEMU: to clear such pages took half of a guest's boot.
+# No ERMS and FSRM: QEMU takes a repeated string instruction apart by its unit, which is a byte there. Where a page held
+# code of an earlier guest, each unit is a call into QEMU: to clear such pages took half of a guest's boot.
 # In the background: only a `wait` lets a signal end this script at once. TCG needs no privileges and no host KVM.
 start_x86_64() {
 	# shellcheck disable=SC2086 # $icount is an option and its value, or nothing
@@ -217,8 +217,8 @@ case $gic in 2 | 3) ;; *) usage ;; esac
 
 arguments='quiet panic=-1 mitigations=off'
 modules='tun tap macvlan macvtap llc stp bridge loop'
-# What costs time alone, unless it is to be counted: Debian's kernels clear memory once more when they hand it out; and with a
-# fifth level of page tables, in both stages of translation, a miss of the TLB reads many more of them.
+# What costs time alone, unless it is to be counted: Debian's kernels clear memory once more when they hand it out; and
+# with a fifth level of page tables, in both stages of translation, a miss of the TLB reads many more of them.
 [ -n "$icount" ] || arguments="$arguments init_on_alloc=0" cpu=$cpu,la57=off
 case $arch in
 x86_64) modules="irqbypass kvm kvm-amd $modules" ;;

@@ -2,8 +2,8 @@
 # prove.sh [NAME...]: proves what docs/proofs.md says, of all sources or of those named; speaks TAP.
 # prove.sh mutate [NAME...]: breaks each source on purpose, one line at a time, and sees the proof fail.
 #
-# Frama-C's WP makes a proposition of each access, each sum and each claim, and CVC4 and z3 prove them or do not. A source is
-# proved as it is: annotate.awk puts comments into a copy, and that it is a copy otherwise is checked.
+# Frama-C's WP makes a proposition of each access, each sum and each claim, and CVC4 and z3 prove them or do not. A
+# source is proved as it is: annotate.awk puts comments into a copy, and that it is a copy otherwise is checked.
 # Exit: 0 if all is as it should be.
 set -u
 
@@ -90,8 +90,8 @@ wp() {
 	[ "$code" = 0 ] && [ -n "$goals" ] && [ "${goals% *}" = "${goals#* }" ]
 }
 
-# What may go wrong in C (-wp-rte) and what is claimed (contracts, loops), at once; or, where that is more than the provers
-# can see through, what is claimed by itself and then what may go wrong.
+# What may go wrong in C (-wp-rte) and what is claimed (contracts, loops), at once; or, where that is more than the
+# provers can see through, what is claimed by itself and then what may go wrong.
 prove() {
 	total=0
 	if [ "$3" = at-once ]; then
@@ -136,7 +136,8 @@ prove_all() {
 	done <"$work/list"
 }
 
-# That the mutant is refused by the provers, and not by sed or the compiler: there are goals, and not all of them are proved.
+# That the mutant is refused by the provers, and not by sed or the compiler: there are goals, and not all of them are
+# proved.
 mutate_all() {
 	echo "1..$(echo "$selected" | wc -l)"
 	echo "$selected" >"$work/list"

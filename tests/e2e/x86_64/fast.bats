@@ -1,4 +1,5 @@
-# The kernel for functions (`make kernel-fast`), which is x86-64's: on a host whose KVM runs unmodified kernels, or in the lab.
+# The kernel for functions (`make kernel-fast`), which is x86-64's: on a host whose KVM runs unmodified kernels, or in
+# the lab.
 load ../helpers
 
 setup() { cd "$BATS_TEST_TMPDIR"; }
