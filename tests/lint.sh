@@ -14,7 +14,8 @@ quiet() {
 	return 1
 }
 
-# Each room, and the rooms below it: what its files may include (docs: HACKING.md, "The house"). A file is a room of one.
+# Each room, and the rooms below it: what its files may include (docs: HACKING.md, "The house"). A file is a room of
+# one.
 rooms='
 vmm/base:
 boot/tables: vmm/base
@@ -86,13 +87,75 @@ arches() {
 	quiet grep -nE '#.*(__x86_64|__aarch64|__amd64|__arm|__i386)' $sources tests/unit/*.h tests/unit/*/*.c tests/guests/*.[chS]
 }
 
-# Functions of at most 60 lines, files of at most 350 (tests may be longer).
+# Files whose text is a part of the cache's keys: a line that is broken would build all of it anew.
+keyed='images/kernel.sh images/apt.sh tests/images/debian-kernel.sh tests/images/tools.sh tests/images/iperf3.c'
+
+# unkeyed FILE...: those of them that are no such files.
+unkeyed() { for file in "$@"; do case " $keyed " in *" $file "*) ;; *) echo "$file" ;; esac done; }
+
+# wide FILE...: lines of more than 100 columns in C, a tab reaching to the next eighth; of more than 120 in prose, which
+# is Markdown and what other files have behind #. No line is broken within a string, which can be searched for, nor in
+# a table, an example or an address.
+# shellcheck disable=SC2016 # perl's
+wide() {
+	perl -CSD -ne '
+		chomp;
+		1 while s/\t/" " x (8 - $-[0] % 8)/e;
+		my ($most, $line) = (120, $_);
+		if ($ARGV =~ /\.[ch]$/) {
+			$most = 100;
+			$line =~ s/"(\\.|[^"\\])*"/""/g;
+		} elsif ($ARGV =~ /\.md$/) {
+			$example = !$example if /^```/;
+			$line = "" if $example || /^(\||    )/;
+		} else {
+			$line = "" unless /^ *#/;
+		}
+		print "$ARGV:$.: ", length $line, " columns, more than $most\n" if length $line > $most && $line !~ m{https?://};
+		if (eof) { close ARGV; $example = 0 }' "$@"
+}
+
+# Of the product: functions of at most 60 lines, files of at most 350. Of tests: files of at most 600. No wide lines.
+# shellcheck disable=SC2046,SC2086 # lists
 sizes() {
-	# shellcheck disable=SC2086
+	kept=yes
 	quiet awk 'FNR == 1 { begin = 0 }
 		/^{/ { begin = FNR }
 		/^}/ { if (begin && FNR - begin > 60) print FILENAME ":" begin ": a function of " FNR - begin " lines"; begin = 0 }
-		FNR == 351 { print FILENAME ": more than 350 lines" }' $sources
+		FNR == 351 { print FILENAME ": more than 350 lines" }' $sources || kept=
+	quiet awk 'FNR == 601 { print FILENAME ": more than 600 lines" }' \
+		$(find tests/unit tests/fuzz tests/guests tests/e2e tests/attack -name '*.[chS]' -o -name '*.bats' -o -name '*.*sh') || kept=
+	quiet wide $(unkeyed $sources $(find tests -name '*.[ch]' | sort) README.md HACKING.md docs/*.md docs/mayfly.bash \
+		Makefile .ci/run $(find images rootfs tests -name '*.*sh' -o -name '*.bats' -o -name '*.mk' -o -name '*.pl' | sort)) ||
+		kept=
+	[ -n "$kept" ]
+}
+
+# odd_subjects COMMITS: those that are not "area: text", or have more than 72 characters (and a newline).
+# shellcheck disable=SC2016 # perl's
+odd_subjects() {
+	git log --no-merges --format=%s "$1" -- |
+		perl -CSD -ne 'print if !m{^[\w./-]+(, [\w./-]+)*: \S} || length > 73'
+}
+
+# Of the branch's own commits; of the last 30 in a clone that does not tell which these are. Nothing without git.
+subjects() {
+	{ [ -e .git ] && git rev-parse -q --verify HEAD >/dev/null 2>&1; } || return 0
+	own=-30
+	! git rev-parse -q --verify refs/remotes/origin/main >/dev/null || own=refs/remotes/origin/main..HEAD
+	quiet odd_subjects "$own"
+}
+
+# What is said in WORDS: prose, and of C its comments and strings.
+# shellcheck disable=SC2016,SC2046 # perl's; lists
+words() {
+	banned=$(grep -vE '^(#|$)' tests/words | paste -sd '|')
+	quiet env BANNED="$banned" perl -CSD -0777 -ne '
+		s{(//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*")|(\x27(?:\\.|[^\x27\\\n])\x27)|([^\n])}{$1 // " "}gse if $ARGV =~ /\.[chS]$/;
+		my $n = 0;
+		for (split /\n/) { $n++; s/^\s+//; print "$ARGV:$n: $_\n" if /\b(?:$ENV{BANNED})\b/i }' \
+		README.md HACKING.md docs/*.md docs/mayfly.1 Makefile $(find vmm boot devices rootfs images tests -name '*.[chS]' \
+		-o -name '*.*sh' -o -name '*.bats' -o -name '*.mk' -o -name '*.pl' -o -name '*.config' -o -name '*.acsl' | sort)
 }
 
 # shellcheck disable=SC2086
@@ -112,7 +175,7 @@ static() {
 	done
 }
 
-checks='layers arches sizes format shell harness manual static'
+checks='layers arches sizes words subjects format shell harness manual static'
 case ${1:-all} in
 list) echo "$checks" ;;
 all)
