@@ -58,7 +58,7 @@ struct result {
 	bool ran;
 	enum end_cause cause;
 	int number;
-	char text[400];
+	char text[sizeof(struct problem) + 4];
 	unsigned exit_kind, exit_value;
 	int interrupted, awaited;
 	bool timed_out;
