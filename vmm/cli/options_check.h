@@ -7,7 +7,7 @@
 #include "base/config.h"
 #include "base/report.h"
 
-/* False if OPTIONS, each of which is right by itself, contradict each other or lack one that they need. */
+/* False if OPTIONS contradict each other, or lack one that they need. Each is right by itself. */
 bool options_check(const struct options *options, struct problem *problem);
 
 #endif
