@@ -7,19 +7,19 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Somebody else's bytes: read only, not owned. */
+/* Bytes that belong to somebody else: read only, not owned. */
 struct bytes {
 	const uint8_t *data;
 	size_t size;
 };
 
-/* True if SIZE bytes from OFFSET lie inside FILE. Cannot wrap. */
+/* True if SIZE bytes from OFFSET lie inside FILE. The check cannot wrap. */
 static inline bool bytes_have(struct bytes file, uint64_t offset, uint64_t size)
 {
 	return size <= file.size && offset <= file.size - size;
 }
 
-/* True if the LENGTH bytes of WHAT lie in FILE from OFFSET on. */
+/* True if FILE has the LENGTH bytes of WHAT at OFFSET. */
 static inline bool bytes_hold(struct bytes file, uint64_t offset, const char *what, size_t length)
 {
 	return bytes_have(file, offset, length) && !memcmp(file.data + offset, what, length);
@@ -58,7 +58,7 @@ static inline void put_le64(uint8_t *p, uint64_t value)
 	put_le32(p + 4, (uint32_t)(value >> 32));
 }
 
-/* ALIGNMENT is a power of two; the caller knows that VALUE is far from 2^64. */
+/* ALIGNMENT is a power of two. The caller knows that VALUE is far from 2^64. */
 static inline uint64_t align_up(uint64_t value, uint64_t alignment)
 {
 	return (value + alignment - 1) & ~(alignment - 1);

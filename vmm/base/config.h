@@ -1,5 +1,5 @@
-/* What the user asked for, as plain values. vmm/cli/ makes them of words; everybody else reads
- * them. Texts live as long as the process. */
+/* What the user asked for, as plain values. vmm/cli/ fills them in; all other rooms read them.
+ * Texts live as long as the process. */
 #ifndef MAYFLY_CONFIG_H
 #define MAYFLY_CONFIG_H
 
@@ -11,31 +11,30 @@
 
 #define VCPUS_MAX 32
 #define DEVICES_MAX 8       /* disks and NICs together */
-#define DEVICE_QUEUES_MAX 8 /* of a disk; pairs of a NIC */
-#define ADDRESSES_MAX 2     /* --ip: one of each family */
+#define DEVICE_QUEUES_MAX 8 /* queues of a disk, queue pairs of a NIC */
+#define ADDRESSES_MAX 2     /* --ip: one address of each family */
 #define OUTS_MAX 16         /* -o */
 
-/* --hugepages: the host's large pages as it gives them to everybody, or wherever it can, or
- * none. */
+/* --hugepages. AUTO: as the host's setting says. ON: wherever possible. OFF: none. */
 enum hugepages { HUGEPAGES_AUTO, HUGEPAGES_ON, HUGEPAGES_OFF };
 
 /* --disk, --root */
 struct disk_options {
 	const char *path;
-	const char *serial; /* NULL: made up */
+	const char *serial; /* NULL: mayfly makes one up */
 	unsigned queues;
 	bool read_only, ephemeral, direct;
-	uint64_t scratch; /* bytes of a disk of our own making, which has no PATH; 0: it is not */
+	uint64_t scratch; /* bytes of a disk without PATH; 0: PATH counts */
 };
 
 /* --net */
 struct net_options {
-	const char *tap; /* name; NULL: fd says it */
+	const char *tap; /* name; NULL: fd_number counts */
 	unsigned fds;
-	int fd_number[DEVICE_QUEUES_MAX]; /* as the user says it */
+	int fd_number[DEVICE_QUEUES_MAX]; /* the user's numbers */
 	unsigned queues;                  /* pairs */
-	unsigned mtu;                     /* 0: the interface's own */
-	uint8_t mac[6];                   /* all zero: made up */
+	unsigned mtu;                     /* 0: the interface's MTU */
+	uint8_t mac[6];                   /* all zero: mayfly makes one up */
 };
 
 /* --ip */
@@ -45,12 +44,12 @@ struct ip_options {
 	int family;                /* AF_INET or AF_INET6 */
 };
 
-/* --file, --rootdir, --rootfs-tar: a file or directory of the host for the guest. */
+/* --file, --rootdir, --rootfs-tar: a file or directory of the host that the guest gets. */
 struct file_option {
 	const char *path;
-	const char *guest; /* absolute; "/" at its end: into that directory */
-	int mode;          /* permission bits of a file; -1: the host's */
-	bool tar;          /* what is in it, for the root */
+	const char *guest; /* absolute; with "/" at its end: a directory to put PATH into */
+	int mode;          /* permission bits of a file; -1: the host's bits */
+	bool tar;          /* PATH is an archive; its members go into the root */
 };
 
 struct file_options {
@@ -65,7 +64,7 @@ struct out_option {
 
 /* What the workload gets. */
 struct job_options {
-	struct words environment; /* NAME=VALUE; the last of a NAME counts */
+	struct words environment; /* NAME=VALUE; the last value of a NAME counts */
 	const char *directory;    /* NULL: / */
 	const char *hostname;     /* NULL: mayfly */
 	bool has_user;
@@ -79,7 +78,7 @@ struct job_options {
 /* --timeout, --cpu-time, --idle-timeout, --grace: in milliseconds; 0: none. */
 struct limits {
 	uint64_t wall, cpu, idle;
-	uint64_t grace; /* between a signal for the workload and the end; 0: at once */
+	uint64_t grace; /* from a signal for the workload to the end; 0: at once */
 };
 
 #define JAIL_NOBODY 65534
@@ -89,7 +88,7 @@ enum jail_mode { JAIL_AUTO, JAIL_STRICT, JAIL_OFF };
 /* --jail, --uid, --gid */
 struct jail_options {
 	enum jail_mode mode;
-	bool other_user; /* the user said which: it must be that one */
+	bool other_user; /* the user named one: no other will do */
 	uint32_t uid, gid;
 };
 
@@ -105,9 +104,9 @@ struct options {
 	bool verbose;
 	bool help;
 	bool tty;          /* the workload gets a terminal */
-	bool root;         /* the first disk is its root */
-	const char *stats; /* file for the counters; NULL: nobody wants them */
-	int stats_fd;      /* … which is open: fd:N; -1: the path counts */
+	bool root;         /* the first disk is the workload's root */
+	const char *stats; /* file for the statistics; NULL: none */
+	int stats_fd;      /* the open file of --stats fd:N; -1: the path counts */
 	unsigned disks, nets, ips;
 	struct disk_options disk[DEVICES_MAX];
 	struct net_options net[DEVICES_MAX];
@@ -115,8 +114,8 @@ struct options {
 	struct job_options job;
 	struct limits limits;
 	struct jail_options jail;
-	char **words; /* the options as they were given, for a report; NULL-terminated, or NULL */
-	const struct payload *payload; /* of a packed program; NULL: it is none */
+	char **words; /* the options as given, for --stats; NULL-terminated, or NULL */
+	const struct payload *payload; /* what a packed program brings; NULL: this is not one */
 	char **command;                /* NULL-terminated; NULL: a plain boot */
 };
 

@@ -17,7 +17,7 @@ bool facts_is_release(const char *release, unsigned major, unsigned minor)
 	return first > major || (first == major && second >= minor);
 }
 
-/* What follows the colon in the first line of FIELD; NULL if there is none. */
+/* The text after the colon in the first line of FIELD; NULL if there is none. */
 static const char *find_field(const char *text, const char *field)
 {
 	size_t length = strlen(field);
@@ -74,7 +74,7 @@ void facts_choice(char *text)
 
 /* --- passwd(5) and group(5): name, password, number, …, between colons --- */
 
-/* Takes the next of TEXT that ends at SEPARATOR, or with it. */
+/* Takes the next field of TEXT, which ends at SEPARATOR or at the end of TEXT. */
 static struct bytes take(struct bytes *text, char separator)
 {
 	const uint8_t *end = text->size ? memchr(text->data, separator, text->size) : NULL;
@@ -93,7 +93,7 @@ static bool is_number(struct bytes text, uint32_t number)
 	return text.size == strlen(digits.text) && !memcmp(text.data, digits.text, text.size);
 }
 
-/* The name in the line of ID, and in *REST what follows its number. */
+/* The name in the line of ID. *REST is the text after its number. */
 static struct bytes find_line(struct bytes file, uint32_t id, struct bytes *rest)
 {
 	while (file.size) {
@@ -136,7 +136,7 @@ bool facts_is_member(struct bytes file, uint32_t group, const char *user)
 	return false;
 }
 
-/* --- who may --- */
+/* --- access --- */
 
 bool facts_is_in_group(const struct facts_user *user, uint32_t group)
 {

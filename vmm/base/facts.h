@@ -1,4 +1,4 @@
-/* What a host's files say, and who may do what. Pure: text in, facts out. */
+/* What the host's files say, and who may access them. Pure functions: text in, facts out. */
 #ifndef MAYFLY_FACTS_H
 #define MAYFLY_FACTS_H
 
@@ -8,28 +8,28 @@
 
 #include "base/bytes.h"
 
-/* The release of a kernel (uname(2): "6.12.3-1-amd64") is MAJOR.MINOR or newer. */
+/* True if RELEASE (uname(2): "6.12.3-1-amd64") is MAJOR.MINOR or newer. */
 bool facts_is_release(const char *release, unsigned major, unsigned minor);
 
-/* WORD is one of those in the first line "FIELD : words" of TEXT (/proc/cpuinfo). */
+/* True if WORD is in the first line "FIELD : words" of TEXT (/proc/cpuinfo). */
 bool facts_has_word(const char *text, const char *field, const char *word);
 
-/* The number in the first line "FIELD: number" of TEXT (/proc/meminfo, in KiB). False if there
- * is none. */
+/* NUMBER from the first line "FIELD: number" of TEXT (/proc/meminfo, in KiB). False if there is
+ * none. */
 bool facts_number(const char *text, const char *field, uint64_t *number);
 
-/* Cuts TEXT down to the word that is in square brackets there ("always [madvise] never"); to
- * none, if none is. */
+/* Cuts TEXT down to the word in square brackets ("always [madvise] never"), or to "" if there is
+ * none. */
 void facts_choice(char *text);
 
-/* Writes the name of ID in FILE (/etc/passwd or /etc/group: passwd(5), group(5)), or else its
- * number, to NAME, of SIZE bytes. */
+/* Writes the name of ID to NAME, of SIZE bytes. FILE is /etc/passwd or /etc/group (passwd(5),
+ * group(5)). If FILE has no name for ID, writes the number. */
 void facts_name(struct bytes file, uint32_t id, char *name, size_t size);
 
-/* USER is one of the members that the line of GROUP in FILE (/etc/group) lists. */
+/* True if FILE (/etc/group) lists USER as a member of GROUP. */
 bool facts_is_member(struct bytes file, uint32_t group, const char *user);
 
-/* A file's mode and whose it is, as stat(2) says; and who asks. */
+/* A file's mode, owner and group, from stat(2). */
 struct facts_file {
 	uint32_t mode, user, group;
 };
@@ -42,11 +42,11 @@ struct facts_user {
 
 enum facts_access {
 	FACTS_MAY,  /* the mode lets the user read and write */
-	FACTS_JOIN, /* it would, in the file's group */
-	FACTS_MODE, /* it does not, and that group would be no help, or is root's */
+	FACTS_JOIN, /* it would if the user joined the file's group */
+	FACTS_MODE, /* it does not, and the group would not help or is root's */
 };
 
-/* Capabilities and access control lists are not looked at (path_resolution(7)). */
+/* Ignores capabilities and access control lists (path_resolution(7)). */
 enum facts_access facts_access(const struct facts_file *file, const struct facts_user *user);
 
 bool facts_is_in_group(const struct facts_user *user, uint32_t group);

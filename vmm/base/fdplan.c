@@ -57,7 +57,7 @@ static void close_from(int first, int last)
 		close(fd);
 }
 
-/* Closes the gaps between those that are kept. */
+/* Closes the gaps between the descriptors in KEEP. */
 static void close_gaps(const int *keep, unsigned count)
 {
 	int first = 3, last = 0;
@@ -73,7 +73,7 @@ static void close_gaps(const int *keep, unsigned count)
 	close_from(first, INT_MAX);
 }
 
-/* Before any is moved: then a number might be that of our own copy. */
+/* To be called before any descriptor is moved: later, a number might be that of our own copy. */
 static bool are_open_once(const int *keep, unsigned count, struct problem *problem)
 {
 	for (unsigned i = 0; i < count; i++) {

@@ -22,7 +22,7 @@ static const char *mend_for(int error)
 	}
 }
 
-/* Pages of hugetlbfs's cannot be mapped in parts. */
+/* A part of a hugetlbfs page cannot be mapped. */
 static bool is_constant(int fd, const struct stat *stat)
 {
 	struct statfs system;
@@ -85,7 +85,7 @@ bool file_is_free(int fd, const char *path, struct problem *problem)
 {
 	struct flock lock = {.l_type = F_WRLCK};
 
-	/* What knows no locks has none. */
+	/* A file system without locks has no lock. */
 	if (fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
 		return true;
 	return problem_set(problem,
@@ -106,8 +106,8 @@ static void take_number(const char *text, const char *name, uint64_t *number)
 		*number = *number * 10 + (uint64_t)(*found - '0');
 }
 
-/* In pieces: a user's groups alone may take more than a page. Each piece begins with the end of
- * the last, so that no line is cut. */
+/* In pieces, because a user's groups alone may take more than a page. Each piece begins with the
+ * end of the piece before, so that no line is cut. */
 void file_read_numbers(int fd, unsigned count, const char *const *names, uint64_t *numbers)
 {
 	enum { OVERLAP = 64, PIECE = 4096 };

@@ -10,7 +10,7 @@
 #include "base/exitcode.h"
 #include "base/text.h"
 
-/* What was given out, so that a leak checker finds it. */
+/* All kept memory, so that a leak checker finds it. */
 struct kept {
 	struct kept *next;
 	max_align_t memory[];

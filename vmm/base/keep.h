@@ -1,4 +1,4 @@
-/* Memory for the process's life: start-up only. */
+/* Memory that is never freed. Start-up only. */
 #ifndef MAYFLY_KEEP_H
 #define MAYFLY_KEEP_H
 
@@ -7,18 +7,20 @@
 
 #include "base/report.h"
 
-/* SIZE bytes of zeros that nobody gives back. If there are none, says so and ends the process. */
+/* SIZE bytes of zeros that live as long as the process. Without memory, reports so and ends the
+ * process. */
 void *keep(size_t size);
 
-/* Copies of the first LENGTH bytes of TEXT, and of what a printf format (text_format's) makes,
- * however long. */
+/* Kept copies: of the first LENGTH bytes of TEXT; of the text, of any length, that a printf format
+ * makes (see text_format). */
 char *keep_text(const char *text, size_t length);
 char *keep_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Gives all of that back. Needed by tests only: what was kept ends with the process. */
+/* Frees everything that was kept. Needed by tests only. */
 void keep_release(void);
 
-/* SIZE bytes of zeros, page aligned, that cost nothing until touched; or NULL. */
+/* SIZE bytes of zeros, page aligned, that cost nothing until touched. NULL with PROBLEM set on
+ * failure. */
 void *keep_pages(uint64_t size, struct problem *problem);
 
 #endif

@@ -1,4 +1,4 @@
-/* The time of day does not matter; how much of it passed does. */
+/* Intervals of time; the time of day does not matter. */
 #ifndef MAYFLY_MOMENT_H
 #define MAYFLY_MOMENT_H
 
@@ -7,8 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Microseconds of CLOCK_MONOTONIC. Not by the vDSO: what that does depends on the host's clock,
- * and the filter's rule would be tried there alone where it is needed. */
+/* Microseconds of CLOCK_MONOTONIC. A system call, not the vDSO: on some hosts the vDSO falls back
+ * to the system call, and only there would the filter's rule be tested. */
 static inline uint64_t moment(void)
 {
 	struct timespec time;

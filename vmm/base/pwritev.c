@@ -1,5 +1,5 @@
-/* Stands before the C library's: newer ones of musl (1.2.5) try pwritev2 and then fcntl, which
- * the filter kills. */
+/* Replaces the C library's function: musl 1.2.5 and newer try pwritev2 and then fcntl, which the
+ * filter kills. */
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>

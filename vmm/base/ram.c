@@ -6,21 +6,21 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Around each range at least, so that a span that is too long or begins too early hits nothing
- * of ours: a page of any host. */
+/* The least guard around each range, one page of any host: a span that is too long or begins too
+ * early hits none of our memory. */
 #define GUARD 65536
-/* What is alike in the host's address and the guest's, so that large pages serve both. */
+/* Host and guest addresses are equal modulo this size, so that huge pages serve both. */
 #define LARGE_PAGE (UINT64_C(2) << 20)
 
-/* Bytes from which on a mapping costs less than copies do. */
+/* From this many bytes on, a mapping is cheaper than a copy. */
 #define WORTH_SHARING 65536
 
-/* Linux 5.7; musl's headers are older. */
+/* Linux 5.7; musl's headers lack it. */
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
 
-/* Each advice: a kernel that does not know it still runs the VM. */
+/* These are hints: a kernel that does not know one still runs the VM. */
 static void keep_to_ourselves(void *host, size_t size)
 {
 	madvise(host, size, MADV_DONTDUMP);
@@ -30,8 +30,8 @@ static void keep_to_ourselves(void *host, size_t size)
 static bool map_range(struct ram_range *range, uint64_t base, uint64_t size,
 		      struct problem *problem)
 {
-	/* NORESERVE: a guest is given more memory than it touches, and 64 GiB must not need 64 GiB
-	 * of commit charge. */
+	/* NORESERVE: guests get more memory than they touch, and 64 GiB must not need 64 GiB of
+	 * commit charge. */
 	uint8_t *whole = mmap(NULL, size + 2 * LARGE_PAGE, PROT_NONE,
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	uint64_t before = GUARD + (base - (uintptr_t)whole - GUARD) % LARGE_PAGE;
@@ -77,7 +77,7 @@ uint64_t ram_host(const struct ram *ram, unsigned index)
 	return (uint64_t)(uintptr_t)ram->range[index].host;
 }
 
-/* The one bounds check of guest memory. Written so that nothing in it can wrap. */
+/* The only bounds check of guest memory. Nothing in it can wrap. */
 static uint8_t *locate(const struct ram *ram, gpa_t address, size_t length)
 {
 	for (unsigned i = 0; i < RAM_RANGES_MAX; i++) {
@@ -110,7 +110,7 @@ bool ram_write(const struct ram *ram, gpa_t to, const void *buffer, size_t lengt
 
 	if (!host)
 		return false;
-	if (length) /* a BUFFER of nothing may be NULL */
+	if (length) /* BUFFER may be NULL if LENGTH is 0 */
 		memcpy(host, buffer, length);
 	return true;
 }
@@ -134,8 +134,8 @@ bool ram_choose_pages(struct ram *ram, enum hugepages wanted, const char *settin
 	return true;
 }
 
-/* Maps what is at FROM, pages of a private mapping, at HOST as well. Not before Linux 5.13; HOST
- * may be unmapped then. */
+/* Maps the pages at FROM, of a private mapping, also at HOST. Needs Linux 5.13; on failure HOST may
+ * be unmapped. */
 static bool share(uint8_t *host, const uint8_t *from, size_t size)
 {
 	const int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;

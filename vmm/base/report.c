@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-/* Where the fix begins in FORMAT, at the bracket that is closed at its end; NULL: there is none. */
+/* The bracket in FORMAT that opens the fix and is closed at FORMAT's end; NULL if there is none. */
 static const char *find_fix(const char *format)
 {
 	const char *at = format + strlen(format);
@@ -67,7 +67,7 @@ void problem_report(const struct problem *problem)
 		report("%s", problem->what);
 }
 
-/* U+0080 to U+009F, in UTF-8; terminals take U+009B for the beginning of an escape sequence. */
+/* U+0080 to U+009F in UTF-8. To terminals, U+009B begins an escape sequence. */
 static bool is_c1_control(const unsigned char *text)
 {
 	return text[0] == 0xc2 && text[1] >= 0x80 && text[1] <= 0x9f;
@@ -99,7 +99,7 @@ void report(const char *format, ...)
 
 	size_t length = strlen(line);
 	line[length++] = '\n';
-	/* Nobody is left to be told when standard error itself fails. */
+	/* When standard error fails, there is nobody left to tell. */
 	if (write(STDERR_FILENO, line, length) < 0)
 		return;
 }

@@ -1,40 +1,39 @@
-/* What mayfly says to its user: one line per problem, written with one write(2). */
+/* What mayfly says to its user: one line per problem, in one write(2). */
 #ifndef MAYFLY_REPORT_H
 #define MAYFLY_REPORT_H
 
 #include <stdbool.h>
 
-/* A problem in words: WHAT is wrong with which object, and the FIX: what the user can do ("":
- * nothing is known). */
+/* A problem in words. WHAT: the object and what is wrong. FIX: what the user can do ("": not
+ * known). */
 struct problem {
 	char what[400], fix[300];
 };
 
-/* Fills PROBLEM from a printf format (text_format's), of which the brackets at the end are the
- * fix: "cannot open %s: %s (give another file)". Longer text is cut. Returns false, so that a
- * failing function can end with `return problem_set(...)`. No system call, no heap. */
+/* Fills PROBLEM from a printf format (see text_format). Brackets at the end of FORMAT are the fix:
+ * "cannot open %s: %s (give another file)". Cuts longer text. Returns false, so that a failing
+ * function can end with `return problem_set(...)`. No system call, no heap. */
 bool problem_set(struct problem *problem, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Puts text before what PROBLEM says: "cannot boot %s: it ". Returns false. */
+/* Puts text in front of PROBLEM's: "cannot boot %s: it ". Returns false. */
 bool problem_prefix(struct problem *problem, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* PROBLEM says nothing. */
+/* Empties PROBLEM. */
 void problem_clear(struct problem *problem);
 
 /* Reports "WHAT (FIX)". */
 void problem_report(const struct problem *problem);
 
-/* Writes "mayfly: " and the formatted text as one line on standard error. Control characters
- * in it (file names, guest data) become '?'. Safe in every thread and after lockdown. */
+/* Writes "mayfly: " and the formatted text as one line on standard error. Control characters (file
+ * names, guest data) become '?'. Safe in every thread and after lockdown. */
 void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Makes '?' of the control characters in LINE: what somebody else wrote must not be able to
- * drive a terminal. */
+/* Turns the control characters in LINE into '?': text from outside must not drive a terminal. */
 void report_tame(char *line);
 
-/* Writes TEXT to standard output as it is. False (errno) if not all of it was taken. Start-up
+/* Writes TEXT unchanged to standard output. False (errno) if not all of it was written. Start-up
  * only. */
 bool print(const char *text);
 

@@ -9,7 +9,7 @@
 
 /* --- the list --- */
 
-/* Member by member: what lies between them may be anything. */
+/* Member by member, because padding may be anything. */
 static bool is_same(const struct sysfilter_rule *one, const struct sysfilter_rule *other)
 {
 	if (one->nr != other->nr || one->conditions != other->conditions)
@@ -35,7 +35,7 @@ static void add(struct sysfilter *filter, const struct sysfilter_rule *rule)
 		filter->rule[filter->count++] = *rule;
 }
 
-/* Descriptors are ints: the upper half of the register is not looked at. */
+/* Descriptors are ints: the upper half of the register is ignored. */
 static struct sysfilter_condition fd_is(int first, unsigned count)
 {
 	return (struct sysfilter_condition){0, UINT32_MAX & ~(uint64_t)(count - 1),
@@ -95,7 +95,7 @@ void sysfilter_allow_wait(struct sysfilter *filter, unsigned count)
 
 void sysfilter_allow_locks(struct sysfilter *filter)
 {
-	/* The last hands those who wait for a condition on to its lock. */
+	/* FUTEX_REQUEUE moves threads from a condition to its lock. */
 	static const uint32_t operations[] = {FUTEX_WAIT, FUTEX_WAKE, FUTEX_REQUEUE};
 
 	for (unsigned i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
@@ -134,7 +134,7 @@ bool sysfilter_allows(const struct sysfilter *filter, int nr, const uint64_t *ar
 
 struct output {
 	struct sock_filter *code;
-	unsigned size, length; /* LENGTH counts on when there is no more room */
+	unsigned size, length; /* LENGTH grows even without room */
 };
 
 static unsigned emit(struct output *out, struct sock_filter instruction)
@@ -154,7 +154,7 @@ static void answer(struct output *out, uint32_t action)
 	emit(out, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
 }
 
-/* Compares half a register, and if it is something else leaps over the rest of the rule, of LEFT
+/* Compares half a register. If it differs, jumps over the rest of the rule, which has LEFT more
  * halves. */
 static void compare(struct output *out, size_t offset, uint32_t mask, uint32_t value, unsigned left)
 {

@@ -1,6 +1,6 @@
-/* A list of the system calls that stay allowed, with the arguments that they may have. Each
- * owner of a descriptor adds its own rules, with the reason beside them; roles.c makes a list
- * for each kind of thread, outer_list.c one over all of them, lockdown.c installs them. */
+/* A list of allowed system calls, with the arguments that they may have. Each owner of a descriptor
+ * adds its own rules, with the reason beside them. roles.c makes a list for each kind of thread,
+ * outer_list.c one for all threads, and lockdown.c installs them. */
 #ifndef MAYFLY_SYSFILTER_H
 #define MAYFLY_SYSFILTER_H
 
@@ -14,13 +14,13 @@ enum {
 	SYSFILTER_RULES = 512, /* a vCPU with eight NICs of eight queues needs 200 */
 };
 
-/* Argument number ARGUMENT, but for the bits that are not in MASK, is VALUE. */
+/* Argument number ARGUMENT, masked with MASK, equals VALUE. */
 struct sysfilter_condition {
 	unsigned argument;
 	uint64_t mask, value;
 };
 
-/* System call NR is allowed if all of its CONDITIONS are true. */
+/* System call NR is allowed if all CONDITIONS are true. */
 struct sysfilter_rule {
 	int nr;
 	unsigned conditions;
@@ -28,7 +28,7 @@ struct sysfilter_rule {
 };
 
 struct sysfilter {
-	bool full; /* a rule is missing: it cannot be installed */
+	bool full; /* a rule did not fit: the list cannot be installed */
 	unsigned count;
 	struct sysfilter_rule rule[SYSFILTER_RULES];
 };
@@ -37,58 +37,58 @@ struct sock_fprog;
 
 /* --- lists --- */
 
-/* Allows system call NR whatever its arguments. */
+/* Allows system call NR with any arguments. */
 void sysfilter_allow(struct sysfilter *filter, int nr);
 
-/* Allows NR on descriptor FD only, or on whatever else its first argument is: a clock. */
+/* Allows NR if its first argument is FD: a descriptor, or another number such as a clock's. */
 void sysfilter_allow_fd(struct sysfilter *filter, int nr, int fd);
 
-/* Allows NR on the COUNT descriptors from FIRST on; COUNT is a power of two and divides FIRST. */
+/* Allows NR on the COUNT descriptors from FIRST on. COUNT is a power of two and divides FIRST. */
 void sysfilter_allow_fds(struct sysfilter *filter, int nr, int first, unsigned count);
 
-/* Both, if the second argument is VALUE. */
+/* The same two, if the second argument is VALUE. */
 void sysfilter_allow_fd_with(struct sysfilter *filter, int nr, int fd, uint32_t value);
 void sysfilter_allow_fds_with(struct sysfilter *filter, int nr, int first, unsigned count,
 			      uint32_t value);
 
-/* Allows NR if its second argument is NULL: on a descriptor, and on no path. */
+/* Allows NR if its second argument, a path, is NULL: NR then works on a descriptor. */
 void sysfilter_allow_pathless(struct sysfilter *filter, int nr);
 
-/* Allows ioctl REQUEST on the COUNT descriptors from FIRST on (both as above). Compared in 32
- * bits: musl passes requests sign-extended. */
+/* Allows ioctl REQUEST on COUNT descriptors from FIRST on (as above). Compares 32 bits, because
+ * musl sign-extends requests. */
 void sysfilter_allow_ioctl(struct sysfilter *filter, int first, unsigned count, uint32_t request);
 
-/* Allows to wait on COUNT descriptors (ppoll), with the signal mask as it is. */
+/* Allows ppoll on COUNT descriptors, with an unchanged signal mask. */
 void sysfilter_allow_wait(struct sysfilter *filter, unsigned count);
 
-/* Allows what musl's locks and conditions need of futex, and nothing else of it. */
+/* Allows the futex operations of musl's locks and conditions, and no others. */
 void sysfilter_allow_locks(struct sysfilter *filter);
 
-/* Allows seccomp, but only to add a filter to the calling thread. */
+/* Allows seccomp only to add a filter to the calling thread. */
 void sysfilter_allow_narrowing(struct sysfilter *filter);
 
-/* The list allows system call NR with ARGUMENT, six of them. */
+/* True if the list allows system call NR with ARGUMENT, an array of six. */
 bool sysfilter_allows(const struct sysfilter *filter, int nr, const uint64_t *argument);
 
-/* Translates the list into a program for the kernel that kills the process for everything else,
- * in PROGRAM->filter, where there is room for PROGRAM->len instructions; sets ->len. False if
- * the room is too small, or a rule is missing. */
+/* Translates the list into a BPF program that kills the process for everything else. The program
+ * goes to PROGRAM->filter, which has room for PROGRAM->len instructions; sets PROGRAM->len. False
+ * if the room is too small or a rule is missing. */
 bool sysfilter_translate(const struct sysfilter *filter, struct sock_fprog *program);
 
-/* --- putting them in force --- */
+/* --- programs in force --- */
 
-/* Makes PROGRAM of the list by libseccomp, in memory that stays. Once. */
+/* Compiles the list to PROGRAM with libseccomp, in memory that stays. To be called once. */
 bool sysfilter_compile(const struct sysfilter *filter, struct sock_fprog *program,
 		       struct problem *problem);
 
-/* Puts PROGRAM in force over every thread of the process (TSYNC). */
+/* Installs PROGRAM over every thread of the process (TSYNC). */
 bool sysfilter_install(const struct sock_fprog *program, struct problem *problem);
 
-/* Puts PROGRAM in force over the calling thread, beside what is: only what both allow stays
- * allowed. False: errno. */
+/* Adds PROGRAM to the calling thread's filters: only calls that all filters allow stay allowed.
+ * False: errno. */
 bool sysfilter_narrow(const struct sock_fprog *program);
 
-/* Both for a process that does one thing alone. */
+/* Compiles and installs the list, for a process that has a single task. */
 bool sysfilter_seal(const struct sysfilter *filter, struct problem *problem);
 
 #endif

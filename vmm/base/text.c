@@ -4,13 +4,13 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A text that is being made. */
+/* A text under construction. */
 struct sink {
 	char *out;
 	size_t size, length;
 };
 
-/* What stands between % and the conversion. */
+/* The text between % and the conversion. */
 struct spec {
 	bool alternate, zeros;
 	unsigned width, precision; /* precision 0: there is none */
@@ -112,8 +112,7 @@ size_t text_format(char *out, size_t size, const char *format, const char *end, 
 			put(&sink, '%');
 			break;
 		default:
-			/* The compiler sees to the rest of a format, and a test to this. */
-			__builtin_trap();
+			__builtin_trap(); /* the compiler checks the other formats, a test this */
 		}
 	}
 	if (size)

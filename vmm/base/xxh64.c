@@ -23,7 +23,7 @@ static inline uint64_t merge(uint64_t accumulator, uint64_t other)
 	return (accumulator ^ mix_lane(0, other)) * prime1 + prime4;
 }
 
-/* Steps 1 to 3: all whole stripes; at least one. The compiler makes one load of each get_le64. */
+/* Steps 1 to 3: all whole stripes, at least one. The compiler turns each get_le64 into one load. */
 static uint64_t hash_stripes(struct bytes *data, uint64_t seed)
 {
 	uint64_t a = seed + prime1 + prime2, b = seed + prime2, c = seed, d = seed - prime1;

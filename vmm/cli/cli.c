@@ -26,7 +26,7 @@ static const struct cli_option *find_name(const struct cli *cli, const char *nam
 	return NULL;
 }
 
-/* Splits WORD into the option that it names and the value that is written onto it (or NULL). */
+/* Finds the option that WORD names. VALUE is the value in the same word, or NULL. */
 static const struct cli_option *find_option(const struct cli *cli, char *word, char **value)
 {
 	size_t length;
@@ -40,7 +40,7 @@ static const struct cli_option *find_option(const struct cli *cli, char *word, c
 	return find_name(cli, word + 2, length);
 }
 
-/* Before VALUE is cut up. */
+/* To be called before VALUE is cut up. */
 static void note(struct words *taken, const struct cli_option *option, const char *value)
 {
 	words_add(taken,
@@ -57,7 +57,7 @@ static bool set(const struct cli_option *option, char *value, void *target, stru
 	return true;
 }
 
-/* Takes the option at **ARGUMENTS and moves on past its value. */
+/* Takes the option at **ARGUMENTS, and moves *ARGUMENTS to its value if that is the next word. */
 static bool take_option(const struct cli *cli, char ***arguments, void *target, struct words *taken,
 			struct problem *problem)
 {
@@ -101,12 +101,12 @@ static bool take_operand(const struct cli *cli, char *word, struct words *operan
 struct parse {
 	const struct cli *cli;
 	void *target;
-	struct words operands, options, command; /* the command: the files' */
-	bool has_command;                        /* a file has one, maybe of no words */
+	struct words operands, options, command; /* COMMAND is the command from files */
+	bool has_command;                        /* a file has a command, maybe an empty one */
 	bool in_command;
 };
 
-/* The command of ARGUMENTS follows what the files said. */
+/* The command in ARGUMENTS follows the command in files. */
 static char **join(struct parse *parse, char **rest)
 {
 	if (!parse->has_command)
@@ -117,7 +117,7 @@ static char **join(struct parse *parse, char **rest)
 	return parse->command.word;
 }
 
-/* A file is one line a time: LINE is cut where it stands. */
+/* Takes one line of a file. LINE is cut up in place. */
 static bool take_line(void *context, char *line, struct problem *problem)
 {
 	struct parse *parse = context;
@@ -146,7 +146,7 @@ static bool take_line(void *context, char *line, struct problem *problem)
 	return true;
 }
 
-/* Each file begins with options. */
+/* Each file begins with options, whatever the file before ended with. */
 static bool take_file(struct parse *parse, const char *path, struct problem *problem)
 {
 	parse->in_command = false;

@@ -1,3 +1,4 @@
+/* Values of options: sizes, durations, texts and lists. */
 #include <string.h>
 
 #include "cli/cli.h"
@@ -32,7 +33,7 @@ bool cli_size(const char *text, uint64_t *bytes)
 	return true;
 }
 
-/* What TEXT multiplies seconds by, in milliseconds; 0: it is no unit. */
+/* How many milliseconds the unit TEXT has; 0: TEXT is no unit. */
 static uint64_t unit_milliseconds(const char *text)
 {
 	static const struct {
@@ -47,7 +48,7 @@ static uint64_t unit_milliseconds(const char *text)
 	return 0;
 }
 
-/* The digits behind a decimal point, as thousandths; *TEXT moves on past them. */
+/* The digits after a decimal point, as thousandths. *TEXT moves on past them. */
 static uint64_t take_thousandths(const char **text)
 {
 	uint64_t value = 0, weight = 100;

@@ -10,10 +10,10 @@
 
 enum { MTU_MIN = 68, MTU_MAX = 65535, SERIAL_MAX = 20 };
 
-/* What stands between two commas: KEY, or KEY=VALUE. */
+/* The text between two commas: KEY, or KEY=VALUE. */
 struct setting {
 	const char *key;
-	/* PROBLEM is what is wrong with VALUE: "is …". */
+	/* PROBLEM says what is wrong with VALUE: "is …". */
 	bool (*set)(void *options, char *value, struct problem *problem);
 	size_t offset; /* of a flag, if SET is NULL */
 };
@@ -150,7 +150,7 @@ static bool set_fds(void *options, char *value, struct problem *problem)
 	return true;
 }
 
-/* The lowest bit of the first byte means a group. */
+/* The lowest bit of the first byte marks a group address. */
 static bool is_mac(const char *value, uint8_t mac[6])
 {
 	for (unsigned i = 0; i < 6; i++, value += 3) {
@@ -237,7 +237,7 @@ static bool set_dns(void *options, char *value, struct problem *problem)
 	       problem_set(problem, "is no address (give a number, not a name)");
 }
 
-/* ADDRESS/PREFIX, which stays as it is. */
+/* Checks ADDRESS/PREFIX, which does not change. */
 static bool check_address(char *address, int *family)
 {
 	char *slash = strchr(address, '/');

@@ -25,8 +25,8 @@ static struct file_option *new_file(struct file_options *files)
 	return &files->item[files->count++];
 }
 
-/* Where HOST goes if nobody says: to the root, under its own name. "", ".", ".." and "/" have
- * none. */
+/* The default for GUEST: HOST's own name, in the root. NULL for "", ".", ".." and "/", which have
+ * no name. */
 static const char *default_guest(const char *host)
 {
 	size_t end = strlen(host), start;
@@ -44,7 +44,7 @@ static const char *default_guest(const char *host)
 	return guest;
 }
 
-/* No way leads up out of a directory that we make, or nowhere. */
+/* True if PATH has no "." and "..": these could lead out of a directory that we make. */
 static bool is_plain(const char *path)
 {
 	for (; *path; path += strcspn(path, "/")) {
@@ -72,7 +72,7 @@ static bool take_mode(char *value, int *mode, struct problem *problem)
 	return true;
 }
 
-/* The colon that parts a HOST name from an absolute GUEST name; NULL: there is none. */
+/* The colon between a HOST path and an absolute GUEST path; NULL if there is none. */
 static char *find_parting(char *value)
 {
 	char *parting = NULL;
@@ -134,7 +134,7 @@ bool job_add_tar(void *job, char *value, struct problem *problem)
 
 /* --- environment --- */
 
-/* LENGTH is that of the name with its =. */
+/* LENGTH: the name with its '='. */
 static void set_variable(struct words *environment, char *variable, size_t length)
 {
 	for (size_t i = 0; i < environment->count; i++)
@@ -145,7 +145,7 @@ static void set_variable(struct words *environment, char *variable, size_t lengt
 	words_add(environment, variable);
 }
 
-/* NAME alone takes the host's value, and is left out if there is none. */
+/* NAME alone takes the host's value. If the host has no value, NAME is left out. */
 bool job_add_environment(void *job, char *value, struct problem *problem)
 {
 	struct job_options *options = job;
@@ -188,7 +188,7 @@ bool job_set_hostname(void *job, char *value, struct problem *problem)
 			   value, HOSTNAME_MAX);
 }
 
-/* One of the ids; 2³² - 1 means "leave it as it is" to the kernel. */
+/* A user or group id. The kernel takes 2³² - 1 as "leave it unchanged". */
 static bool take_id(const char **text, uint32_t *id)
 {
 	uint64_t value;

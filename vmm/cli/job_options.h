@@ -6,7 +6,7 @@
 
 #include "base/report.h"
 
-/* Each takes the VALUE of an option, which is cut up where it stands and outlives the JOB. */
+/* Each takes the VALUE of an option, which is cut up in place and outlives the JOB. */
 bool job_add_file(void *job, char *value, struct problem *problem);
 bool job_add_rootdir(void *job, char *value, struct problem *problem);
 bool job_add_tar(void *job, char *value, struct problem *problem);

@@ -10,7 +10,7 @@
 #include "base/number.h"
 
 #define MIB (1ull << 20)
-#define PAGE_SIZE_MAX 65536 /* of arm64 hosts */
+#define PAGE_SIZE_MAX 65536 /* the largest, on arm64 hosts */
 #define MEMORY_MIN (16 * MIB)
 #define MEMORY_MAX (64 * 1024 * MIB)
 #define MEMORY_DEFAULT (256 * MIB)
@@ -40,14 +40,14 @@ static bool set_memory(void *memory, char *text, struct problem *problem)
 	return true;
 }
 
-/* Unlike the limits, it can be none at all. */
+/* Unlike a limit, the time of grace can be 0. */
 static bool set_grace(void *grace, char *text, struct problem *problem)
 {
 	*(uint64_t *)grace = 0;
 	return !strcmp(text, "0") || cli_set_milliseconds(grace, text, problem);
 }
 
-/* Which of COUNT names VALUE is; COUNT: none. */
+/* The index of VALUE in the COUNT names; COUNT: not found. */
 static unsigned find_name(const char *const *names, unsigned count, const char *value)
 {
 	unsigned i = 0;
@@ -83,7 +83,7 @@ static bool set_id(uint32_t *id, const char *text, const char *what, struct prob
 {
 	uint64_t value;
 
-	/* -1 is none, for the kernel. */
+	/* The kernel takes -1 as "no id". */
 	if (!number_parse(text, 1, UINT32_MAX - 1, &value))
 		return problem_set(problem, "mayfly cannot be %s '%s' (give a number from 1 on)",
 				   what, text);
@@ -123,7 +123,7 @@ static bool add_disk(void *target, char *value, struct problem *problem)
 	       disk_options_parse(value, &options->disk[options->disks++], problem);
 }
 
-/* The root is the first disk, wherever it stands among the others. */
+/* The root is the first disk, wherever --root stands. */
 static bool add_root(void *target, char *value, struct problem *problem)
 {
 	struct options *options = target;
@@ -248,7 +248,65 @@ const struct cli options_cli = {
 	.count = sizeof(table) / sizeof(table[0]),
 };
 
-/* The disk that takes what goes out comes last. */
+/* The option that needs a workload in the guest, or NULL. */
+static const char *needs_command(const struct options *options)
+{
+	const struct job_options *job = &options->job;
+
+	if (job->files.count)
+		return "-f, --rootdir and --rootfs-tar are";
+	if (job->environment.count)
+		return "-e is";
+	if (job->directory)
+		return "-w is";
+	if (job->has_user)
+		return "--user is";
+	if (job->hostname)
+		return "--hostname is";
+	if (options->root)
+		return "--root is";
+	if (options->tty)
+		return "-t is";
+	if (job->outs)
+		return "-o is";
+	return NULL;
+}
+
+static bool check_command(const struct options *options, struct problem *problem)
+{
+	const char *what = needs_command(options);
+
+	if (options->command && !options->command[0])
+		return problem_set(problem,
+				   "no command after '--' (name one, or leave out '--' for a plain "
+				   "boot)");
+	if (options->command && !options->command[0][0])
+		return problem_set(problem, "the command after '--' is empty (name a program)");
+	if (options->ips && (!options->command || !options->nets))
+		return problem_set(problem,
+				   "--ip is for a command on a guest with a NIC (give --net and a "
+				   "command after '--')");
+	if (what && !options->command)
+		return problem_set(problem, "%s for a command (give one after '--')", what);
+	return true;
+}
+
+static bool check(const struct options *options, struct problem *problem)
+{
+	if (options->help)
+		return true;
+	if (!options->kernel && !options->payload)
+		return problem_set(problem, "no kernel is given (say which with -k FILE)");
+	if (options->verbose && options->console)
+		return problem_set(problem,
+				   "--console and -v both say where the log goes (give one)");
+	if (options->jail.mode == JAIL_OFF && options->jail.other_user)
+		return problem_set(problem,
+				   "--uid and --gid are part of the jail (leave out --jail=off)");
+	return check_command(options, problem);
+}
+
+/* The disk for -o's files is the last disk. */
 static bool add_outbox(struct options *options, struct problem *problem)
 {
 	const struct disk_options outbox = {

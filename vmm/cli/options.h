@@ -8,23 +8,23 @@
 #include "base/config.h"
 #include "base/report.h"
 
-/* Parses what follows "mayfly run", or was packed with PAYLOAD (else NULL). ARGUMENTS is
- * NULL-terminated and outlives OPTIONS; values that are lists are cut up where they stand. */
+/* Parses ARGUMENTS: the words after "mayfly run", or those packed with PAYLOAD (otherwise NULL).
+ * ARGUMENTS is NULL-terminated and outlives OPTIONS. Lists in values are cut up in place. */
 bool options_parse(char **arguments, const struct payload *payload, struct options *options,
 		   struct problem *problem);
 
-/* The table, for commands that take the same options; their target begins with a struct options. */
+/* The table of options, for other commands that take them. Their target begins with a struct
+ * options. */
 extern const struct cli options_cli;
 
-/* Sets what the options are when nobody says. */
+/* Sets the default values. */
 void options_begin(struct options *options);
 
-/* Checks what was parsed, and takes the command. */
+/* Checks the parsed options, and takes the command from WORDS. */
 bool options_finish(struct options *options, const struct cli_words *words,
 		    struct problem *problem);
 
-/* Writes the help of "mayfly run", made from the same table, to standard output. False (errno)
- * if that failed. */
+/* Writes the help of "mayfly run" to standard output. False (errno) if the write failed. */
 bool options_help(void);
 
 #endif

@@ -33,7 +33,7 @@ struct files_entry *files_find(const struct files *files, const char *name)
 	return slot && *slot ? &files->entry[*slot - 1] : NULL;
 }
 
-/* Twice the room, and a table of twice that. */
+/* Doubles the room; the hash table has twice that. */
 static bool grow(struct files *files)
 {
 	size_t room = files->room ? 2 * files->room : 64;
@@ -57,7 +57,7 @@ struct files_entry *files_add(struct files *files, const char *name, uint32_t mo
 {
 	struct files_entry *entry = files_find(files, name);
 
-	/* The kernel would leave it out without a word. */
+	/* The kernel would leave the file out without a message. */
 	if (strlen(name) >= PATH_MAX) {
 		errno = ENAMETOOLONG;
 		return NULL;
@@ -101,8 +101,8 @@ bool files_add_way(struct files *files, const char *name, struct problem *proble
 
 /* --- the archive --- */
 
-/* The size was promised in the header: a file that shrinks meanwhile is a problem, one that
- * grows is cut. */
+/* The header has promised the size: a file that shrinks meanwhile is an error, a file that grows is
+ * cut. */
 static bool write_content(int fd, const struct files_entry *entry, struct cpio *cpio,
 			  struct problem *problem)
 {
@@ -125,7 +125,7 @@ static bool write_content(int fd, const struct files_entry *entry, struct cpio *
 	return true;
 }
 
-/* Files of /proc and the like do not tell their size. */
+/* Files in /proc and the like do not tell their size. */
 static bool is_empty(int fd, const char *path, struct problem *problem)
 {
 	char byte;

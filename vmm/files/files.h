@@ -12,35 +12,34 @@
 
 struct files_entry {
 	struct cpio_member member;
-	const char *path;  /* where the content is: a file of the host's; … */
-	struct bytes data; /* … or this memory, also for the target of a symbolic link */
+	const char *path;  /* the content: a file of the host, … */
+	struct bytes data; /* … or this memory; also a symbolic link's target */
 };
 
 struct files {
 	struct files_entry *entry;
 	size_t count, room;
-	uint32_t *slot;       /* of a hash table: where a name's entry is, plus one */
+	uint32_t *slot;       /* hash table: the index of a name's entry, plus one */
 	size_t slots;         /* a power of two */
-	uint32_t uid, gid;    /* in the guest, of what belongs to us here; other owners are kept */
-	struct bytes archive; /* that entries are in */
+	uint32_t uid, gid;    /* in the guest, for our own files; other owners stay */
+	struct bytes archive; /* the archive that entries point into */
 };
 
-/* Adds all of them to an archive. */
+/* Adds all files to an archive. */
 bool files_write(const struct files *files, struct cpio *cpio, struct problem *problem);
 
-/* Gives the list's memory back. */
+/* Frees the list's memory. */
 void files_release(struct files *files);
 
-/* For those who gather. NAME is kept by them, as long as the list. A name that is there gets a
- * new entry in its place; NULL (errno): there is no memory. */
+/* For the gathering files. The caller keeps NAME as long as the list. A new entry replaces one of
+ * the same name. NULL (errno) if there is no memory. */
 struct files_entry *files_add(struct files *files, const char *name, uint32_t mode);
 struct files_entry *files_find(const struct files *files, const char *name);
 
-/* Adds the directories that lead to NAME, where they are missing: they are the kernel's to make
- * before it. */
+/* Adds the missing directories on the way to NAME, because the kernel must make them first. */
 bool files_add_way(struct files *files, const char *name, struct problem *problem);
 
-/* Says why PATH cannot be read (errno), with the fix. Returns false. */
+/* Says in PROBLEM why PATH cannot be read (errno), with the fix. Returns false. */
 bool files_cannot_read(const char *path, struct problem *problem);
 
 #endif

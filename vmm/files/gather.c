@@ -60,7 +60,7 @@ static bool add_children(struct files *files, const char *host, const char *name
 	return added;
 }
 
-/* A socket is of no use to anybody elsewhere. */
+/* A socket is of no use outside its host. */
 static bool add(struct files *files, const char *host, const char *name, const struct stat *stat,
 		struct problem *problem)
 {
@@ -121,8 +121,8 @@ static bool gather(struct files *files, const struct file_option *option, struct
 		found.st_mode = S_IFREG | (mode_t)option->mode;
 	if (length > 1)
 		name = join(name, option->guest + 1);
-	/* A directory's content goes to "/"; everything else goes into a directory that is named
-	 * with a slash. */
+	/* A directory's content goes to "/"; anything else goes into a directory named with a
+	 * slash. */
 	if (option->guest[length - 1] == '/' && (length > 1 || !S_ISDIR(found.st_mode)))
 		name = join(name, last_component(option->path));
 	return files_add_way(files, name, problem) &&

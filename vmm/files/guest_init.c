@@ -1,6 +1,6 @@
 #include "files/guest_init.h"
 
-/* GUEST_INIT_FILE is the path of the program, given by the Makefile. */
+/* GUEST_INIT_FILE is the program's path, from the Makefile. */
 __asm__(".section .rodata\n"
 	".balign 16\n"
 	"guest_init_start: .incbin \"" GUEST_INIT_FILE "\"\n"

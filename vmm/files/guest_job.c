@@ -18,7 +18,7 @@ static const char *pair(unsigned first, unsigned second)
 	return keep_format("%u:%u", first, second);
 }
 
-/* Programs need not know what kind of terminal it is if the user does not say. */
+/* Passes TERM on if the user has set it. */
 static void set_terminal(const struct options *options, struct job *job, struct words *environment)
 {
 	struct winsize size = {.ws_row = 24, .ws_col = 80};
@@ -47,7 +47,7 @@ static const char *disk_name(unsigned index)
 	return keep_format("/dev/vd%c", 'a' + (int)index);
 }
 
-/* The first of a name counts: the user's come first. */
+/* The first value of a name counts: the user's values come first. */
 bool guest_job_make(const struct options *options, struct job *job, struct problem *problem)
 {
 	const struct job_options *wanted = &options->job;

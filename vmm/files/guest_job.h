@@ -1,4 +1,4 @@
-/* The options turned into the job of the guest's init. */
+/* Turns the options into the job of the guest's init. */
 #ifndef MAYFLY_GUEST_JOB_H
 #define MAYFLY_GUEST_JOB_H
 
@@ -6,8 +6,8 @@
 #include "base/config.h"
 #include "base/report.h"
 
-/* Fills JOB, which refers to OPTIONS and to texts that are kept for the process's life. The size
- * of the user's terminal is asked for here. */
+/* Fills JOB, which refers to OPTIONS and to texts that live as long as the process. Asks for the
+ * size of the user's terminal. */
 bool guest_job_make(const struct options *options, struct job *job, struct problem *problem);
 
 #endif

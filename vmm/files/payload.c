@@ -12,7 +12,7 @@
 #include "base/words.h"
 #include "base/xxh64.h"
 
-/* Where the ELF file ends: the linker puts the section headers last. 0: it is none of ours. */
+/* The end of the ELF file: the linker puts the section headers last. 0: not a 64-bit ELF file. */
 static uint64_t launcher_size(int fd)
 {
 	Elf64_Ehdr header;

@@ -1,8 +1,8 @@
-/* What "mayfly pack" puts behind the launcher in one file: kernel, initrd, files and options.
+/* What "mayfly pack" adds to the launcher in one file: kernel, initrd, files and options.
  *
- * The file is the launcher's ELF file, then the parts, each at a multiple of PAYLOAD_ALIGN, then
- * the trailer: PAYLOAD_MAGIC, offset and size of each part in the order below, and XXH64 over
- * everything from the first part's offset up to the hash. Numbers have 64 bits, little-endian. */
+ * The file has the launcher's ELF file; the parts, each at a multiple of PAYLOAD_ALIGN; the
+ * trailer. The trailer has PAYLOAD_MAGIC, offset and size of each part in the order below, and
+ * XXH64 over everything from the first part to the hash. Numbers have 64 bits, little-endian. */
 #ifndef MAYFLY_PAYLOAD_H
 #define MAYFLY_PAYLOAD_H
 
@@ -18,7 +18,7 @@ enum payload_part {
 	PAYLOAD_KERNEL,
 	PAYLOAD_INITRD,
 	PAYLOAD_FILES, /* a newc archive for the guest */
-	PAYLOAD_WORDS, /* of "mayfly run", each with its NUL */
+	PAYLOAD_WORDS, /* the words of "mayfly run", each with its NUL */
 	PAYLOAD_PARTS,
 };
 
@@ -31,12 +31,12 @@ struct payload {
 
 enum payload_state { PAYLOAD_NONE, PAYLOAD_FOUND, PAYLOAD_DAMAGED };
 
-/* Looks at the program PATH, which is called NAME in PROBLEM. What is found is mapped for the
- * process's life; what is damaged, cut short or changed, is told. */
+/* Looks at the program PATH, which PROBLEM calls NAME. A payload is mapped for the life of the
+ * process. PROBLEM says how a payload is damaged: cut short or changed. */
 enum payload_state payload_open(const char *path, const char *name, struct payload *payload,
 				struct problem *problem);
 
-/* The words, as an argument vector with what ARGUMENTS has at its end. */
+/* The packed words as an argument vector, with ARGUMENTS at its end. */
 char **payload_words(const struct payload *payload, char **arguments);
 
 #endif

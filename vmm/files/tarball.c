@@ -28,8 +28,8 @@ static bool too_many(struct problem *problem)
 	return problem_set(problem, "cannot be taken in: %s (free some memory)", strerror(errno));
 }
 
-/* Another name for what may be a symbolic link or a node, too: a copy to the guest, as it is so
- * far. */
+/* A hard link, which may also name a symbolic link or a device: the guest gets a copy of the entry
+ * so far. */
 static bool add_link(struct files *files, const struct tar_member *member, const char *name,
 		     struct problem *problem)
 {

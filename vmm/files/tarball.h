@@ -4,7 +4,7 @@
 
 #include "files/files.h"
 
-/* Adds what is in the tar archive PATH, which stays mapped as long as the list. */
+/* Adds the members of the tar archive PATH, which stays mapped as long as the list. */
 bool files_add_tar(struct files *files, const char *path, struct problem *problem);
 
 #endif

@@ -35,13 +35,13 @@ static const char *show_help(struct console *console)
 				      "Ctrl-A h       shows this help\r\n"
 				      "Ctrl-A Ctrl-A  sends a Ctrl-A\r\n";
 
-	/* On a terminal that takes nothing now, help is not worth waiting for. */
+	/* If the terminal takes nothing now, help is not worth a wait. */
 	console->help->ready = true;
 	return stream_write(console->help, help, sizeof(help) - 1) < 0 ? "write standard output"
 								       : NULL;
 }
 
-/* What the BYTE typed after a Ctrl-A means; a Ctrl-A goes to the guest. */
+/* Acts on the BYTE typed after Ctrl-A. A second Ctrl-A goes to the guest. */
 static const char *typed_escape(struct console *console, uint8_t byte)
 {
 	if (byte == 'x' || byte == 'X')
@@ -49,7 +49,7 @@ static const char *typed_escape(struct console *console, uint8_t byte)
 	return byte == 'h' || byte == 'H' || byte == '?' ? show_help(console) : NULL;
 }
 
-/* Appends what goes to the guest. A byte that finds no room is lost, as on any terminal. */
+/* Appends input for the guest. A byte that finds no room is lost, as on any terminal. */
 static const char *add_typed(struct console *console, const uint8_t *data, size_t size)
 {
 	const char *failed = NULL;
@@ -75,7 +75,7 @@ static const char *read_terminal(struct console *console)
 	return count > 0 ? add_typed(console, data, (size_t)count) : NULL;
 }
 
-/* From a pipe nothing is read before there is room for it, and nothing is lost. */
+/* Reads from a pipe only when there is room, so nothing is lost. */
 static const char *read_pipe(struct console *console)
 {
 	ssize_t count;

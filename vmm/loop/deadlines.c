@@ -13,7 +13,7 @@ static uint64_t now(void)
 	return moment() / 1000;
 }
 
-/* The CPUs' time is that of their threads. */
+/* The vCPUs' time counts, because vCPUs are threads. */
 static bool limit_cpu(uint64_t milliseconds, struct problem *problem)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGXCPU};

@@ -1,4 +1,4 @@
-/* Limits on time: how long a VM may run, compute, be silent, or linger after a signal. */
+/* Limits on time: how long a VM may run, use the CPU, be idle, or go on after a signal. */
 #ifndef MAYFLY_DEADLINES_H
 #define MAYFLY_DEADLINES_H
 
@@ -11,27 +11,27 @@
 #include "base/report.h"
 #include "base/sysfilter.h"
 
-/* When a VM is to be ended, in milliseconds of CLOCK_MONOTONIC; 0: never. */
+/* The times at which the VM must end, in milliseconds of CLOCK_MONOTONIC; 0: never. */
 struct deadlines {
 	struct limits limits;
 	uint64_t wall, idle, grace;
-	int signal; /* that GRACE began with */
+	int signal; /* the signal that started GRACE */
 };
 
-/* Time begins. The CPU time of this process is measured by a timer that sends SIGXCPU. */
+/* Starts the clocks. A timer measures the CPU time of this process and sends SIGXCPU. */
 bool deadlines_begin(struct deadlines *deadlines, const struct limits *limits,
 		     struct problem *problem);
 
-/* Something came or went: the VM is not idle. */
+/* Says that the VM is not idle: there was input or output. */
 void deadlines_touch(struct deadlines *deadlines);
 
-/* The workload was sent signal NUMBER: from the first on, it has its time of grace. */
+/* Says that the workload was sent signal NUMBER. The first one starts the time of grace. */
 void deadlines_signal(struct deadlines *deadlines, int number);
 
-/* How long to wait for anything else: LEFT, or NULL for as long as it takes. */
+/* How long the main loop may wait: LEFT, or NULL for no limit. */
 const struct timespec *deadlines_left(const struct deadlines *deadlines, struct timespec *left);
 
-/* Ends the VM if time is up. True if it is. */
+/* Ends the VM if a limit is reached. True if one is. */
 bool deadlines_check(const struct deadlines *deadlines, struct ending *ending);
 
 void deadlines_allow(struct sysfilter *filter);

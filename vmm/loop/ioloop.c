@@ -37,15 +37,15 @@ bool ioloop_open(struct ioloop *loop, enum console_place place, int log_fd, stru
 	return signals_open(&loop->signals, problem);
 }
 
-/* An error of our own streams (errno) that is not just a reader who left. It counts even if the
- * VM ended before it came: what was lost must not look like success. */
+/* An error of our own streams (errno); a reader who left is none. It counts even after the VM's
+ * end: lost output must not look like success. */
 static void stream_failed(struct ioloop *loop, const char *what)
 {
 	if (errno == EPIPE)
 		return;
 	loop->failed = true;
-	problem_set(&loop->failure, "cannot %s: %s (mend it, or redirect it to another place)",
-		    what, strerror(errno));
+	problem_set(&loop->failure, "cannot %s: %s (fix it, or redirect it to another place)", what,
+		    strerror(errno));
 	ending_set(loop->ending, END_HOST_FAILURE, 0, &loop->failure);
 }
 
@@ -57,7 +57,7 @@ static void note(uint64_t *when, bool happened)
 		*when = moment();
 }
 
-/* Takes one chunk of frames in; false if there was none. */
+/* Receives one chunk of frames; false if there was none. */
 static bool receive_from_guest(struct ioloop *loop)
 {
 	uint8_t bytes[4096];
@@ -105,7 +105,7 @@ static void write_output(struct ioloop *loop)
 	if (count < 0)
 		stream_failed(loop, name);
 	if (stream->ended) {
-		/* The workload learns of it as it would from a pipe. */
+		/* The workload notices as it would with a pipe. */
 		channel_output_closed(loop->channel, which);
 		count = (ssize_t)size;
 	}
@@ -145,8 +145,8 @@ static bool show_console(struct ioloop *loop)
 
 	if (console_show(&loop->console, &moved))
 		return moved;
-	/* The reader of a plain boot's output is the user: when that reader is gone the VM ends,
-	 * as any program would. A reader of the log alone may leave. */
+	/* A plain boot's output is for the user. When its reader is gone, the VM ends, like any
+	 * program. The reader of a log may leave. */
 	if (errno == EPIPE && loop->console.out == &loop->out)
 		ending_set(loop->ending, END_SIGNAL, SIGPIPE, NULL);
 	stream_failed(loop, "write the console");
@@ -206,8 +206,7 @@ static void prepare(struct ioloop *loop, struct pollfd polls[P_COUNT])
 		[P_SIGNALS] = {FD_SIGNALS, POLLIN, 0},
 		[P_PARENT] = {loop->signals.has_parent ? FD_PARENT : -1, POLLIN, 0},
 		[P_ENDING] = {FD_ENDING, POLLIN, 0},
-		/* Not while a chunk waits to be written: the kick that tells of more would be
-		 * lost. */
+		/* Not while a chunk waits to be written: the next kick would be lost. */
 		[P_CONSOLE] = {console_pending(&loop->console) ? -1 : FD_CONSOLE_KICK, POLLIN, 0},
 		[P_CHANNEL] = {loop->channel ? FD_CHANNEL_KICK : -1, POLLIN, 0},
 		[P_IN] = {wants_input(loop) ? FD_IN : -1, POLLIN, 0},
@@ -230,8 +229,8 @@ static void drain_event(const struct pollfd *poll)
 
 static bool is_traffic(const struct ioloop *loop, const struct pollfd polls[P_COUNT])
 {
-	/* A guest that boots has nothing to say to a workload yet. */
-	if (loop->channel && !loop->channel->state.ready)
+	/* A booting guest is not idle. */
+	if (loop->channel && !loop->channel->ready)
 		return true;
 	for (unsigned i = P_CONSOLE; i < P_COUNT; i++)
 		if (polls[i].revents)
@@ -239,8 +238,8 @@ static bool is_traffic(const struct ioloop *loop, const struct pollfd polls[P_CO
 	return false;
 }
 
-/* Waits for something to do. Returns the signal that ends us, or 0. ppoll and not epoll: what is
- * waited for changes each time, and regular files are welcome. */
+/* Waits for work. Returns the signal that ends us, or 0. ppoll, not epoll: the set of descriptors
+ * changes each time, and may have regular files. */
 static int wait_for_work(struct ioloop *loop)
 {
 	struct pollfd polls[P_COUNT];
@@ -265,14 +264,14 @@ static int wait_for_work(struct ioloop *loop)
 	return signal;
 }
 
-/* True if what the VM wrote last is not to be waited for. */
+/* True if the VM's last output is not worth a wait. */
 static bool is_cut_short(const struct ioloop *loop)
 {
 	return loop->timed_out || ending_cause(loop->ending) == END_SIGNAL;
 }
 
-/* The VM has ended: nobody may be held back any more, and what it wrote before is brought home. A
- * word from a signal or the end of a limit ends that too: the reader may never come. */
+/* After the VM's end: releases threads that wait for output, and writes what is left. A signal or a
+ * limit ends this too, because the reader may never come. */
 static void drain_output(struct ioloop *loop)
 {
 	bool moved = true;
@@ -337,7 +336,7 @@ void ioloop_allow(struct sysfilter *filter)
 	static const int write_to[] = {FD_OUT, FD_ERR, FD_LOG, FD_ENDING};
 
 	sysfilter_allow_wait(filter, WAIT_MAX); /* for work, … */
-	sysfilter_allow_wait(filter, 2);        /* … or for something when the VM has ended */
+	sysfilter_allow_wait(filter, 2);        /* … or for one descriptor after the VM's end */
 	deadlines_allow(filter);
 	for (size_t i = 0; i < sizeof(read_from) / sizeof(read_from[0]); i++)
 		sysfilter_allow_fd(filter, SYS_read, read_from[i]);

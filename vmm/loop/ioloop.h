@@ -1,5 +1,5 @@
-/* The main thread's loop: it moves bytes between the guest's UARTs and our standard streams, and
- * waits for the end, a signal, the end of a limit, or the death of our parent. */
+/* The main thread's loop. It moves bytes between the guest's UARTs and our standard streams, and
+ * waits for the VM's end, a signal, a limit, or the death of our parent. */
 #ifndef MAYFLY_IOLOOP_H
 #define MAYFLY_IOLOOP_H
 
@@ -21,10 +21,10 @@
 /* Where the console's output goes. */
 enum console_place { CONSOLE_OUT, CONSOLE_ERR, CONSOLE_FILE, CONSOLE_NOWHERE };
 
-/* The owner sets the pointers and the console's UART; the rest is zero in the beginning. */
+/* The owner sets the pointers and the console's UART. All other members begin as zero. */
 struct ioloop {
 	struct uart *channel_uart;
-	struct channel *channel; /* NULL: a plain boot, the console is ours */
+	struct channel *channel; /* NULL: a plain boot, whose console has our streams */
 	struct ending *ending;
 	const struct terminal *terminal;
 	struct stream in, out, err, log;
@@ -32,24 +32,24 @@ struct ioloop {
 	struct signals signals;
 	struct deadlines deadlines;
 	int interrupted;        /* the signal that cut the last output short, or 0 */
-	bool timed_out;         /* a limit did */
+	bool timed_out;         /* a limit cut it short */
 	bool failed;            /* our own output failed: … */
 	struct problem failure; /* … why */
 	uint64_t ready_at, started_at,
-		exited_at; /* when the guest said so, as of moment(); 0: not yet */
+		exited_at; /* when the guest said so, by moment(); 0: not yet */
 	uint8_t input[CHANNEL_CHUNK_MAX];
 };
 
-/* Opens streams, signals and the parent's descriptor. LOG_FD is the console's file or -1. The
- * signals that end mayfly are blocked from here on, in the threads made later too. */
+/* Opens streams, signals and the parent's pidfd. LOG_FD is the console's file, or -1. The signals
+ * that end mayfly are blocked from here on, also in threads made later. */
 bool ioloop_open(struct ioloop *loop, enum console_place place, int log_fd,
 		 struct problem *problem);
 
-/* Runs until the VM ends and everything that it wrote has been written. */
+/* Runs until the VM has ended and all its output has been written. */
 void ioloop_run(struct ioloop *loop);
 
-/* Waits until FD is ready for EVENTS (as of poll(2)). Returns 0, or the signal that came first,
- * or -1 if a limit ended first. */
+/* Waits until FD is ready for EVENTS (poll(2)). Returns 0; the signal that came first; or -1 if a
+ * limit was reached first. */
 int ioloop_await(const struct ioloop *loop, int fd, short events);
 
 void ioloop_allow(struct sysfilter *filter);

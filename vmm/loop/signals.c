@@ -10,12 +10,11 @@
 
 enum { ENDING_SIGNALS = 4, PATIENCE = 3 /* signals that ask for the end */ };
 
-/* The first ones end mayfly in order, or ask the workload to end. SIGPIPE is an error code of
- * write to us. */
+/* The first four end mayfly in an orderly way, or ask the workload to end. SIGPIPE is not here:
+ * write fails with EPIPE. */
 static const int watched[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
 
-/* Who started us under nohup means it; and a blocked signal would reach the signalfd all the
- * same. */
+/* Users who start us under nohup mean it. A blocked signal would reach the signalfd even so. */
 static bool is_ignored(int number)
 {
 	struct sigaction action;
@@ -41,8 +40,8 @@ static bool open_signals(bool workload, struct problem *problem)
 	return true;
 }
 
-/* A pidfd, because PR_SET_PDEATHSIG speaks of the parent's thread, and threads come and go. A
- * parent outside our PID namespace (0) or init (1) cannot be watched, and need not be. */
+/* A pidfd, because PR_SET_PDEATHSIG watches the parent's thread, and threads come and go. A parent
+ * outside our PID namespace (0) or init (1) cannot be watched, and need not be. */
 static bool open_parent(struct signals *signals, struct problem *problem)
 {
 	pid_t parent = getppid();
@@ -55,7 +54,7 @@ static bool open_parent(struct signals *signals, struct problem *problem)
 		ending_set(signals->ending, END_SIGNAL, SIGHUP, NULL);
 		return true;
 	}
-	if (fd < 0) /* Linux 5.2 and older, or a container forbids it: nobody is watched */
+	if (fd < 0) /* Linux 5.2 and older, or a container: nothing is watched */
 		return true;
 	signals->has_parent = true;
 	return fd_place(fd, FD_PARENT, "the parent's pidfd", problem);
@@ -81,8 +80,8 @@ static bool asks_for_the_end(int number)
 	return false;
 }
 
-/* True if the workload is to decide what comes of the signal: it runs, and this is not the third
- * time. */
+/* True if the workload decides what the signal does: the workload runs, and this is not the third
+ * signal. */
 static bool forward(struct signals *signals, int number)
 {
 	if (ending_cause(signals->ending) != END_NONE || !signals->channel ||

@@ -11,7 +11,7 @@
 
 #include "base/fdplan.h"
 
-/* What a pipe that poll calls writable takes without blocking. */
+/* A pipe that poll calls writable takes this much without blocking. */
 #define SAFE_CHUNK 4096
 
 bool streams_fill(struct problem *problem)
@@ -19,7 +19,7 @@ bool streams_fill(struct problem *problem)
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
 		if (fcntl(fd, F_GETFD) >= 0)
 			continue;
-		/* open takes the lowest number that is free: FD. */
+		/* open takes the lowest free number: FD. */
 		if (open("/dev/null", O_RDWR) < 0)
 			return problem_set(problem, "cannot open /dev/null: %s (mount /dev)",
 					   strerror(errno));
@@ -43,12 +43,12 @@ bool stream_open(struct stream *stream, int fd, int place, bool output, struct p
 
 	*stream = (struct stream){.fd = place};
 	stream->terminal = isatty(fd);
-	/* A terminal's master must not be opened anew: that makes another terminal. */
+	/* Not a terminal's master: to open it anew makes another terminal. */
 	bool master = stream->terminal && syscall(SYS_ioctl, fd, TIOCGPTN, &number) == 0;
 	if (fstat(fd, &stat) == 0 && (S_ISFIFO(stat.st_mode) || stream->terminal) && !master)
 		copy = reopen(fd, output ? O_WRONLY : O_RDONLY);
 	if (copy < 0) {
-		/* Regular files never block; sockets, and what may not be reopened, do. */
+		/* Regular files never block. Sockets do, and streams that may not be reopened. */
 		stream->may_block = !S_ISREG(stat.st_mode);
 		copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	}

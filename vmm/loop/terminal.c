@@ -17,18 +17,18 @@ static void set_modes(int fd, const struct termios *modes)
 	tcsetattr(fd, TCSANOW, modes);
 }
 
-/* Waits for a byte (mayfly restored the terminal) or for the pipe's end (it could not). A
- * session of its own keeps it out of reach of the terminal's signals. */
+/* Waits for a byte (mayfly restored the modes) or for the pipe's end (mayfly could not). Its own
+ * session keeps it away from the terminal's signals. */
 _Noreturn static void guard(int pipe_end, const struct termios *saved)
 {
 	static struct sysfilter filter;
 	struct problem problem;
 	char byte;
 
-	/* It needs the terminal and the pipe, and must not keep anything else of the VM alive. */
+	/* The guardian keeps only the terminal and the pipe of the VM open. */
 	setsid();
 	dup2(pipe_end, STDIN_FILENO);
-	landlock_enter(FD_RULESET); /* if there is one: the jail says so */
+	landlock_enter(FD_RULESET); /* if there is one; jail_report() says so */
 	syscall(SYS_close_range, STDIN_FILENO + 1, FD_TERMINAL - 1, 0);
 	syscall(SYS_close_range, FD_TERMINAL + 1, ~0u, 0);
 	sysfilter_allow_fd(&filter, SYS_read, STDIN_FILENO);
@@ -55,7 +55,7 @@ static bool start_guardian(const struct terminal *terminal, struct problem *prob
 
 		sigfillset(&all);
 		sigprocmask(SIG_BLOCK, &all, NULL);
-		close(ends[1]); /* or it would never see the pipe end */
+		close(ends[1]); /* otherwise the guardian would never see the pipe's end */
 		guard(ends[0], &terminal->saved);
 	}
 	close(ends[0]);
@@ -97,7 +97,7 @@ void terminal_restore(struct terminal *terminal)
 		return;
 	set_modes(FD_TERMINAL, &terminal->saved);
 	terminal->raw = false;
-	/* If the guardian is gone, there is nobody to send home. */
+	/* If this fails, the guardian is gone already. */
 	if (write(FD_GUARDIAN, "", 1) < 0)
 		return;
 }
@@ -107,6 +107,6 @@ void terminal_allow(const struct terminal *terminal, struct sysfilter *filter)
 	if (!terminal->raw)
 		return;
 	sysfilter_allow_ioctl(filter, FD_TERMINAL, 1, TCSETS);     /* restore the modes */
-	sysfilter_allow_ioctl(filter, FD_TERMINAL, 1, TIOCGWINSZ); /* when its size changed */
+	sysfilter_allow_ioctl(filter, FD_TERMINAL, 1, TIOCGWINSZ); /* when the size changed */
 	sysfilter_allow_fd(filter, SYS_write, FD_GUARDIAN);        /* tell the guardian */
 }

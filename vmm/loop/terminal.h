@@ -1,4 +1,4 @@
-/* The user's terminal in raw mode, and the promise to restore it. */
+/* The user's terminal in raw mode, and the guarantee that its modes are restored. */
 #ifndef MAYFLY_TERMINAL_H
 #define MAYFLY_TERMINAL_H
 
@@ -14,18 +14,18 @@ struct terminal {
 	struct termios saved;
 };
 
-/* If standard input and output are terminals, saves its modes, makes it raw and starts the
- * guardian: a small process that restores them should mayfly die without doing so (SIGKILL, a
- * crash, the seccomp filter). To be called before there are threads. */
+/* If standard input and output are terminals: saves the modes, sets raw mode and starts the
+ * guardian. The guardian is a small process that restores the modes if mayfly dies without doing so
+ * (SIGKILL, a crash, the seccomp filter). To be called while there is one thread. */
 bool terminal_open(struct terminal *terminal, struct problem *problem);
 
-/* The size of the terminal that was opened. False if it has none. */
+/* The terminal's size. False if it has none. */
 bool terminal_size(uint16_t *rows, uint16_t *columns);
 
-/* Restores the modes and sends the guardian home. Does nothing the second time. */
+/* Restores the modes and ends the guardian. A second call does nothing. */
 void terminal_restore(struct terminal *terminal);
 
-/* The system calls that restoring needs. */
+/* Allows the system calls that restoring needs. */
 void terminal_allow(const struct terminal *terminal, struct sysfilter *filter);
 
 #endif
