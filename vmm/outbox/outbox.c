@@ -14,8 +14,8 @@
 
 _Static_assert(OUTS_MAX <= UNPACK_TARGETS_MAX, "every -o has a target");
 
-/* The child's life: a byte says that there is something to do, another how that went. The pair's
- * end says that there is not. */
+/* The child's life. A byte from mayfly starts the work; a byte from the child says how it went. If
+ * mayfly closes its end, there is no work. */
 _Noreturn static void serve(struct unpack_target *targets, unsigned count, int archive, int pair,
 			    uint64_t limit)
 {
@@ -49,7 +49,7 @@ static bool start_child(struct unpack_target *targets, const struct options *opt
 	sigprocmask(SIG_BLOCK, &all, &old);
 	pid_t child = fork();
 	if (child == 0) {
-		close(pair[0]); /* or it would never see the end */
+		close(pair[0]); /* otherwise the child would never see the end */
 		serve(targets, options->job.outs, archive, pair[1], options->job.out_limit);
 	}
 	sigprocmask(SIG_SETMASK, &old, NULL);
@@ -94,6 +94,6 @@ int outbox_unpack(const struct ioloop *loop)
 
 void outbox_allow(struct sysfilter *filter)
 {
-	sysfilter_allow_fd(filter, SYS_write, FD_OUTBOX); /* begin … */
-	sysfilter_allow_fd(filter, SYS_read, FD_OUTBOX);  /* … and how did it go? */
+	sysfilter_allow_fd(filter, SYS_write, FD_OUTBOX); /* start … */
+	sysfilter_allow_fd(filter, SYS_read, FD_OUTBOX);  /* … and result */
 }

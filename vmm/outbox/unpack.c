@@ -17,12 +17,12 @@ enum {
 	PIECE = 65536,
 	NAME_SIZE_MAX = 4096,
 	LINK_SIZE_MAX = 4095,
-	MEMBER_COST = 4096, /* an inode and an entry cost the host, too */
+	MEMBER_COST = 4096, /* an inode and a directory entry cost the host, too */
 };
 
-/* A header, once read and checked. */
+/* A header, read and checked. */
 struct member {
-	uint64_t offset, data; /* in the archive: of the header, and of what it describes */
+	uint64_t offset, data; /* offsets in the archive: of the header, of the data */
 	uint32_t mode, time, size;
 	char name[NAME_SIZE_MAX];
 };
@@ -36,7 +36,7 @@ struct unpacking {
 
 	struct member member;
 	struct unpack_target *target; /* the member's … */
-	char *path; /* … and its way from there, in its name; "": it is the target itself */
+	char *path;                   /* … and its path from there; "": the target itself */
 	uint8_t buffer[PIECE];
 };
 
@@ -68,7 +68,7 @@ static const char *mend_for(int error)
 	}
 }
 
-/* The host's error (errno). */
+/* An error of the host (errno). */
 static bool refused(const struct unpacking *u)
 {
 	return problem_set(u->problem, "cannot write %.150s%s%.100s: %s (%s)", u->target->host_path,
@@ -82,7 +82,7 @@ static bool too_much(const struct unpacking *u)
 			   (unsigned long long)u->limit);
 }
 
-/* Whoever asked for this is gone. */
+/* True if the process that asked for the files is gone. */
 static bool is_alone(const struct unpacking *u)
 {
 	char byte;
@@ -90,7 +90,7 @@ static bool is_alone(const struct unpacking *u)
 	return u->go >= 0 && recv(u->go, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
 }
 
-/* SIZE bytes of the archive into the buffer. The caller knows that the file has them. */
+/* Reads SIZE bytes of the archive into the buffer. The caller knows that the file has them. */
 static bool fetch(struct unpacking *u, uint64_t offset, size_t size)
 {
 	if (is_alone(u))
@@ -111,7 +111,7 @@ static bool fetch(struct unpacking *u, uint64_t offset, size_t size)
 	return true;
 }
 
-/* Reads the header at OFFSET, and the name behind it. */
+/* Reads the header at OFFSET and the name after it. */
 static bool read_member(struct unpacking *u, uint64_t offset)
 {
 	struct member *member = &u->member;
@@ -141,13 +141,12 @@ static bool read_member(struct unpacking *u, uint64_t offset)
 	member->data = align_up(offset + CPIO_HEADER_SIZE + name_size, 4);
 	if (member->data <= u->archive_size && member->size <= u->archive_size - member->data)
 		return true;
-	/* Where the file is as large as the limit, as a VM's is, an honest guest's init finds it
-	 * full. */
+	/* A VM's file is as large as the limit: an honest guest's init finds it full. */
 	return u->archive_size < u->limit ? damaged(u, "a member that goes beyond the end,")
 					  : too_much(u);
 }
 
-/* Finds the target by the number that NAME begins with, of which there is one way to write it. */
+/* Finds the target by the number that NAME begins with, which may have no leading zeros. */
 static bool find_target(struct unpacking *u, char *name)
 {
 	unsigned index = 0;
@@ -167,7 +166,7 @@ static bool find_target(struct unpacking *u, char *name)
 
 /* --- the host's side --- */
 
-/* Opens the directory that the member is to be in; LEAF is its name there. -1: errno. */
+/* Opens the directory of the member. LEAF is the member's name in it. -1: errno. */
 static int open_place(const struct unpacking *u, const char **leaf)
 {
 	const struct unpack_target *target = u->target;
@@ -183,7 +182,7 @@ static int open_place(const struct unpacking *u, const char **leaf)
 							       : -1;
 }
 
-/* Closes FD, which may be when a file system on a network says that it is full. */
+/* Fills and closes FD: a network file system may say only at close that it is full. */
 static bool fill(struct unpacking *u, int fd)
 {
 	const struct member *member = &u->member;
@@ -197,7 +196,7 @@ static bool fill(struct unpacking *u, int fd)
 		done = fetch(u, member->data + at, size) &&
 		       (tree_write(fd, u->buffer, size) || refused(u));
 	}
-	/* Some file systems keep no times: a file is worth having without. */
+	/* Some file systems keep no times; the file is worth having without. */
 	if (done)
 		(void)!futimens(fd, times);
 	return (close(fd) == 0 || !done || refused(u)) && done;
@@ -215,7 +214,7 @@ static bool fetch_link(struct unpacking *u)
 	return strlen((const char *)u->buffer) == size || damaged(u, "a symlink without sense");
 }
 
-/* Landlock says EACCES where a directory is in the way. */
+/* Landlock says EACCES if a directory is in the way. */
 static void find_reason(int directory, const char *leaf)
 {
 	int error = errno, there = tree_enter(directory, leaf);
@@ -225,7 +224,7 @@ static void find_reason(int directory, const char *leaf)
 	errno = there >= 0 ? EISDIR : error;
 }
 
-/* A file or a symlink, which takes its name when it is complete. */
+/* Makes a file or a symlink, which gets its name when it is complete. */
 static bool put_file(struct unpacking *u, int directory, const char *leaf)
 {
 	bool is_link = S_ISLNK(u->member.mode);
@@ -250,7 +249,7 @@ static bool put_file(struct unpacking *u, int directory, const char *leaf)
 
 /* --- the archive --- */
 
-/* Counts what the member costs and sees to its being what can come now. */
+/* Counts the member's cost and checks that the member may come now. */
 static bool admit(struct unpacking *u)
 {
 	uint32_t mode = u->member.mode;

@@ -1,3 +1,4 @@
+/* Opens the directories of the targets, and checks them, before the VM starts. */
 #include "outbox/unpack.h"
 
 #include <errno.h>
@@ -37,7 +38,7 @@ static bool open_directory(struct unpack_target *target, const char *path, struc
 	return true;
 }
 
-/* HOST is a file that is there, or may be made. PATH is cut up; it has no slashes at its end. */
+/* For a HOST that is a file, or a new name. Cuts PATH up, which does not end with a slash. */
 static bool open_parent(struct unpack_target *target, char *path, struct problem *problem)
 {
 	char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -51,8 +52,8 @@ static bool open_parent(struct unpack_target *target, char *path, struct problem
 	return open_directory(target, slash ? path : ".", problem);
 }
 
-/* What HOST is itself: a symlink may have been put there by the guest of an earlier run, who
- * would choose what is written to now. A slash behind it would follow it. */
+/* Looks at HOST itself, without a slash at its end. If HOST is a symlink, the guest of an earlier
+ * run may have sent it, and would now choose the file that is written. */
 static bool open_target(struct unpack_target *target, struct problem *problem)
 {
 	char path[PATH_MAX];
@@ -89,7 +90,7 @@ static bool open_target(struct unpack_target *target, struct problem *problem)
 	return open_parent(target, path, problem);
 }
 
-/* The name of GUEST in its directory; "/" and what ends with ".." have none. */
+/* Finds GUEST's last component; "/" and paths that end with "." or ".." have none. */
 static bool find_leaf(struct unpack_target *target, struct problem *problem)
 {
 	const char *end = target->guest_path + strlen(target->guest_path), *leaf;

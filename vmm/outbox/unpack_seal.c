@@ -1,3 +1,4 @@
+/* Seals the process that unpacks: descriptors, limits, Landlock, seccomp. */
 #include "outbox/unpack.h"
 
 #include <errno.h>
@@ -16,8 +17,8 @@
 #include "sandbox/landlock.h"
 #include "base/sysfilter.h"
 
-/* What unpack() does below a target's directory. It renames only inside of one, which needs no
- * right to REFER. */
+/* The rights that unpack() needs below a target's directory. It renames only inside one directory,
+ * which does not need REFER. */
 #define RIGHTS                                                         \
 	(LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | \
 	 LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_SYM |   \
@@ -66,7 +67,7 @@ static bool keep_descriptors(struct unpack_target *targets, unsigned count, int 
 {
 	int keep[UNPACK_TARGETS_MAX + 2];
 
-	/* Without standard error it keeps the two, as the numbers must not become a file's. */
+	/* Without standard error, descriptors 0 and 1 stay: no file may get these numbers. */
 	dup2(STDERR_FILENO, STDIN_FILENO);
 	dup2(STDERR_FILENO, STDOUT_FILENO);
 	for (unsigned i = 0; i < count; i++)
@@ -82,8 +83,8 @@ static bool keep_descriptors(struct unpack_target *targets, unsigned count, int 
 	return true;
 }
 
-/* A write beyond is refused (EFBIG), and kills nobody. Standard error may be a file, and as long
- * as it likes. */
+/* A write beyond the limit fails (EFBIG) and kills nobody. Standard error may be a file, so its
+ * size counts on top. */
 static bool limit_files(uint64_t limit, struct problem *problem)
 {
 	struct stat stat;
@@ -105,13 +106,13 @@ static bool enter_filter(int archive, int go, struct problem *problem)
 		SYS_openat,                   /* from directory to directory; files are made, … */
 		SYS_write,                    /* … filled (and report() writes), … */
 		SYS_close,      SYS_renameat, /* … and put in their places */
-		SYS_mkdirat,    SYS_symlinkat, SYS_unlinkat, /* what did not become complete */
+		SYS_mkdirat,    SYS_symlinkat, SYS_unlinkat, /* incomplete files */
 		SYS_exit_group,
 	};
 	static struct sysfilter filter;
 
 	sysfilter_allow_fd(&filter, SYS_read, go);
-	sysfilter_allow_fd(&filter, SYS_recvfrom, go);    /* is anybody there? */
+	sysfilter_allow_fd(&filter, SYS_recvfrom, go);    /* is mayfly still there? */
 	sysfilter_allow_pathless(&filter, SYS_utimensat); /* Landlock has no right for times */
 	sysfilter_allow_fd(&filter, SYS_pread64, archive);
 	sysfilter_allow_fd(&filter, SYS_lseek, archive); /* its size */
@@ -123,8 +124,8 @@ static bool enter_filter(int archive, int go, struct problem *problem)
 bool unpack_seal(struct unpack_target *targets, unsigned count, int *archive, int *go,
 		 uint64_t limit, struct problem *problem)
 {
-	setsid(); /* fails for a session's leader, who is then alone in it */
-	/* Root's files are made where root may, and that is all that is left of root. */
+	setsid(); /* fails for a session's leader, which is alone in its session */
+	/* If root started us, files can be made wherever root may; no other right of root stays. */
 	if (!capabilities_keep(1ull << CAP_DAC_OVERRIDE))
 		return refused("capset", problem);
 	return keep_descriptors(targets, count, archive, go, problem) &&

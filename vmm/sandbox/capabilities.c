@@ -25,14 +25,14 @@ void capabilities_raise(void)
 		return;
 	for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
 		sets.half[i].effective = sets.half[i].permitted;
-	transfer(SYS_capset, &sets); /* if not, what needs them will say so */
+	transfer(SYS_capset, &sets); /* on failure, the calls that need them fail */
 }
 
 bool capabilities_keep(uint64_t keep)
 {
 	struct sets sets;
 
-	/* Who may not drop them from the bounding set cannot gain them either: no_new_privs. */
+	/* A process that may not drop the bounding set cannot gain from it either: no_new_privs. */
 	for (unsigned number = 0; number < 64; number++)
 		if (!(keep >> number & 1) && prctl(PR_CAPBSET_DROP, number, 0, 0, 0) < 0)
 			break;

@@ -31,7 +31,7 @@ bool gate_start_thread(struct gate *gate, void *(*main)(void *), void *argument,
 	return true;
 }
 
-/* Returns ERROR, one of the gate's, when COUNT says that all are there. */
+/* Waits until COUNT has all threads. Returns *ERROR, one of the gate's. */
 static int await(struct gate *gate, const unsigned *count, const int *error)
 {
 	pthread_mutex_lock(&gate->lock);
@@ -75,7 +75,7 @@ void gate_open(struct gate *gate, lockdown_t lockdown)
 	turn(gate, GATE_OPEN);
 }
 
-/* One more is where COUNT says; with an ERROR (errno), which KEPT takes, or 0. */
+/* Adds a thread to COUNT. KEPT takes its ERROR (errno; 0: none). */
 static void arrive(struct gate *gate, unsigned *count, int error, int *kept)
 {
 	++*count;

@@ -22,7 +22,7 @@
 
 static const struct layer {
 	const char *name, *mend;
-	int flag; /* of unshare(2), or 0 */
+	int flag; /* for unshare(2), or 0 */
 } layers[JAIL_LAYERS] = {
 	[JAIL_USER] = {"user-ns", "allow user namespaces" USE_AUTO, CLONE_NEWUSER},
 	[JAIL_ROOT] = {"empty-root", "allow user namespaces, mount all of /proc" USE_AUTO, 0},
@@ -45,7 +45,7 @@ bool jail_has(const struct jail *jail, enum jail_layer layer)
 	return jail->missing[layer] == 0;
 }
 
-/* DONE: as of a system call. False if the layer is missing and must not. */
+/* DONE: a system call's success. False if the layer is missing and the mode is strict. */
 static bool note(struct jail *jail, enum jail_layer layer, bool done, struct problem *problem)
 {
 	jail->missing[layer] = done ? 0 : errno;
@@ -62,19 +62,19 @@ static bool unshare_one(struct jail *jail, enum jail_layer layer, struct problem
 	return note(jail, layer, unshare(layers[layer].flag) == 0, problem);
 }
 
-/* A directory of the kernel's that is empty. No way leads out without a capability or another
- * directory that is open. A mount namespace would do the same, and takes as long as there are
- * mounts, with a lock that all processes share. */
+/* Enters an empty directory of the kernel. There is no way out without a capability or another open
+ * directory. A mount namespace would do the same, but its cost grows with the number of mounts,
+ * under a lock that all processes share. */
 static bool empty_root(struct jail *jail, struct problem *problem)
 {
 	struct statfs system;
 	bool done = chroot("/proc/tty/ldisc") == 0;
 	int error = errno;
 
-	/* Wherever that got to, the directory that we were started in is not ours to keep. */
+	/* In any case, leave the directory that we were started in. */
 	done = chdir("/") == 0 && done;
 	errno = error;
-	/* What is mounted over it may have anything in it. */
+	/* A file system mounted over it may have any content. */
 	if (done && (statfs("/", &system) < 0 || system.f_type != PROC_SUPER_MAGIC)) {
 		done = false;
 		errno = ENOTDIR;
@@ -84,8 +84,8 @@ static bool empty_root(struct jail *jail, struct problem *problem)
 
 /* --- user and capabilities --- */
 
-/* Root's capabilities stay at hand: a host may let nobody else make namespaces. Its limit on
- * processes is root's, too, or it would be one on all of nobody's. */
+/* Keeps root's capabilities, because a host may let only root make namespaces. Raises root's limit
+ * on processes, which would otherwise count all of nobody's processes. */
 static bool become_nobody(const struct jail *jail)
 {
 	gid_t gid = jail->options.gid;
@@ -94,7 +94,7 @@ static bool become_nobody(const struct jail *jail)
 
 	if (getrlimit(RLIMIT_NPROC, &processes) == 0) {
 		processes.rlim_cur = processes.rlim_max;
-		setrlimit(RLIMIT_NPROC, &processes); /* if not, it is as low as it was */
+		setrlimit(RLIMIT_NPROC, &processes); /* on failure, it stays low */
 	}
 	bool done = prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 && setgroups(0, NULL) == 0 &&
 		    setresgid(gid, gid, gid) == 0 && setresuid(uid, uid, uid) == 0;
@@ -105,7 +105,7 @@ static bool become_nobody(const struct jail *jail)
 	return done;
 }
 
-/* Only root can, and must. */
+/* Only root can become another user, and must. */
 static bool enter_user(struct jail *jail, struct problem *problem)
 {
 	if (geteuid() != 0)
@@ -167,7 +167,7 @@ bool jail_enter(struct jail *jail, const struct jail_options *options, struct pr
 	for (unsigned layer = JAIL_IPC; layer <= JAIL_UTS; layer++)
 		if (!unshare_one(jail, layer, problem))
 			return false;
-	/* Another user's process may be dumpable again. */
+	/* A change of user may make the process dumpable again. */
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return problem_set(problem, "cannot turn off core dumps: %s (allow prctl(2))",
 				   strerror(errno));
@@ -176,8 +176,8 @@ bool jail_enter(struct jail *jail, const struct jail_options *options, struct pr
 
 /* --- limits --- */
 
-/* No file that is open gets longer than the longest disk is, unless it is one that our output is
- * appended to. */
+/* The size of the longest disk: no open file grows beyond it, unless our output is appended to a
+ * file. */
 static rlim_t longest_file(void)
 {
 	static const int outputs[] = {STDERR_FILENO, FD_OUT, FD_ERR, FD_LOG, FD_STATS};
@@ -188,7 +188,7 @@ static rlim_t longest_file(void)
 		if (fstat(outputs[i], &stat) == 0 && S_ISREG(stat.st_mode))
 			return RLIM_INFINITY;
 	for (int fd = FD_DISK; fd < FD_VIRTIO_IRQ; fd++) {
-		off_t size = lseek(fd, 0, SEEK_END); /* of a block device, too */
+		off_t size = lseek(fd, 0, SEEK_END); /* works for block devices, too */
 
 		if (size > 0 && (rlim_t)size > longest)
 			longest = (rlim_t)size;
@@ -196,12 +196,12 @@ static rlim_t longest_file(void)
 	return longest;
 }
 
-/* Never raises what the user has set lower. */
+/* Never raises a lower limit that the user has set. */
 static bool lower(int resource, rlim_t value)
 {
 	struct rlimit now;
 
-	/* The resource is an enum to some C libraries, and an int to others. */
+	/* Some C libraries take an enum, some an int. */
 	if (syscall(SYS_prlimit64, 0, resource, NULL, &now) < 0)
 		return false;
 	now.rlim_cur = now.rlim_cur < value ? now.rlim_cur : value;
@@ -215,8 +215,8 @@ bool jail_limit(struct jail *jail, unsigned threads, struct problem *problem)
 		close(FD_RULESET);
 	if (jail->options.mode == JAIL_OFF)
 		return true;
-	/* Outside of a user namespace of one's own, all that the user runs counts. KVM makes a
-	 * thread when the guest begins (Linux 6.14). */
+	/* Without our own user namespace, all processes of the user count. KVM makes a thread when
+	 * the guest begins (Linux 6.14). */
 	bool limited =
 		!jail_has(jail, JAIL_USER) || lower(RLIMIT_NPROC, threads + jail->companions + 1);
 

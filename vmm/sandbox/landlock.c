@@ -6,13 +6,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* struct landlock_ruleset_attr; that of the headers may be older than the kernel. */
+/* struct landlock_ruleset_attr; the headers may be older than the kernel. */
 struct attributes {
 	uint64_t files, network, scopes;
 };
 
-/* What each version of the interface can deny: how many rights of each kind, and so how long the
- * structure is. */
+/* How many rights of each kind an ABI version can deny. The structure's size follows from that. */
 static const struct {
 	uint8_t files, network, scopes;
 } versions[] = {

@@ -25,8 +25,8 @@ bool lockdown_begin(struct problem *problem)
 	return fd_place(fd, FD_TASKS, "/proc/self/task", problem);
 }
 
-/* Opens every thread's status file now: under the filter nothing can be opened. Some kernels add
- * a thread of KVM's own, which must be sealed too. */
+/* Opens every thread's status file now: under the filter nothing can be opened. Some kernels add a
+ * KVM thread, which must be sealed too. */
 static bool open_statuses(unsigned threads, unsigned *found, struct problem *problem)
 {
 	DIR *tasks = fdopendir(FD_TASKS);
@@ -45,7 +45,7 @@ static bool open_statuses(unsigned threads, unsigned *found, struct problem *pro
 		++*found;
 	}
 	if (tasks)
-		closedir(tasks); /* and FD_TASKS */
+		closedir(tasks); /* closes FD_TASKS, too */
 	return (opened && *found >= threads) ||
 	       problem_set(problem,
 			   "found %u threads of %u before lockdown (this is a bug of mayfly's: "
@@ -53,8 +53,8 @@ static bool open_statuses(unsigned threads, unsigned *found, struct problem *pro
 			   *found, threads);
 }
 
-/* What a thread's status file says. */
-enum { MODE, NO_NEW_PRIVILEGES, FILTERS /* 0: it does not say (Linux 5.8 and older) */, NUMBERS };
+/* Fields of a thread's status file. */
+enum { MODE, NO_NEW_PRIVILEGES, FILTERS /* 0: not there (Linux 5.8 and older) */, NUMBERS };
 
 struct status {
 	uint64_t number[NUMBERS];
@@ -76,8 +76,8 @@ static bool is_filtered(const struct status *status)
 	       status->number[NO_NEW_PRIVILEGES] == 1;
 }
 
-/* Our threads have as many filters as the first one of them, which is the main thread; KVM's own
- * has one less. */
+/* Our threads have as many filters as the main thread, which comes first. KVM's thread has one
+ * less. */
 static bool is_sealed(unsigned threads, unsigned found)
 {
 	struct status first = read_status(FD_STATUS);
@@ -111,8 +111,7 @@ bool lockdown_install(struct gate *gate, struct jail *jail, const struct sock_fp
 
 	if (!open_statuses(threads, &found, problem))
 		return false;
-	/* After this, names cannot be opened any more, not even those in a directory that is
-	 * open. */
+	/* After this no name can be opened, not even in an open directory. */
 	if (!jail_enter_thread(jail) && !jail_lacks_landlock(jail, errno, problem))
 		return false;
 	if (!jail_limit(jail, threads, problem) || !put_in_force(gate, program, problem))

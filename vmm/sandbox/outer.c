@@ -9,7 +9,7 @@ static const struct sock_filter code[] = {
 
 struct sock_fprog outer_program(void)
 {
-	/* The kernel only reads it. */
+	/* The kernel only reads the program. */
 	return (struct sock_fprog){sizeof(code) / sizeof(code[0]),
 				   (struct sock_filter *)(uintptr_t)code};
 }

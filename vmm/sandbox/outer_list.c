@@ -1,3 +1,4 @@
+/* The list of the outer filter. */
 #include <linux/falloc.h>
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
@@ -9,7 +10,7 @@
 #include "base/fdplan.h"
 #include "sandbox/outer.h"
 
-/* The numbers that descriptors of a kind have, in groups as fdplan.h has them. */
+/* The ranges of numbers for each kind of descriptor, in the groups of fdplan.h. */
 enum {
 	STREAMS = FD_SIGNALS,
 	STREAMS_COUNT = FD_VCPU - FD_SIGNALS,
@@ -21,7 +22,7 @@ enum {
 	TAPS_COUNT = FD_END - FD_TAP,
 };
 
-/* As sysfilter_allow_fds wants them. */
+/* The condition of sysfilter_allow_fds. */
 #define IS_GROUP(first, count) (!((count) & (-1 + (count))) && (first) % (count) == 0)
 _Static_assert(IS_GROUP(STREAMS, STREAMS_COUNT), "streams");
 _Static_assert(IS_GROUP(FILES, FILES_COUNT) && IS_GROUP(FD_DISK, DISKS_COUNT), "files");
@@ -68,6 +69,6 @@ void outer_allow(struct sysfilter *filter)
 	sysfilter_allow_wait(filter, WAIT_MAX);
 	sysfilter_allow_wait(filter, 2);
 	sysfilter_allow_locks(filter);
-	sysfilter_allow_narrowing(filter); /* which the narrow ones forbid */
+	sysfilter_allow_narrowing(filter); /* the narrow filters forbid it */
 	sysfilter_allow(filter, SYS_exit_group);
 }

@@ -1,3 +1,4 @@
+/* Filters by libseccomp: compiled, and put in force. */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -11,10 +12,10 @@
 
 #include "base/sysfilter.h"
 
-/* Instructions that the kernel takes; the outer filter has 142. */
+/* The kernel's limit on instructions; the outer filter has 142. */
 #define FILTER_MAX 4096
 
-#define NO_CONTEXT (-4096) /* no errno: libseccomp found nothing to work with */
+#define NO_CONTEXT (-4096) /* not an errno: libseccomp has no context */
 
 static int add_rule(void *context, const struct sysfilter_rule *rule)
 {
@@ -29,7 +30,7 @@ static int add_rule(void *context, const struct sysfilter_rule *rule)
 					    args);
 }
 
-/* Another's than that of the machine when mayfly is built for it. */
+/* Differs from the build machine's when mayfly is cross-built. */
 static int choose_architecture(void *context)
 {
 	int error;
@@ -43,7 +44,7 @@ static int choose_architecture(void *context)
 /* 0 or a negative errno. */
 static int fill(void *context, const struct sysfilter *filter)
 {
-	/* Wrong-architecture calls (x32, i386) die like every other call. */
+	/* Calls of another architecture (x32, i386) die like every other call. */
 	int error = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
 	if (!error)
@@ -53,8 +54,9 @@ static int fill(void *context, const struct sysfilter *filter)
 	return filter->full ? -E2BIG : error;
 }
 
-/* libseccomp gives its program to a file only. Freed before the filter is in force: free() may call
- * munmap, which is forbidden then; that is also why seccomp_load() is of no use here. */
+/* libseccomp exports its program to a file only. The context is freed before the filter is in
+ * force, because free() may call munmap, which is forbidden then. seccomp_load() is no use for the
+ * same reason. */
 static int export(const struct sysfilter *filter, struct sock_filter *code, size_t size)
 {
 	void *context = seccomp_init(SCMP_ACT_KILL_PROCESS);
@@ -105,7 +107,7 @@ bool sysfilter_install(const struct sock_fprog *program, struct problem *problem
 		syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, program);
 	if (refused == 0)
 		return true;
-	/* Positive: the thread that could not be brought under the filter. */
+	/* A positive result is the thread that refused the filter. */
 	return problem_set(problem,
 			   "cannot install the seccomp filter: %s (a container's own filter may "
 			   "forbid it: allow seccomp(2) there)",
