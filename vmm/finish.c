@@ -1,3 +1,4 @@
+/* The end of a VM's life: the exit code, the files of -o, the statistics. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -9,8 +10,8 @@
 #include "verdict.h"
 #include "vm_state.h"
 
-/* The exit code, and the line that explains it. What went wrong with our own streams comes first:
- * lost output must not look like success. */
+/* The exit code, and the line that explains it. Failures of our own streams come first: lost output
+ * must not look like success. */
 static int verdict(struct vm *vm, struct problem *line)
 {
 	const struct channel *channel = &vm->channel;
@@ -21,7 +22,7 @@ static int verdict(struct vm *vm, struct problem *line)
 	problem_clear(line);
 	if (vm->loop.interrupted)
 		return CODE_SIGNAL + vm->loop.interrupted;
-	/* In a plain boot, an end of the guest's own is success. */
+	/* In a plain boot, the guest's own end is success. */
 	bool ended = said ||
 		     (!vm->options->command && verdict_of_end(&vm->ending, false, line) == CODE_OK);
 	if (vm->loop.timed_out && ended) {
@@ -41,7 +42,7 @@ static int verdict(struct vm *vm, struct problem *line)
 	return verdict_of_end(&vm->ending, vm->options->command != NULL, line);
 }
 
-/* Whatever the command's exit code. What was lost must not look like success. */
+/* Takes the files out, whatever the command's exit code. Lost files must not look like success. */
 static int take_files_out(struct vm *vm, int code, struct problem *line)
 {
 	bool ran = vm->channel.state.exited && (vm->channel.state.exit_kind == CHANNEL_EXITED ||
@@ -50,7 +51,7 @@ static int take_files_out(struct vm *vm, int code, struct problem *line)
 	if (!vm->options->job.outs || !ran)
 		return code;
 	devices_freeze(&vm->devices, vm->options->disks - 1);
-	vm->loop.deadlines.idle = 0; /* nobody is */
+	vm->loop.deadlines.idle = 0; /* the limit on idle time no longer counts */
 	int result = outbox_unpack(&vm->loop);
 	if (result > 0)
 		return CODE_SIGNAL + result;

@@ -1,3 +1,4 @@
+/* The program: a command, or the workload of a packed program. */
 #include <string.h>
 #include <unistd.h>
 
@@ -42,8 +43,8 @@ static int say_usage(char **arguments);
 
 static const struct command {
 	const char *name;
-	int (*run)(char **arguments); /* those behind the name; returns the exit code */
-	const char *usage;            /* NULL: another name for the one before */
+	int (*run)(char **arguments); /* the words after the name; returns the exit code */
+	const char *usage;            /* NULL: another name for the command before */
 } commands[] = {
 	{"run", run, "  mayfly run -k KERNEL [OPTION...] [-- COMMAND [ARG...]]\n"},
 	{"pack", pack, "  mayfly pack -o FILE -k KERNEL [OPTION...] [-- COMMAND [ARG...]]\n"},
@@ -82,7 +83,7 @@ static int dispatch(char **words)
 	return CODE_MAYFLY_FAILED;
 }
 
-/* A packed program is not asked for a command: all its words are the workload's. */
+/* A packed program takes no command: all its words are the workload's. */
 static int begin(char **words)
 {
 	struct payload payload;

@@ -7,7 +7,7 @@
 #include "outbox/outbox.h"
 #include "vm_state.h"
 
-/* Instructions of all programs: eight NICs of eight queues need 2700. */
+/* Room for the instructions of all programs: eight NICs of eight queues need 2700. */
 #define POOL_SIZE 4096
 
 unsigned roles_count(const struct vm *vm)

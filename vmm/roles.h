@@ -1,4 +1,4 @@
-/* Who makes which system calls: a list for each kind of thread. */
+/* Which kind of thread makes which system calls: one list per kind. */
 #ifndef MAYFLY_ROLES_H
 #define MAYFLY_ROLES_H
 
@@ -6,10 +6,10 @@
 
 unsigned roles_count(const struct vm *vm);
 
-/* Adds what threads of ROLE may do in VM, whose devices are made. */
+/* Adds the calls of ROLE's threads in VM, whose devices exist already. */
 void role_allow(const struct vm *vm, unsigned role, struct sysfilter *filter);
 
-/* Makes the program of every role. */
+/* Compiles the program of every role. */
 bool roles_prepare(const struct vm *vm, struct roles *roles, struct problem *problem);
 
 #endif

@@ -6,19 +6,19 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#ifndef DT_RELR /* the generic ABI's, which older headers lack */
+#ifndef DT_RELR /* in the generic ABI; older headers lack it */
 #define DT_RELRSZ 35
 #define DT_RELR 36
 #endif
 
 extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
 
-/* Called by start.S with the program's address and its dynamic section, before anything else has
- * run: no call of another function may be in it. */
+/* Called by start.S with the program's address and its dynamic section, before anything else runs.
+ * Must not call another function. */
 void start_relocate(char *base, Elf64_Dyn *dynamic);
 
-/* The packed relative relocations (DT_RELR): an address, then bitmaps of the 63 words that
- * follow. They take a twentieth of the room of the usual ones, which musl 1.2.3 does not know. */
+/* Applies the packed relative relocations (DT_RELR): an address, then bitmaps of the 63 words after
+ * it. They take a twentieth of the usual relocations' room. musl 1.2.3 does not know them. */
 __attribute__((optimize("no-stack-protector"), used)) void start_relocate(char *base,
 									  Elf64_Dyn *dynamic)
 {
@@ -30,7 +30,7 @@ __attribute__((optimize("no-stack-protector"), used)) void start_relocate(char *
 			entry = (const uint64_t *)(void *)(base + dynamic->d_un.d_ptr);
 		if (dynamic->d_tag == DT_RELRSZ) {
 			size = dynamic->d_un.d_val;
-			dynamic->d_un.d_val = 0; /* musl 1.2.4 would do it again */
+			dynamic->d_un.d_val = 0; /* otherwise musl 1.2.4 would apply them again */
 		}
 	}
 	for (end = entry + size / sizeof(*entry); entry < end; entry++) {
@@ -56,8 +56,8 @@ bool start_protect(void)
 		uintptr_t begin = ((uintptr_t)base + header[i].p_vaddr) & -page;
 		uintptr_t end = (uintptr_t)base + header[i].p_vaddr + header[i].p_memsz;
 
-		/* The last page, too: what may be written begins on one of its own, however
-		 * large they are (lld). */
+		/* Includes the last page: writable data begins on a page of its own, whatever the
+		 * page size (lld). */
 		if (header[i].p_type == PT_GNU_RELRO)
 			return mprotect((void *)begin, ((end + page - 1) & -page) - begin,
 					PROT_READ) == 0;

@@ -1,10 +1,10 @@
-/* What a static-PIE has to do for itself, as it has no dynamic linker. */
+/* The start-up work of a static-PIE, which has no dynamic linker. */
 #ifndef MAYFLY_START_H
 #define MAYFLY_START_H
 
 #include <stdbool.h>
 
-/* Makes what only relocations had to write read-only (PT_GNU_RELRO). False: errno. */
+/* Makes the data that only relocations write read-only (PT_GNU_RELRO). False: errno. */
 bool start_protect(void);
 
 #endif

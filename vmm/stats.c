@@ -11,10 +11,11 @@
 #include "base/json.h"
 #include "base/text.h"
 
-/* The descriptor is the user's, with what is in it. */
+/* The descriptor is the user's: its content stays. */
 static bool taken;
 
-/* With the peak of memory, of which getrusage would be one more system call. */
+/* Also opens the file with the peak of memory: getrusage would need one more system call in the
+ * filter. */
 static bool place(int fd, const char *what, struct problem *problem)
 {
 	return fd_place(open("/proc/self/status", O_RDONLY | O_CLOEXEC), FD_PEAK,
@@ -24,7 +25,7 @@ static bool place(int fd, const char *what, struct problem *problem)
 
 bool stats_open(const char *path, struct problem *problem)
 {
-	/* O_NONBLOCK: a FIFO must have its reader already. */
+	/* O_NONBLOCK: a FIFO needs its reader first. */
 	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
 
 	if (fd < 0)
@@ -46,7 +47,7 @@ bool stats_take(int fd, struct problem *problem)
 
 bool stats_begin(const char *path, struct problem *problem)
 {
-	/* What is no regular file cannot be emptied, and need not be. */
+	/* Only a regular file can be emptied, or needs to be. */
 	return taken || ftruncate(FD_STATS, 0) == 0 || errno == EINVAL ||
 	       problem_set(problem, "cannot empty %s: %s (give --stats another file)", path,
 			   strerror(errno));
@@ -118,7 +119,7 @@ static void put_exits(struct writer *text, const uint64_t exits[EXIT_KINDS])
 	writer_put(text, "}");
 }
 
-/* What is in the environment may be a secret. */
+/* Leaves out the environment, which may have secrets. */
 static void put_options(struct writer *text, char *const *options)
 {
 	bool first = true;
@@ -179,6 +180,6 @@ bool stats_write(const struct stats *stats)
 
 void stats_allow(struct sysfilter *filter)
 {
-	sysfilter_allow_fd(filter, SYS_write, FD_STATS); /* all of it … */
+	sysfilter_allow_fd(filter, SYS_write, FD_STATS); /* the statistics … */
 	sysfilter_allow_fd(filter, SYS_read, FD_PEAK);   /* … and the peak of memory */
 }

@@ -6,11 +6,11 @@
 #include "base/exitcode.h"
 #include "devices/channel_wire.h"
 
-/* What an end means in a plain boot and when there was a workload; and what is said if the code
- * is not CODE_OK. */
+/* The exit codes of each end, in a plain boot and with a workload; and the line unless the code is
+ * CODE_OK. */
 static const struct {
 	int plain, workload;
-	const char *what, *fix; /* no WHAT: the ending's own problem */
+	const char *what, *fix; /* NULL: the ending's own problem */
 } meanings[] = {
 	[END_NONE] = {CODE_MAYFLY_FAILED, CODE_MAYFLY_FAILED, "the VM ended without a cause",
 		      "this is a bug of mayfly's: please report it"},

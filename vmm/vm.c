@@ -32,16 +32,16 @@ static bool reached(struct vm *vm, enum phase phase)
 	return true;
 }
 
-/* What we were started with and do not need goes first: descriptors, core dumps, debuggers.
- * INHERITED gets those that the user gave us for NICs. */
+/* First drops everything inherited that we do not need: descriptors, core dumps, debuggers.
+ * INHERITED gets the descriptors that the user gave us. */
 static bool shed(const struct options *options, int *inherited, struct problem *problem)
 {
 	const struct rlimit no_core = {0, 0};
 	int stats = options->stats ? options->stats_fd : -1;
 	unsigned count = 0;
 
-	/* A limit on the size of files is an error of write to us, and an I/O error to the
-	 * guest. */
+	/* With SIGXFSZ ignored, a limit on file sizes makes write fail; the guest gets an I/O
+	 * error. */
 	signal(SIGXFSZ, SIG_IGN);
 
 	for (unsigned i = 0; i < options->nets; i++)
@@ -51,7 +51,7 @@ static bool shed(const struct options *options, int *inherited, struct problem *
 		return false;
 	if (stats >= 0)
 		inherited[count++] = stats;
-	/* What is a standard stream stays one, too. */
+	/* A standard stream stays one, too. */
 	if (stats >= 0 && stats <= STDERR_FILENO)
 		inherited[count - 1] = fcntl(stats, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	if (!fd_close_others(inherited, count, problem))
@@ -72,8 +72,8 @@ static enum console_place console_place(const struct options *options)
 	return options->command ? CONSOLE_NOWHERE : CONSOLE_OUT;
 }
 
-/* The log is the one file that mayfly writes. It is opened before the VM starts, so that an
- * error is told in time, and truncated when nothing else can fail. */
+/* The log is opened before the VM starts, so that an error is reported in time, and truncated when
+ * nothing else can fail. */
 static bool open_streams(struct vm *vm, struct problem *problem)
 {
 	const char *log = vm->options->console;
@@ -101,7 +101,7 @@ static bool open_events(struct problem *problem)
 	       fd_event(FD_CHANNEL_IRQ, problem);
 }
 
-/* The order is KVM's: see kvm_set_memory and arch_create_irqchip. */
+/* KVM needs this order: see kvm_set_memory and arch_create_irqchip. */
 static bool await_machine(struct vm *vm, struct problem *problem)
 {
 	return kvm_await_vm(&vm->kvm, problem) && kvm_set_memory(&vm->kvm, &vm->ram, problem) &&
@@ -109,7 +109,7 @@ static bool await_machine(struct vm *vm, struct problem *problem)
 	       reached(vm, PHASE_KVM);
 }
 
-/* While the VM is made. */
+/* Loads the guest while the kernel makes the VM. */
 static bool load(struct vm *vm, struct boot_request *request, struct problem *problem)
 {
 	const struct options *options = vm->options;
@@ -130,8 +130,8 @@ static bool load(struct vm *vm, struct boot_request *request, struct problem *pr
 	       arch_describe(request, &initrd, &vm->irqchip, &vm->ram, problem);
 }
 
-/* Where nobody reads the console, init's is one without hardware, if the kernel has such: to
- * open a UART takes 40 exits, and four more where it is tested for a fault of some. */
+/* If nobody reads the console, init gets a console without hardware, if the kernel has one: to open
+ * a UART takes 40 exits, and four more for a test of a hardware fault. */
 static void name_consoles(struct cmdline *cmdline, enum console_place place)
 {
 	cmdline_add(cmdline, "console=ttyS0 8250.skip_txen_test=1");
@@ -139,7 +139,7 @@ static void name_consoles(struct cmdline *cmdline, enum console_place place)
 		cmdline_add(cmdline, "console=ttynull quiet");
 }
 
-/* What the kernel gets to run, beside itself. */
+/* Adds the job of the guest's init. */
 static bool add_job(struct vm *vm, struct boot_request *request, struct job *job,
 		    struct files *files, struct problem *problem)
 {
@@ -155,7 +155,7 @@ static bool add_job(struct vm *vm, struct boot_request *request, struct job *job
 			    problem);
 }
 
-/* Mapped, and checked, when the program began. */
+/* The payload was mapped and checked when the program began. */
 static void take_payload(const struct payload *payload, struct boot_request *request)
 {
 	request->kernel_name = "the packed kernel";
@@ -163,7 +163,7 @@ static void take_payload(const struct payload *payload, struct boot_request *req
 	request->initrd = payload->part[PAYLOAD_INITRD];
 	request->initrd_name = request->initrd.size ? "the packed initrd" : NULL;
 	request->packed = payload->part[PAYLOAD_FILES];
-	/* Linux lets nobody write to a program that runs. */
+	/* Linux lets nobody write to a running program. */
 	request->kernel_stays = request->initrd_stays = true;
 }
 
@@ -185,7 +185,7 @@ static bool load_guest(struct vm *vm, struct problem *problem)
 
 	if (options->payload)
 		take_payload(options->payload, &request);
-	/* What the kernel gets is not what init gets. */
+	/* The kernel and init get different seeds. */
 	if (getrandom(vm->seed, sizeof(vm->seed), 0) != sizeof(vm->seed))
 		return problem_set(problem, "cannot get random bytes: %s (allow getrandom(2))",
 				   strerror(errno));
@@ -237,7 +237,7 @@ static bool choose_pages(struct vm *vm, struct problem *problem)
 	return ram_choose_pages(&vm->ram, vm->options->hugepages, is_set ? setting : NULL, problem);
 }
 
-/* The interrupt controller is started when the vCPUs are there: see arch_start_irqchip. */
+/* The interrupt controller starts after the vCPUs are made: see arch_start_irqchip. */
 static bool make_machine(struct vm *vm, const int *inherited, struct problem *problem)
 {
 	return ram_reserve(&vm->ram, vm->options->memory, ARCH_RAM, ARCH_HOLE_START, ARCH_HOLE_END,
@@ -262,7 +262,7 @@ static bool make_threads(struct vm *vm, struct problem *problem)
 	return true;
 }
 
-/* A descriptor of the user's is the last of those that were inherited. */
+/* The user's descriptor is the last inherited one. */
 static bool open_stats(const struct options *options, const int *inherited, struct problem *problem)
 {
 	unsigned count = 0;
@@ -274,8 +274,8 @@ static bool open_stats(const struct options *options, const int *inherited, stru
 	return stats_take(inherited[count], problem);
 }
 
-/* The terminal is touched last but for the threads: an error before leaves it as it was, and the
- * guardian must be forked while there is one thread. */
+/* The terminal is touched late: an error before leaves it unchanged. Only the threads come later,
+ * because the guardian must be forked while there is one thread. */
 static bool start(struct vm *vm, lockdown_t *lockdown, struct problem *problem)
 {
 	int inherited[DEVICES_MAX * DEVICE_QUEUES_MAX + 1];
@@ -297,7 +297,7 @@ static bool start(struct vm *vm, lockdown_t *lockdown, struct problem *problem)
 	vm->jail.companions = vm->terminal.raw; /* the guardian */
 	if (!make_threads(vm, problem))
 		return false;
-	/* A log that is no regular file cannot be truncated, and need not be. */
+	/* Only a regular log can be truncated, or needs to be. */
 	if (vm->options->console && ftruncate(FD_LOG, 0) < 0 && errno != EINVAL)
 		return problem_set(problem, "cannot empty %s: %s (give --console another file)",
 				   vm->options->console, strerror(errno));

@@ -5,8 +5,8 @@
 #include "base/config.h"
 #include "base/report.h"
 
-/* Runs one VM; the process is of no other use afterwards: it is sealed, and the caller must
- * _exit with the code that is returned. What is to be said has been said. */
+/* Runs one VM and reports its problems. The process is sealed then and of no other use: the caller
+ * must _exit with the code returned. */
 int vm_run(const struct options *options);
 
 #endif

@@ -1,4 +1,4 @@
-/* A VM, for the two files that lead it through its life. */
+/* The state of a VM, for vm.c and finish.c, which lead it through its life. */
 #ifndef MAYFLY_VM_STATE_H
 #define MAYFLY_VM_STATE_H
 
@@ -20,11 +20,11 @@
 #include "sandbox/gate.h"
 #include "sandbox/jail.h"
 
-/* A kind of thread: who makes which system calls (roles.h). */
+/* A kind of thread (roles.h). */
 enum role {
 	ROLE_MAIN,
 	ROLE_VCPU,
-	ROLE_DEVICE, /* the workers of device 0, and so on */
+	ROLE_DEVICE, /* the workers of device 0; the next devices follow */
 	ROLES = ROLE_DEVICE + DEVICES_MAX,
 };
 
@@ -33,7 +33,7 @@ struct roles {
 	struct sock_fprog program[ROLES];
 };
 
-/* Everything that a VM needs, in one place and without a heap. */
+/* Everything that a VM needs, in one place without a heap. */
 struct vm {
 	const struct options *options;
 	struct kvm kvm;
@@ -56,7 +56,8 @@ struct vm {
 	uint8_t seed[SEED_SIZE];
 };
 
-/* The VM has ended: brings home what it left, says what is to be said. Returns the exit code. */
+/* To be called after the VM's end: takes out what the VM left and reports problems. Returns the
+ * exit code. */
 int vm_finish(struct vm *vm);
 
 #endif

@@ -16,7 +16,7 @@
 #include "kernel/kernel_config.h"
 #include "kernel/kernel_facts.h"
 
-#define CONFIG_SIZE_MAX ((size_t)4 << 20) /* ten times that of a distribution's kernel */
+#define CONFIG_SIZE_MAX ((size_t)4 << 20) /* ten times a distribution kernel's */
 
 enum { CODE_UNFIT = 1 };
 
@@ -46,7 +46,7 @@ static const struct cli cli = {
 
 /* --- output --- */
 
-/* False once a line was not taken; the error is kept. */
+/* False after a failed write, whose error is kept. */
 static bool whole;
 static int write_error;
 
@@ -61,14 +61,14 @@ static void say(const char *format, ...)
 	text_format(line, sizeof(line) - 1, format, format + strlen(format), &args);
 	va_end(args);
 	strcat(line, "\n");
-	errno = ENOSPC; /* for a line that was taken in part */
+	errno = ENOSPC; /* for a line that was written in part */
 	if (whole && !print(line)) {
 		whole = false;
 		write_error = errno;
 	}
 }
 
-/* CODE, if all of it was said. */
+/* Returns CODE if everything was written. */
 static int said(int code)
 {
 	if (whole)
@@ -117,7 +117,7 @@ static void say_facts(const struct kernel_facts *facts)
 		say("version: %s", facts->version);
 }
 
-/* True if MACHINE's mayfly boots FILE; says so. */
+/* Says whether MACHINE's mayfly boots FILE. True if it does. */
 static bool say_whether(struct bytes file, enum image_machine machine)
 {
 	const char *name = kernel_machine_name(machine);
@@ -140,7 +140,7 @@ static bool say_whether(struct bytes file, enum image_machine machine)
 
 /* --- the configuration --- */
 
-/* It is read, not mapped: files in /proc cannot be mapped, and it may come from a pipe. */
+/* Reads the file instead of mapping it: files in /proc cannot be mapped, and PATH may be a pipe. */
 static bool read_config(const char *path, struct bytes *text, struct problem *problem)
 {
 	uint8_t *room = keep(CONFIG_SIZE_MAX);
@@ -165,7 +165,7 @@ static bool read_config(const char *path, struct bytes *text, struct problem *pr
 	       problem_set(problem, "%s is no configuration (give the kernel's .config)", path);
 }
 
-/* True if nothing is missing that every guest or a command needs. */
+/* Says what is missing. True if nothing is missing that every guest or a command needs. */
 static bool say_gaps(struct bytes text, enum image_machine machine)
 {
 	bool complete = true, any = false;
@@ -204,7 +204,7 @@ static int answer(struct bytes file, const char *path)
 		return fail(&problem);
 	kernel_facts_read(file, &facts);
 	say_facts(&facts);
-	/* A kernel of the other architecture is described as that one's mayfly would. */
+	/* A kernel for the other architecture is described as the other mayfly would do it. */
 	bool foreign = facts.has_machine && facts.machine != ARCH_KERNELS;
 	if (foreign)
 		say_whether(file, facts.machine);

@@ -42,7 +42,7 @@ static const struct cli cli = {
 		 "125 bad usage, or standard output failed.\n",
 	.options = table,
 	.count = sizeof(table) / sizeof(table[0]),
-	.operands = 1, /* only so that our message refuses it: nothing goes after '--' here */
+	.operands = 1, /* so that cli_options_only() refuses it */
 };
 
 bool doctor_read(const char *path, char *text, size_t size)
@@ -103,7 +103,7 @@ static void put(struct doctor *doctor, enum finding finding, const char *text, c
 	(doctor->json ? put_json : put_line)(doctor, finding, text, fix);
 	doctor->begun = true;
 	doctor->failed |= finding == FINDING_FAIL;
-	/* At once: should the next check hang, one sees where. */
+	/* Flushed at once: if the next check hangs, the user sees which. */
 	writer_flush(&doctor->out);
 }
 

@@ -1,4 +1,4 @@
-/* Guests need an interrupt controller of the host's, and addresses up to the end of their
+/* Guests need an interrupt controller from the host, and addresses up to the end of their
  * memory. */
 #include "machine/arch.h"
 #include "commands/doctor.h"
@@ -23,7 +23,7 @@ static void find_addresses(struct doctor *doctor, const struct kvm *kvm)
 {
 	int bits = ioctl(kvm->system, KVM_CHECK_EXTENSION, KVM_CAP_ARM_VM_IPA_SIZE);
 
-	/* Before Linux 4.20 they had 40, always. */
+	/* Before Linux 4.20 guests always had 40 bits. */
 	if (bits <= 0)
 		bits = 40;
 	if (1ull << bits >= ARCH_HOLE_START)

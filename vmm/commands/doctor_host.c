@@ -1,4 +1,4 @@
-/* What is not KVM's: the kernel, limits, memory, what NICs need. */
+/* The checks that are not KVM's: the kernel, limits, memory, NICs, confinement. */
 #include "commands/doctor.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include "base/facts.h"
 #include "base/fdplan.h"
 
-#define MEMORY_NEEDED_KIB (256u << 10) /* of a guest without -m */
+#define MEMORY_NEEDED_KIB (256u << 10) /* for a guest without -m */
 
 void doctor_check_kernel(struct doctor *doctor)
 {
@@ -59,10 +59,10 @@ void doctor_check_seccomp(struct doctor *doctor)
 static const struct limit {
 	const char *what;
 	int resource;
-	enum finding finding; /* if there is less than is needed */
+	enum finding finding; /* if the limit is too low */
 	rlim_t needed;
-	const char *unit; /* behind the number */
-	unsigned shift;   /* of the number, for that unit */
+	const char *unit; /* after the number */
+	unsigned shift;   /* shift of the number, for that unit */
 	const char *mend;
 } limits[] = {
 	{"open files", RLIMIT_NOFILE, FINDING_FAIL, FD_LIMIT, "", 0,
@@ -162,7 +162,7 @@ void doctor_check_taps(struct doctor *doctor)
 			    "must be made beforehand: this user has no CAP_NET_ADMIN");
 }
 
-/* --- what confines --- */
+/* --- confinement --- */
 
 void doctor_check_landlock(struct doctor *doctor)
 {
@@ -175,7 +175,7 @@ void doctor_check_landlock(struct doctor *doctor)
 		doctor_find(doctor, FINDING_INFO, NULL, "not offered: %s", strerror(errno));
 }
 
-/* Settings that forbid user namespaces, to all or to users who are not root. */
+/* Settings that forbid user namespaces, to all users or to all but root. */
 static const struct {
 	const char *path;
 	char forbids;
@@ -199,7 +199,7 @@ static const char *forbidding_setting(void)
 	return NULL;
 }
 
-/* The errno of unshare(2); 0: there was none. In a child, as there is no way back. */
+/* The errno of unshare(2), or 0. In a child process, because there is no way back. */
 static int try_namespace(void)
 {
 	int status = 0;

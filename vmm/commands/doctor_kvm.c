@@ -1,3 +1,4 @@
+/* The checks of KVM: the device, its capabilities, a VM with a vCPU. */
 #include "commands/doctor.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@
 
 enum { NAME_SIZE = 33, GROUPS_SHOWN = 6 };
 
-/* Who we are, by number and by name. */
+/* The user we run as, by number and by name. */
 struct self {
 	struct facts_user user;
 	struct bytes group_file;
@@ -29,7 +30,7 @@ struct self {
 static struct bytes map_names(const char *path)
 {
 	struct bytes file;
-	struct problem ignored; /* then numbers have to do */
+	struct problem ignored; /* without the file, numbers will do */
 
 	return file_map(path, &file, &ignored) ? file : (struct bytes){0};
 }
@@ -77,7 +78,7 @@ static void get_self(struct self *self)
 	name_groups(self);
 }
 
-/* What lets SELF into the device's GROUP, or gives that its rights. */
+/* Finds the fix: put SELF into the device's GROUP, or give GROUP access. */
 static void choose_fix(const struct self *self, const struct facts_file *file, const char *group,
 		       struct text *fix)
 {

@@ -1,5 +1,5 @@
-/* KVM needs VT-x or AMD-V to run Linux; where it has neither and works all the same (PVM), it
- * emulates guest kernels. */
+/* KVM needs VT-x or AMD-V to run Linux. If KVM works without both (PVM), it emulates guest
+ * kernels. */
 #include "machine/arch.h"
 #include "commands/doctor.h"
 #include "base/facts.h"

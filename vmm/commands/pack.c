@@ -46,7 +46,7 @@ static const struct cli cli = {
 	.more = &options_cli,
 };
 
-/* --- the file under way --- */
+/* --- the file under construction --- */
 
 struct output {
 	int fd;
@@ -119,7 +119,7 @@ static bool put_launcher(struct output *output, struct problem *problem)
 	return true;
 }
 
-/* What cannot be booted is not packed. */
+/* A kernel that mayfly cannot boot is not packed. */
 static bool put_kernel(struct output *output, const char *path, struct problem *problem)
 {
 	struct bytes kernel;
@@ -148,7 +148,7 @@ static bool put_initrd(struct output *output, const char *path, struct problem *
 	return true;
 }
 
-/* Times are left out: the same content makes the same file. */
+/* Leaves out times: the same content makes the same file. */
 static bool put_files(struct output *output, const struct job_options *job, struct problem *problem)
 {
 	struct cpio cpio = {.write = put_archive, .context = output};
@@ -172,7 +172,7 @@ static void put_word(struct output *output, const char *word)
 	put(output, word, strlen(word) + 1);
 }
 
-/* The options whose value is in the file already. */
+/* True for options whose value is in the file already. */
 static bool is_packed(const char *word)
 {
 	static const char *const packed[] = {
@@ -222,7 +222,7 @@ static bool put_trailer(struct output *output)
 	put_le64(trailer, xxh64((struct bytes){(uint8_t *)file + begin, end - begin}, 0));
 	munmap(file, end);
 	put(output, trailer, 8);
-	/* As a compiler's output: there may be secrets in it. */
+	/* Permissions like a compiler's output, by the umask: the file may have secrets. */
 	mode_t mask = umask(0);
 	umask(mask);
 	return !output->failed && fchmod(output->fd, 0777 & ~mask) == 0;
@@ -243,7 +243,7 @@ static bool fill(struct output *output, const struct pack_options *options,
 			   strerror(errno));
 }
 
-/* Under another name until it is whole. */
+/* The file has another name until it is complete. */
 static bool make(const struct pack_options *options, const struct words *taken,
 		 struct problem *problem)
 {

@@ -6,10 +6,10 @@
 
 #include "base/report.h"
 
-/* Says on standard output what is in the packed program PATH. */
+/* Lists on standard output what the packed program PATH has. */
 bool pack_list(const char *path, struct problem *problem);
 
-/* Takes what follows "mayfly pack", NULL-terminated, and returns the exit code. */
+/* Takes the words after "mayfly pack", NULL-terminated. Returns the exit code. */
 int pack(char **arguments);
 
 #endif

@@ -1,3 +1,4 @@
+/* Lists the parts and files of a packed program. */
 #include <errno.h>
 #include <string.h>
 
@@ -34,7 +35,7 @@ static bool say_kernel(struct bytes kernel)
 	       (!facts.version[0] || say("kernel version", facts.version));
 }
 
-/* The archive was checked by the hash: mayfly made it. */
+/* The hash has proved that mayfly made the archive. */
 static bool say_files(struct bytes archive)
 {
 	size_t prefix = sizeof(JOB_FILES_PATH) - 2;

@@ -20,7 +20,7 @@
 
 #define X32 0x40000000
 
-/* Every system call that any list may allow: no more than is said in docs/threat-model.md. */
+/* Every system call that a list may allow: no more than docs/threat-model.md has. */
 static const struct {
 	int nr;
 	const char *name;
@@ -55,7 +55,7 @@ static const char *call_name(int nr)
 
 /* --- the configuration --- */
 
-/* One of everything, and nothing behind it. */
+/* A VM with one of everything, without hardware behind it. */
 static bool pretend(struct vm *vm, struct options *options, struct problem *problem)
 {
 	options_begin(options);
@@ -68,9 +68,9 @@ static bool pretend(struct vm *vm, struct options *options, struct problem *prob
 	return devices_pretend(&vm->devices, problem);
 }
 
-/* --- what is said --- */
+/* --- output --- */
 
-/* A line a rule: role, call, and for each argument what it may be, in hexadecimal; "*":
+/* One line per rule: role, call, and the allowed values of each argument, in hexadecimal; "*":
  * anything. */
 static void put_rule(struct writer *out, const char *role, const struct sysfilter_rule *rule)
 {
@@ -140,7 +140,7 @@ static void put_exemptions(struct writer *out)
 	writer_put(out, "\n");
 }
 
-/* A rule for a call that is not documented. */
+/* Counts and reports rules for calls that are not documented. */
 static unsigned undocumented(const struct sysfilter *list)
 {
 	unsigned count = 0;
@@ -177,10 +177,10 @@ static const struct cli cli = {
 		 "125 bad usage, or standard output failed.\n",
 	.options = table,
 	.count = sizeof(table) / sizeof(table[0]),
-	.operands = 1, /* only so that our message refuses it: nothing goes after '--' here */
+	.operands = 1, /* so that cli_options_only() refuses it */
 };
 
-/* A copy for each role is tried, and the one for all before that; TEST has the sum. */
+/* Tries the outer filter first, then each role's. TEST has the sum. */
 static void try_roles(struct selftest *test, const struct vm *vm, const struct sysfilter *all,
 		      struct writer *out)
 {
@@ -221,7 +221,7 @@ static void list_roles(const struct vm *vm, struct writer *out)
 	}
 }
 
-/* What passes though it should not shall do no harm: a host's name would be emptied, for one. */
+/* A call that passes by mistake must do no harm: one would empty the host name. */
 static bool go_to_jail(struct problem *problem)
 {
 	const struct jail_options options = {.uid = JAIL_NOBODY, .gid = JAIL_NOBODY};
@@ -230,12 +230,12 @@ static bool go_to_jail(struct problem *problem)
 
 	sigset_t none;
 
-	/* As children are awaited, and those that wait are ended. */
+	/* The defaults: children are waited for, and SIGALRM ends them. */
 	signal(SIGCHLD, SIG_DFL);
 	signal(SIGALRM, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* Who dumps core takes those with the same memory along. */
+	/* A core dump also ends processes that share the memory. */
 	if (setrlimit(RLIMIT_CORE, &no_core) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
 		return problem_set(problem, "cannot turn off core dumps (allow prctl(2))");
 	return jail_enter(&jail, &options, problem) &&
@@ -259,7 +259,7 @@ static int test_all(struct vm *vm, struct sysfilter *all, struct writer *out)
 		return CODE_MAYFLY_FAILED;
 	}
 	test.wrong = undocumented(all);
-	/* What does nothing comes first: if it is not denied, nothing else is tried. */
+	/* A harmless call comes first: if it is not denied, nothing else is tried. */
 	selftest_try(&test, NULL, "all", &(struct attempt){.nr = SYS_getppid}, false);
 	if (test.wrong)
 		return 1;

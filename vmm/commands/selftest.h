@@ -1,4 +1,4 @@
-/* `mayfly selftest`: proves on this host, without KVM, that the filters deny what they should. */
+/* `mayfly selftest`: proves on this host, without KVM, that the filters deny what they must. */
 #ifndef MAYFLY_SELFTEST_H
 #define MAYFLY_SELFTEST_H
 
@@ -14,7 +14,7 @@ struct attempt {
 	uint64_t argument[6];
 };
 
-/* A real attack, with arguments that would do it. */
+/* A real attack, with arguments that would work. */
 struct attack {
 	const char *what;
 	struct attempt attempt;
@@ -22,8 +22,8 @@ struct attack {
 
 extern const struct attack attacks[];
 
-/* Another door of the architecture's into the kernel, with a table of system calls of its own;
- * the last has no name. */
+/* Another system call entry of the architecture, with its own table of calls. The last one has no
+ * name. */
 struct entry {
 	const char *name;
 	void (*enter)(void);
@@ -31,7 +31,7 @@ struct entry {
 
 extern const struct entry arch_entries[];
 
-/* System calls that newer kernels let through every filter; the last has no name. */
+/* System calls that newer kernels let pass every filter. The last one has no name. */
 struct exemption {
 	const char *name;
 	int nr;
@@ -39,23 +39,24 @@ struct exemption {
 
 extern const struct exemption arch_exemptions[];
 
-/* The filters that are tried: one for everybody, and that of a role beside it. */
+/* The filters under test: the outer filter, and with it a role's own. */
 struct selftest {
 	struct sock_fprog all;
 	unsigned tried, denied;
-	unsigned exempt; /* of arch_exemptions, what passed */
-	unsigned wrong;  /* what passed, or was denied, though the list says otherwise */
+	unsigned exempt; /* arch_exemptions that passed */
+	unsigned wrong;  /* results that the list contradicts */
 };
 
-/* Tries ATTEMPT in a child under both filters, of which OWN (or NULL) is the role's, and counts;
- * EXPECTED: it passes. ROLE and WHAT are for the line that says what is wrong. */
+/* Tries ATTEMPT in a child process under both filters and counts the result. OWN is the role's
+ * filter, or NULL. EXPECTED: the call must pass. ROLE and WHAT are for the message about a wrong
+ * result. */
 void selftest_try(struct selftest *test, const struct sock_fprog *own, const char *role,
 		  const struct attempt *attempt, bool expected);
 
-/* The same for a door, which must be shut. */
+/* The same for another entry, which must be closed. */
 void selftest_enter(struct selftest *test, const struct entry *entry);
 
-/* A filter's list, and what is tried under it. */
+/* A filter, with its list. */
 struct trial {
 	struct selftest *test;
 	const struct sysfilter *list;
@@ -67,15 +68,15 @@ struct trial {
  * TUN, and the attacks. */
 void trial_everything(const struct trial *trial);
 
-/* Tries what ALL allows, which is not denied before it comes to the role's own list, and each
- * rule of that on other descriptors. */
+/* Tries the calls that ALL allows, because only these get to the role's own filter, and each of the
+ * role's rules on other descriptors. */
 void trial_role(const struct trial *trial, const struct sysfilter *all);
 
 /* Tries the system calls from number FROM on. */
 void trial_numbers(const struct trial *trial, int from);
 
-/* The command. Returns 0 if exactly what the lists allow passes, 1 if not, 125 for bad usage, or
- * if it could not be tried. */
+/* The command. Returns 0 if exactly the allowed calls pass, 1 if not, 125 for bad usage or if the
+ * test could not be made. */
 int selftest_run(char **arguments);
 
 #endif

@@ -1,4 +1,4 @@
-/* A process of 64 bits cannot enter as one of 32. */
+/* A 64-bit process has no 32-bit entry. */
 #include "commands/selftest.h"
 
 const struct exemption arch_exemptions[] = {{0}};

@@ -1,4 +1,4 @@
-/* What somebody would do who runs code of his own in mayfly. */
+/* What an attacker would do who runs code inside mayfly. */
 #include "commands/selftest.h"
 
 #include <fcntl.h>

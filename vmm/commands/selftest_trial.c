@@ -1,4 +1,4 @@
-/* What is tried under a filter: everything, near what passes and far from it. */
+/* The calls that are tried under a filter: all of them, close to allowed ones and far from them. */
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
 #include <sys/syscall.h>
@@ -7,7 +7,7 @@
 #include "base/fdplan.h"
 #include "commands/selftest.h"
 
-#define NUMBERS 512 /* of system calls; Linux has 470 */
+#define NUMBERS 512 /* system calls; Linux has 470 */
 
 /* All requests of KVM and TUN. */
 static const uint32_t requests[] = {
@@ -26,7 +26,7 @@ void trial_numbers(const struct trial *trial, int from)
 		try(trial, &(struct attempt){.nr = from + nr});
 }
 
-/* Around the numbers that descriptors of ours have, and far from them. */
+/* Numbers around those of our descriptors, and far from them. */
 static const int foreign[] = {
 	-1,
 	0,
@@ -60,7 +60,8 @@ static const int foreign[] = {
 	FD_END,
 };
 
-/* Flips bits of ARGUMENT: all of them, but in a descriptor, for which there is the list above. */
+/* Flips the bits of ARGUMENT, one by one. For a descriptor some bits are enough, because of the
+ * list above. */
 static void flip_bits(const struct trial *trial, const struct attempt *base, unsigned argument)
 {
 	for (unsigned bit = 0; bit < 64; bit += argument ? 1 : 7) {
@@ -90,7 +91,7 @@ static struct attempt exactly(const struct sysfilter_rule *rule)
 	return attempt;
 }
 
-/* What RULE allows; and on other descriptors; and, if ALL, with each of its arguments broken in
+/* Tries what RULE allows; the same on other descriptors; and, if ALL, with each argument broken in
  * turn. */
 static void try_rule(const struct trial *trial, const struct sysfilter_rule *rule, bool all)
 {

@@ -1,4 +1,4 @@
-/* One try: a child, under the filters, that makes one call. */
+/* One try: a child process makes one call under the filters. */
 #include "commands/selftest.h"
 
 #include <errno.h>
@@ -13,8 +13,7 @@
 
 enum { PATIENCE = 10 /* seconds, for a call that passes and then waits */ };
 
-/* What a child leaves behind for its parent: it cannot say it in another way, as it may not
- * write. */
+/* The child's result, in shared memory, because the child may not write. */
 struct trace {
 	volatile bool sealed, passed;
 };
@@ -63,16 +62,16 @@ static enum outcome examine(const struct selftest *test, const struct sock_fprog
 	if (!trace())
 		return UNCLEAR;
 	*trace() = (struct trace){0};
-	pid_t child = vfork(); /* whose memory is ours, and need not be copied */
+	pid_t child = vfork(); /* shares our memory, so there is no copy */
 	if (child == 0)
 		make(test, own, attempt, entry);
 	if (child < 0 || waitpid(child, &status, 0) != child || !trace()->sealed)
 		return UNCLEAR;
-	if (trace()->passed || WIFEXITED(status)) /* by the call itself */
+	if (trace()->passed || WIFEXITED(status)) /* the call itself exited */
 		return PASSED;
 	if (!WIFSIGNALED(status))
 		return UNCLEAR;
-	/* A kernel that has no such door kills with SIGSEGV. */
+	/* A kernel without that entry kills with SIGSEGV. */
 	return WTERMSIG(status) == SIGSYS || (entry && WTERMSIG(status) == SIGSEGV) ? DENIED
 										    : UNCLEAR;
 }
