@@ -6,7 +6,7 @@ static const struct compressor {
 	size_t length;
 	const char *magic; /* the first LENGTH bytes of a file */
 	const char *name;
-	const char *command; /* writes to standard output what it unpacks */
+	const char *command; /* unpacks to standard output */
 } compressors[] = {
 	{2, "\x1f\x8b", "gzip", "gunzip -c"},
 	{6, "\xfd\x37zXZ", "xz", "xz -dc"},

@@ -6,7 +6,7 @@
 
 enum { DIRECTORY = 0040700, PROGRAM = 0100700, SECRET = 0100600 };
 
-/* Where the job's text goes; NULL: it is only measured. */
+/* The destination of the job's text. CPIO is NULL: the text is only measured. */
 struct text {
 	struct cpio *cpio;
 	size_t size;
@@ -35,7 +35,7 @@ static void put_strings(struct text *text, enum job_tag tag, const char *const *
 		put_string(text, tag, *values);
 }
 
-/* OUT has room for two digits a byte and a NUL. */
+/* OUT has room for two digits per byte and a NUL. */
 static void to_hex(char *out, const uint8_t *bytes, size_t count)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -38,7 +38,8 @@ static const struct tar_header *header_at(const struct tar *tar, uint64_t offset
 		       : NULL;
 }
 
-/* What has no first header. A disk image may begin with zeros, as an archive of nothing does. */
+/* Says what a file without a first header is. A disk image may begin with zeros, like an empty
+ * archive. */
 static enum tar_answer explain(struct bytes file, struct problem *problem)
 {
 	if (!compressed_explain(file, "rootfs.tar", problem))
@@ -48,7 +49,8 @@ static enum tar_answer explain(struct bytes file, struct problem *problem)
 	return TAR_DAMAGED;
 }
 
-/* A block of zeros: two of them end an archive; some writers save the second at the file's end. */
+/* Checks a block of zeros. Two of them end an archive; some writers leave out the second one at the
+ * file's end. */
 static const struct tar_fault *check_end(const struct tar *tar)
 {
 	const struct tar_header *second = header_at(tar, tar->offset + TAR_BLOCK);
@@ -77,21 +79,21 @@ static enum tar_answer find_header(const struct tar *tar, const struct tar_heade
 	return fault ? refuse(tar, fault, "", problem) : TAR_END;
 }
 
-/* --- extended headers: what is said of members beside their own headers --- */
+/* --- extended headers: values for members beside the members' own headers --- */
 
 static struct bytes until_nul(const void *text, size_t size)
 {
 	return (struct bytes){text, strnlen(text, size)};
 }
 
-/* Linux never sees volume labels. X is Solaris's x. */
+/* The other typeflags are extended headers, and V, a volume's label. X is Solaris's x. */
 static bool is_member(const struct tar_header *header)
 {
 	return !header->typeflag || !strchr("gxXLKV", header->typeflag);
 }
 
-/* Reads a header that is no member's: of the next one (x; GNU: L and K, a long name and target),
- * of all (g), or a volume's label (V). */
+/* Reads a header that is not a member's: for the next member (x; GNU: L and K, a long name and
+ * target), for all members (g), or a volume's label (V). */
 static const struct tar_fault *take_extension(struct tar *tar, const struct tar_header *header)
 {
 	const struct tar_fault *fault = NULL;
@@ -116,8 +118,8 @@ static const struct tar_fault *take_extension(struct tar *tar, const struct tar_
 	return NULL;
 }
 
-/* What is said of the next member; nothing (of size 0) if its own header counts. An empty value
- * takes away what is said of all members. */
+/* The value of KEY for the next member. Size 0: the member's own header counts. An empty value
+ * cancels the value for all members. */
 static struct bytes find_value(const struct tar *tar, enum tar_key key)
 {
 	return tar->local[key].data ? tar->local[key] : tar->global[key];
@@ -130,7 +132,7 @@ static bool get_number(const struct tar *tar, enum tar_key key, const char *fiel
 
 	if (!value.size)
 		return tar_get_field(field, size, number);
-	/* Times have fractions. */
+	/* A time may have a fraction. */
 	return tar_take_decimal(&value, number) && (!value.size || key == TAR_MTIME);
 }
 
@@ -145,7 +147,7 @@ static const struct tar_fault *copy_text(char *text, struct bytes value)
 	return strlen(text) == value.size ? NULL : &bad_text;
 }
 
-/* GNU tar has other things where ustar has the prefix, and another magic. */
+/* Only ustar has a prefix; GNU tar has another magic, and other fields there. */
 static const struct tar_fault *copy_name(const struct tar *tar, const struct tar_header *header,
 					 char *name)
 {
@@ -178,7 +180,7 @@ static const struct tar_fault *take_name(const struct tar *tar, const struct tar
 	fault = tar_check_name(member->name);
 	if (fault)
 		return fault;
-	/* V7 has no directories, but their names end so. */
+	/* V7 marks directories only by the slash at the end of the name. */
 	if (member->kind == TAR_FILE && length && member->name[length - 1] == '/')
 		member->kind = TAR_DIRECTORY;
 	tar_squeeze(member->name);
@@ -210,9 +212,9 @@ static enum tar_kind find_kind(char typeflag)
 {
 	if (typeflag >= '0' && typeflag <= '6')
 		return (enum tar_kind)(typeflag - '0');
-	if (typeflag == 'D') /* GNU, incremental: its data is a list of names */
+	if (typeflag == 'D') /* GNU, incremental: the data is a list of names */
 		return TAR_DIRECTORY;
-	return TAR_FILE; /* POSIX: so are those that one does not know */
+	return TAR_FILE; /* POSIX: unknown typeflags are files, too */
 }
 
 #define FIELD(header, field) (header)->field, sizeof((header)->field)
@@ -249,7 +251,7 @@ static const struct tar_fault *take_numbers(const struct tar *tar, const struct 
 	    !take_id(tar, TAR_GID, FIELD(header, gid), &member->gid))
 		return &bad_number;
 	member->mode = mode & 07777;
-	/* Nothing is lost with a strange time. */
+	/* A bad time is harmless. */
 	if (!get_number(tar, TAR_MTIME, FIELD(header, mtime), &member->mtime))
 		member->mtime = 0;
 	if (device && (!take_device(FIELD(header, devmajor), &member->major) ||
@@ -258,9 +260,9 @@ static const struct tar_fault *take_numbers(const struct tar *tar, const struct 
 	return NULL;
 }
 
-/* Only files have data, whatever the size says, but for two: a pax archive may give a hard link
- * the file's data again, where old tars gave it the file's size alone; and names that end like
- * directories'. */
+/* Only files have data, whatever the size field says, with two exceptions. In a pax archive a hard
+ * link may repeat the file's data; in old archives a hard link has the file's size but no data. A
+ * name that ends with a slash may have data. */
 static const struct tar_fault *take_data(struct tar *tar, const struct tar_header *header,
 					 struct tar_member *member)
 {

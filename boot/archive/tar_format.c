@@ -9,8 +9,8 @@ static const struct tar_fault bad_record = {"a damaged pax record", "make it aga
 			      upwards = {"a name that leads upwards",
 					 "make it of a directory: tar -C DIR -c ."};
 
-/* GNU tar manual, "Basic Tar Format": a first byte with bit 7 set is followed by a binary
- * number, big-endian; bit 6 is its sign. */
+/* GNU tar manual, "Basic Tar Format": if bit 7 of the first byte is set, a big-endian binary number
+ * follows; bit 6 is its sign. */
 static bool get_binary(const char *field, size_t size, uint64_t *value)
 {
 	*value = (uint8_t)field[0] & 0x3f;
@@ -55,7 +55,7 @@ bool tar_is_zero(const struct tar_header *header)
 	return block[0] == 0 && !memcmp(block, block + 1, TAR_BLOCK - 1);
 }
 
-/* The sum of all bytes, those of the checksum taken as spaces. Old tars added up signed
+/* The checksum is the sum of all bytes, with its own field as spaces. Old tars added signed
  * characters. */
 bool tar_is_intact(const struct tar_header *header)
 {
@@ -73,8 +73,8 @@ bool tar_is_intact(const struct tar_header *header)
 	       ((int64_t)told == sum || (int64_t)told == signed_sum);
 }
 
-/* POSIX, "pax Extended Header": "%d %s=%s\n", <length>, <keyword>, <value>; the length is that
- * of all of it. */
+/* POSIX, "pax Extended Header": "%d %s=%s\n", <length>, <keyword>, <value>. The length is that of
+ * the whole record. */
 static bool take_record(struct bytes *records, struct bytes *key, struct bytes *value)
 {
 	struct bytes rest = *records;

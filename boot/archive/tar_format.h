@@ -1,4 +1,4 @@
-/* What tar archives are made of: blocks, numbers, records and names. */
+/* The parts of tar archives: blocks, numbers, records and names. */
 #ifndef MAYFLY_TAR_FORMAT_H
 #define MAYFLY_TAR_FORMAT_H
 
@@ -32,21 +32,22 @@ struct tar_header {
 
 _Static_assert(sizeof(struct tar_header) == TAR_BLOCK, "a header is a block");
 
-/* A field's number: octal digits between spaces and NULs, 0 without any; or GNU's binary. False
- * if it is negative, needs more than 64 bits, or is none. */
+/* Reads a field's number: octal digits between spaces and NULs (no digits: 0), or GNU's binary
+ * form. False if the number is negative or needs more than 64 bits, or if the field is not a
+ * number. */
 bool tar_get_field(const char *field, size_t size, uint64_t *value);
 
-/* Takes the decimal digits that TEXT begins with; none are 0. False if they need more than 64
- * bits. */
+/* Takes the decimal digits at the start of TEXT; no digits are 0. False if the number needs more
+ * than 64 bits. */
 bool tar_take_decimal(struct bytes *text, uint64_t *value);
 
 /* True if HEADER's checksum is right. */
 bool tar_is_intact(const struct tar_header *header);
 
-/* True if all of a block is zeros. */
+/* True if the whole block is zeros. */
 bool tar_is_zero(const struct tar_header *header);
 
-/* What an archive is refused for, said as "is a tar archive with WHAT at byte N: NAME (MEND)". */
+/* The reason for a refusal: "is a tar archive with WHAT at byte N: NAME (fix)". */
 struct tar_fault {
 	const char *what, *mend;
 };
@@ -55,15 +56,15 @@ extern const struct tar_fault tar_sparse;
 
 enum tar_key { TAR_PATH, TAR_LINKPATH, TAR_SIZE, TAR_UID, TAR_GID, TAR_MTIME, TAR_KEYS };
 
-/* Finds in RECORDS (POSIX, "pax Extended Header") the values of those keys, and changes VALUES,
- * which then point into RECORDS. What else there is (comments, other times, attributes) is not
- * for us, but GNU's sparse files cannot be read without. NULL, or what is wrong. */
+/* Finds the values of the keys above in RECORDS (POSIX, "pax Extended Header") and stores them in
+ * VALUES, which then point into RECORDS. Ignores other records (comments, other times, attributes),
+ * but refuses GNU's sparse files, which need them. Returns NULL, or the fault. */
 const struct tar_fault *tar_take_records(struct bytes records, struct bytes values[TAR_KEYS]);
 
-/* NULL if NAME leads nowhere but down; or what is wrong with it. */
+/* Returns NULL if NAME leads only down, or the fault. */
 const struct tar_fault *tar_check_name(const char *name);
 
-/* Leaves out of NAME each "." and the slashes that part nothing. */
+/* Removes each "." and all superfluous slashes from NAME. */
 void tar_squeeze(char *name);
 
 #endif

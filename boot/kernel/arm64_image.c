@@ -8,8 +8,8 @@ enum { TEXT_OFFSET = 8, IMAGE_SIZE = 16, FLAGS = 24, HEADER_SIZE = 64 };
 
 enum { FLAG_BIG_ENDIAN = 1 << 0, PAGE_SIZE_SHIFT = 1, PAGE_SIZE_MASK = 3 };
 
-/* The initrd lies in the same window of 32 GiB as the kernel, which begins at a multiple of 1
- * GiB. */
+/* The initrd must lie in the same window of 32 GiB as the kernel. The window begins at a multiple
+ * of 1 GiB. */
 #define INITRD_WINDOW (32ull << 30)
 #define WINDOW_ALIGNMENT (1ull << 30)
 
@@ -31,8 +31,8 @@ static bool check_header(struct bytes file, struct problem *problem)
 	return true;
 }
 
-/* Older kernels cannot use memory below themselves, so it is the lowest place, whatever flag bit
- * 3 says. */
+/* Uses the lowest place, whatever flag bit 3 says, because older kernels cannot use memory below
+ * themselves. */
 bool arm64_image_parse(struct bytes file, struct image_space space, struct image *image,
 		       struct problem *problem)
 {
@@ -44,7 +44,7 @@ bool arm64_image_parse(struct bytes file, struct image_space space, struct image
 	uint64_t size = get_le64(file.data + IMAGE_SIZE);
 	/* What is behind the kernel proper, a signature, say, is copied with it. */
 	if (size < file.size)
-		size = file.size;
+		size = file.size; /* includes bytes after the kernel, such as a signature */
 	if (address > space.end || size > space.end - address)
 		return problem_set(problem,
 				   "needs %llu KiB at 0x%llx and the guest's memory ends at 0x%llx "

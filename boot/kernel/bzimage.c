@@ -3,8 +3,8 @@
 #include <string.h>
 
 #define SECTOR 512
-#define LOAD_ADDRESS 0x100000 /* where a bzImage's protected-mode code is loaded */
-#define ENTRY_64 0x200        /* the 64-bit entry's offset in it */
+#define LOAD_ADDRESS 0x100000 /* load address of the protected-mode code */
+#define ENTRY_64 0x200        /* offset of the 64-bit entry in that code */
 
 /* Offsets of setup_header fields, the same in the file and in the zero page. */
 enum {
@@ -24,7 +24,7 @@ enum {
 	PREF_ADDRESS = 0x258,
 	INIT_SIZE = 0x260,
 	HEADER_MIN_END = 0x264,
-	HEADER_MAX_END = 0x290, /* where boot_params goes on with other things */
+	HEADER_MAX_END = 0x290, /* where other boot_params fields begin */
 };
 
 /* Offsets of boot_params fields outside the setup header. */
@@ -63,8 +63,8 @@ static bool check_protocol(struct bytes file, struct problem *problem)
 	return true;
 }
 
-/* Loaded at 1 MiB, the kernel unpacks itself at its preferred address and needs init_size bytes
- * there until it knows the memory map. */
+/* The kernel is loaded at 1 MiB. It unpacks itself at its preferred address, and needs init_size
+ * bytes there before it knows the memory map. */
 static bool place(struct bytes file, struct image_space space, struct image *image,
 		  struct problem *problem)
 {

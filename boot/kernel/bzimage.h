@@ -1,4 +1,5 @@
-/* The zero page: what a bzImage finds at %rsi (Documentation/arch/x86/zero-page.rst). */
+/* The zero page, to which %rsi points when a bzImage starts
+ * (Documentation/arch/x86/zero-page.rst). */
 #ifndef MAYFLY_BZIMAGE_H
 #define MAYFLY_BZIMAGE_H
 
@@ -17,11 +18,11 @@ struct zero_page {
 	const struct memmap *map; /* becomes the e820 table */
 };
 
-/* Fills PAGE from the image's own setup header and from FIELDS. */
+/* Fills PAGE from the image's own setup header and FIELDS. */
 void zero_page_build(const struct image *image, const struct zero_page *fields,
 		     uint8_t page[ZERO_PAGE_SIZE]);
 
-/* One setup_data entry of type SETUP_RNG_SEED; returns its size. */
+/* Builds one setup_data entry of type SETUP_RNG_SEED, of SETUP_DATA_SIZE bytes. */
 #define SETUP_DATA_SIZE (16 + BZIMAGE_SEED_SIZE)
 void setup_data_build(const uint8_t seed[BZIMAGE_SEED_SIZE], uint8_t out[SETUP_DATA_SIZE]);
 

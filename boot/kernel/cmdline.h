@@ -1,4 +1,4 @@
-/* The kernel command line, put together from words. */
+/* The kernel command line. */
 #ifndef MAYFLY_CMDLINE_H
 #define MAYFLY_CMDLINE_H
 
@@ -9,14 +9,14 @@
 #define CMDLINE_CAPACITY 4096
 
 struct cmdline {
-	size_t length;               /* without the NUL; counts on when the text no longer fits */
+	size_t length;               /* without the NUL; grows even when the text does not fit */
 	char text[CMDLINE_CAPACITY]; /* always NUL-terminated */
 };
 
-/* Appends WORDS, a blank before it if there is text already. NULL and "" add nothing. */
+/* Appends WORDS, after a blank if there is text already. NULL and "" add nothing. */
 void cmdline_add(struct cmdline *cmdline, const char *words);
 
-/* True if all that was added is in the text and it has at most LIMIT bytes. */
+/* True if the text is complete and has at most LIMIT bytes. */
 bool cmdline_fits(const struct cmdline *cmdline, size_t limit);
 
 #endif

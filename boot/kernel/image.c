@@ -3,7 +3,7 @@
 #include "archive/compressed.h"
 #include "archive/cpio.h"
 
-/* What is taken for a kernel and is none. */
+/* Files that users may take for kernels. */
 static const struct stranger {
 	size_t offset;
 	size_t length;
@@ -30,7 +30,7 @@ static const struct kernel {
 	{56, 4, "ARM\x64", "an arm64 Image", IMAGE_FOR_ARM64, arm64_image_parse},
 };
 
-/* By machine: what to give, what the guests are called, and how an unpacked kernel is. */
+/* By machine: the fix, the guests' name, and the name of an unpacked kernel. */
 static const struct {
 	const char *give, *guests, *unpacked;
 } machines[] = {
@@ -38,7 +38,7 @@ static const struct {
 	[IMAGE_FOR_ARM64] = {"give an arm64 Image", "arm64", "Image"},
 };
 
-/* An Image in an EFI program that unpacks it (Linux:
+/* Explains an Image inside an EFI program that unpacks it (Linux:
  * drivers/firmware/efi/libstub/zboot-header.S). */
 static bool explain_zboot(struct bytes file, struct problem *problem)
 {
@@ -57,7 +57,7 @@ static bool explain_zboot(struct bytes file, struct problem *problem)
 		"an arm64 Image)");
 }
 
-/* Why FILE is no kernel for MACHINE. */
+/* Says why FILE is not a kernel for MACHINE. */
 static bool explain(struct bytes file, enum image_machine machine, struct problem *problem)
 {
 	if (file.size == 0)

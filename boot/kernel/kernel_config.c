@@ -9,7 +9,7 @@
 #define PREFIX "CONFIG_"
 #define PREFIX_SIZE (sizeof(PREFIX) - 1)
 
-/* Cuts the next line off TEXT, without its end and the blanks before that. */
+/* Cuts the next line off TEXT, without blanks at its end. */
 static bool take_line(struct bytes *text, struct bytes *line)
 {
 	const uint8_t *end;
@@ -26,7 +26,7 @@ static bool take_line(struct bytes *text, struct bytes *line)
 	return true;
 }
 
-/* Takes WORD off LINE's beginning, if it is there. */
+/* Takes WORD off the start of LINE, if it is there. */
 static bool take_word(struct bytes *line, const char *word, size_t length)
 {
 	if (line->size < length || memcmp(line->data, word, length) != 0)
@@ -40,7 +40,8 @@ static bool is(struct bytes line, const char *word)
 	return line.size == strlen(word) && !memcmp(line.data, word, line.size);
 }
 
-/* What LINE sets the option NAME to; "# CONFIG_NAME is not set" sets it to nothing. */
+/* True if LINE sets the option NAME; VALUE is its value. "# CONFIG_NAME is not set" gives an empty
+ * value. */
 static bool sets(struct bytes line, const char *name, struct bytes *value)
 {
 	bool comment = take_word(&line, "# ", 2);
@@ -104,9 +105,9 @@ uint32_t config_number(struct bytes text, const char *name)
 
 /* --- what is needed --- */
 
-/* Needs: weight, as in WEIGHTS; machine, 'x', 'a' or both '*'; least, a digit; options; purpose.
- * One text, as each pointer of a table would cost a relocation. What Kconfig selects by itself
- * is not here (arm64's GIC, timer and PSCI, say). */
+/* Needs: weight, as in WEIGHTS; machine, 'x', 'a' or '*' for both; least, a digit; options;
+ * purpose. One text, because each pointer in a table would cost a relocation. Options that Kconfig
+ * selects by itself are left out (arm64's GIC, timer and PSCI, for example). */
 static const char needs[] =
 	"!x0X86_64\0always: an x86-64 kernel\0"
 	"!a0ARM64\0always: an arm64 kernel\0"
@@ -115,10 +116,10 @@ static const char needs[] =
 	"!*0SERIAL_8250\0always: the console, and a command's channel\0"
 	"!*0SERIAL_8250_CONSOLE\0always: the console\0"
 	"!a0SERIAL_OF_PLATFORM\0always: finds the UARTs\0"
-	/* With hardware-reduced ACPI there is no legacy PIC that would give them their old
+	/* Hardware-reduced ACPI has no legacy PIC that would give the UARTs their old interrupt
 	 * numbers. */
 	"!x0SERIAL_8250_PNP|!ACPI\0always: the UARTs' interrupts, with ACPI\0"
-	/* rootfs/init.c lies in an initramfs, and rootfs/link.c speaks through ttyS1. */
+	/* rootfs/init.c is in an initramfs, and rootfs/link.c uses ttyS1. */
 	"!*0BLK_DEV_INITRD\0a command; -i\0"
 	"!*0SIGNALFD\0a command: mayfly's init\0"
 	"!*2SERIAL_8250_NR_UARTS\0a command: the second UART\0"
@@ -150,11 +151,11 @@ static const char needs[] =
 static const char weights[] = "!-."; /* by enum need_weight */
 static const char machines[] = "xa"; /* by enum image_machine */
 
-enum { WEIGHT, MACHINE, LEAST, OPTIONS }; /* where they are in a need */
+enum { WEIGHT, MACHINE, LEAST, OPTIONS }; /* their places in a need */
 
 enum { NAME_MAX_SIZE = 48 };
 
-/* Cuts the next of the alternatives off OPTIONS. */
+/* Cuts the next alternative off OPTIONS. */
 static bool take_name(const char **options, char name[NAME_MAX_SIZE], bool *inverted)
 {
 	size_t length;

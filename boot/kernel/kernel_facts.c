@@ -4,13 +4,13 @@
 #include <string.h>
 
 #define MIB (1ull << 20)
-#define MEMORY_MIN 16 /* what -m takes at least, in MiB */
+#define MEMORY_MIN 16 /* the least -m, in MiB */
 
 /* Offsets in a bzImage (Documentation/arch/x86/boot.rst). */
 enum {
 	SETUP_SECTS = 0x1f1,
 	PROTOCOL = 0x206,
-	KERNEL_VERSION = 0x20e, /* where the text is, less 0x200 */
+	KERNEL_VERSION = 0x20e, /* offset of the text, minus 0x200 */
 	RELOCATABLE_KERNEL = 0x234,
 	XLOADFLAGS = 0x236,
 	HEADER_END = 0x238,
@@ -19,7 +19,7 @@ enum {
 
 enum { PROTOCOL_2_05 = 0x0205, PROTOCOL_2_12 = 0x020c, XLF_KERNEL_64 = 1 << 0 };
 
-/* By machine; SPACE is what its arch_layout.h draws. */
+/* By machine. SPACE is the memory in the architecture's arch_layout.h. */
 static const struct {
 	const char *name;
 	uint64_t ram;
@@ -29,7 +29,7 @@ static const struct {
 	[IMAGE_FOR_ARM64] = {"arm64", 0x40000000, {0x40200000, 0x1040000000, IMAGE_FOR_ARM64}},
 };
 
-/* The rest of FILE behind WORD, which is NUL-terminated; no data: WORD is not there. */
+/* The rest of FILE after WORD, which is NUL-terminated. Without data if WORD is not there. */
 static struct bytes after(struct bytes file, const char *word)
 {
 	size_t length = strlen(word);
@@ -49,7 +49,8 @@ static struct bytes after(struct bytes file, const char *word)
 	return (struct bytes){0};
 }
 
-/* A release: it begins with a digit, is printable and ends in TEXT, at a blank or a NUL. */
+/* Takes a release: it begins with a digit, is printable, and ends in TEXT, before a blank or a
+ * NUL. */
 static bool take_version(struct bytes text, char version[KERNEL_VERSION_SIZE])
 {
 	size_t length = 0;
@@ -66,7 +67,7 @@ static bool take_version(struct bytes text, char version[KERNEL_VERSION_SIZE])
 	return true;
 }
 
-/* linux_banner; there is a format of the same words, too, with a '%' for the version. */
+/* Looks for linux_banner. A format string has the same words, with '%' for the version. */
 static void find_version(struct bytes file, struct kernel_facts *facts)
 {
 	for (struct bytes rest = after(file, "Linux version "); rest.size;
@@ -75,7 +76,7 @@ static void find_version(struct bytes file, struct kernel_facts *facts)
 			return;
 }
 
-/* kernel/configs.c: marks before and behind what gzip wrote. */
+/* kernel/configs.c: marks before and after gzip's data. */
 static bool has_config(struct bytes file)
 {
 	return after(after(file, "IKCFG_ST\x1f\x8b\x08"), "IKCFG_ED").data != NULL;
@@ -130,7 +131,7 @@ void kernel_facts_read(struct bytes file, struct kernel_facts *facts)
 		read_elf(file, facts);
 	} else if (bytes_hold(file, SECTOR + 2, "HdrS", 4)) {
 		read_bzimage(file, facts);
-		return; /* the rest is compressed */
+		return; /* the rest of the file is compressed */
 	} else if (bytes_hold(file, 56, "ARM\x64", 4)) {
 		facts->format = KERNEL_IMAGE;
 		set_machine(facts, IMAGE_FOR_ARM64);

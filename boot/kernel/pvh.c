@@ -1,3 +1,4 @@
+/* PVH kernels: the segments and the entry point of an ELF file. */
 #include "kernel/image.h"
 
 #include <elf.h>
@@ -33,7 +34,7 @@ static Elf64_Phdr program_at(struct bytes file, const Elf64_Ehdr *header, unsign
 	return program;
 }
 
-/* Where two segments share memory, what is loaded would depend on their order. */
+/* If two segments overlap, the content of memory would depend on their order. */
 static bool overlaps(const struct image *image, const Elf64_Phdr *program)
 {
 	for (unsigned i = 0; i < image->segment_count; i++) {
@@ -91,7 +92,7 @@ static bool add_segment(struct bytes file, struct image_space space, const Elf64
 	return true;
 }
 
-/* The entry point is in a note of owner "Xen"; its value has 4 or 8 bytes. */
+/* The entry point is in a note of owner "Xen". The value has 4 or 8 bytes. */
 static bool find_in_notes(struct bytes notes, uint64_t *entry)
 {
 	uint64_t offset = 0;

@@ -20,10 +20,10 @@ struct acpi_virtio {
 };
 
 struct acpi {
-	uint64_t address; /* where the tables will be put, guest-physical; the RSDP comes first */
+	uint64_t address; /* where the tables will be, guest-physical; the RSDP is first */
 	unsigned cpus;    /* 1–32; APIC ids 0 … cpus-1 */
 	uint32_t lapic, ioapic;
-	uint16_t reset_port; /* a write of RESET_VALUE resets */
+	uint16_t reset_port; /* to write RESET_VALUE resets the machine */
 	uint8_t reset_value;
 	uint16_t sleep_control_port; /* §4.8.3.7; the status register is the port after it */
 	unsigned uart_count;
@@ -32,7 +32,7 @@ struct acpi {
 	struct acpi_virtio virtio[ACPI_VIRTIO_MAX];
 };
 
-#define ACPI_S5_TYPE 5         /* what \_S5 says */
+#define ACPI_S5_TYPE 5         /* the value in \_S5 */
 #define ACPI_SLEEP_ENABLE 0x20 /* SLP_EN of the sleep control register, §4.8.3.7 */
 
 /* Fills OUT and returns the size of all tables. */

@@ -49,8 +49,8 @@ static void put_name(struct aml *aml, const char *name)
 	aml->next += 4;
 }
 
-/* Every block's length is written in the two-byte form of §20.2.4, so that the place can be kept
- * before the length is known: low nibble and 0x40, then the rest. */
+/* Writes every block's length in the two-byte form of §20.2.4, so that room can be kept before the
+ * length is known: low nibble and 0x40, then the rest. */
 static struct aml_block begin_block(struct aml *aml)
 {
 	struct aml_block block = {aml->next};
@@ -188,7 +188,7 @@ void aml_virtio(struct aml *aml, unsigned number, uint32_t address, uint32_t siz
 	aml->next += sizeof(id);
 	put_byte_name(aml, "_UID", number);
 	put8(aml, NAME_OP);
-	put_name(aml, "_CCA"); /* §6.2.17: the device sees what the CPU's caches hold */
+	put_name(aml, "_CCA"); /* §6.2.17: the device is coherent with the CPU's caches */
 	put8(aml, ONE_OP);
 	struct aml_block resources = begin_resources(aml, 12 + 9 + 2);
 	put_memory(aml, address, size);

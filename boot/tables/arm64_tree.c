@@ -1,4 +1,4 @@
-/* The bindings are those of Linux: Documentation/devicetree/bindings. */
+/* The bindings are Linux's: Documentation/devicetree/bindings. */
 #include "tables/arm64_tree.h"
 
 #include "base/report.h"
@@ -29,7 +29,7 @@ static void put_root(struct fdt *fdt)
 	fdt_u32(fdt, "interrupt-parent", GIC_PHANDLE);
 }
 
-/* The name of a device's node, as others refer to it. */
+/* The path of a device's node, for references from other nodes. */
 static void put_path(struct fdt *fdt, const char *property, const struct arm64_device *device)
 {
 	struct text path;
@@ -38,7 +38,7 @@ static void put_path(struct fdt *fdt, const char *property, const struct arm64_d
 	fdt_string(fdt, property, path.text);
 }
 
-/* ttyS0 and ttyS1, whichever the kernel finds first. */
+/* Fixes ttyS0 and ttyS1, whichever UART the kernel finds first. */
 static void put_aliases(struct fdt *fdt, const struct arm64_tree *tree)
 {
 	fdt_node(fdt, "aliases");
@@ -47,7 +47,7 @@ static void put_aliases(struct fdt *fdt, const struct arm64_tree *tree)
 	fdt_end(fdt);
 }
 
-/* Two seeds that tell nothing of each other: what places the kernel is not what feeds its
+/* Two independent seeds: the one that places the kernel does not feed its random number
  * generator. */
 static void put_chosen(struct fdt *fdt, const struct arm64_tree *tree)
 {
@@ -98,7 +98,7 @@ static void put_psci(struct fdt *fdt)
 	fdt_end(fdt);
 }
 
-/* A per-CPU interrupt's flags name the CPUs it may go to, for a GICv2 (at most 8). */
+/* For a GICv2, the flags of a per-CPU interrupt name its CPUs (at most 8). */
 static uint32_t ppi_flags(const struct arm64_tree *tree)
 {
 	return LEVEL_HIGH | (tree->gic_version == 2 ? ((1u << tree->cpus) - 1) << 8 : 0);
@@ -136,7 +136,7 @@ static void put_timer(struct fdt *fdt, const struct arm64_tree *tree)
 	fdt_end(fdt);
 }
 
-/* What every device has; the caller goes on with its own properties and ends the node. */
+/* Puts the properties that every device has. The caller adds its own and ends the node. */
 static void put_device(struct fdt *fdt, const char *name, const char *compatible,
 		       const struct arm64_device *device)
 {
@@ -154,11 +154,11 @@ static void put_uart(struct fdt *fdt, const struct arm64_device *uart)
 	put_device(fdt, "serial", "ns16550a", uart);
 	fdt_u32(fdt, "clock-frequency", UART_CLOCK);
 	fdt_u32(fdt, "fifo-size", UART_FIFO);
-	fdt_u32(fdt, "tx-threshold", 0); /* an empty FIFO takes all of that at once */
+	fdt_u32(fdt, "tx-threshold", 0); /* an empty FIFO takes UART_FIFO bytes at once */
 	fdt_end(fdt);
 }
 
-/* The binding asks for the clock of the bus, which nobody looks at. */
+/* The binding requires a bus clock, which nothing uses. */
 static void put_clock(struct fdt *fdt, const struct fdt_range *registers)
 {
 	static const char compatible[] = "arm,pl031\0arm,primecell";

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The value for a checksum field that is 0 now. */
+/* The value for a checksum field that is still 0. */
 static inline uint8_t checksum(const uint8_t *table, size_t size)
 {
 	uint8_t sum = 0;

@@ -9,7 +9,7 @@ enum {
 	MAGIC = (int)0xd00dfeed,
 	VERSION = 17,
 	LAST_COMPATIBLE_VERSION = 16,
-	RESERVATIONS = FDT_HEADER_SIZE, /* where the memory reservation block is: one empty entry */
+	RESERVATIONS = FDT_HEADER_SIZE, /* the memory reservation block: one empty entry */
 	RESERVATIONS_SIZE = 16,
 	STRUCTURE = RESERVATIONS + RESERVATIONS_SIZE,
 };
@@ -24,7 +24,7 @@ static void put_be32(uint8_t *p, uint32_t value)
 	p[3] = (uint8_t)value;
 }
 
-/* Room for SIZE bytes, rounded up to whole cells and zeroed; NULL if there is none. */
+/* Reserves SIZE bytes, rounded up to whole cells and zeroed. NULL if there is no room. */
 static uint8_t *reserve(struct fdt *fdt, size_t size)
 {
 	size_t room = fdt->overflow ? 0 : fdt->capacity - fdt->size;
@@ -56,7 +56,7 @@ static void put_bytes(struct fdt *fdt, const void *data, size_t size)
 		memcpy(place, data, size);
 }
 
-/* Offset of NAME in the strings block, where it stands once. */
+/* The offset of NAME in the strings block, where each name is once. */
 static uint32_t name_offset(struct fdt *fdt, const char *name)
 {
 	size_t size = strlen(name) + 1, at = 0;
@@ -130,7 +130,7 @@ void fdt_end(struct fdt *fdt)
 	put_cell(fdt, END_NODE);
 }
 
-/* SIZE bytes of value follow. */
+/* The caller adds SIZE bytes of value. */
 static void begin_property(struct fdt *fdt, const char *name, size_t size)
 {
 	put_cell(fdt, PROPERTY);

@@ -1,5 +1,5 @@
-/* A writer of flattened device trees (Devicetree Specification 0.4 §5). It works in the caller's
- * buffer, and remembers when that was too small. */
+/* A writer of flattened device trees (Devicetree Specification 0.4 §5). It writes to the caller's
+ * buffer, and remembers if the buffer was too small. */
 #ifndef MAYFLY_FDT_H
 #define MAYFLY_FDT_H
 
@@ -13,16 +13,17 @@
 struct fdt {
 	uint8_t *buffer;
 	size_t capacity, size;
-	unsigned depth;            /* nodes that are open */
+	unsigned depth;            /* open nodes */
 	char names[FDT_NAMES_MAX]; /* of properties, each once, NUL-terminated */
 	size_t names_size;
-	bool overflow; /* something did not fit: the tree is of no use */
+	bool overflow; /* something did not fit: the tree is unusable */
 };
 
-/* Begins a tree in BUFFER, which is 8-byte aligned for the guest, and its root node. */
+/* Begins a tree and its root node in BUFFER, which must be 8-byte aligned for the guest. */
 void fdt_begin(struct fdt *fdt, uint8_t *buffer, size_t capacity);
 
-/* Ends it: its size in bytes, or 0 if it did not fit or a node is still open. */
+/* Ends the tree. Returns its size in bytes, or 0 if something did not fit or a node is still
+ * open. */
 size_t fdt_finish(struct fdt *fdt);
 
 /* A node's properties come before its children. */
@@ -30,11 +31,11 @@ void fdt_node(struct fdt *fdt, const char *name);
 void fdt_node_at(struct fdt *fdt, const char *name, uint64_t unit_address);
 void fdt_end(struct fdt *fdt);
 
-/* SIZE 0: a property without a value; DATA may be NULL then. */
+/* SIZE 0: a property without a value. DATA may then be NULL. */
 void fdt_property(struct fdt *fdt, const char *name, const void *data, size_t size);
 void fdt_string(struct fdt *fdt, const char *name, const char *text);
 
-/* COUNT 32-bit cells; a 64-bit number is two of them. */
+/* COUNT 32-bit cells. A 64-bit number has two cells. */
 void fdt_cells(struct fdt *fdt, const char *name, const uint32_t *cells, unsigned count);
 void fdt_u32(struct fdt *fdt, const char *name, uint32_t value);
 void fdt_u64(struct fdt *fdt, const char *name, uint64_t value);

@@ -4,7 +4,8 @@
 
 #include "base/ram.h"
 
-/* Entries by selector: 0x10 code, 0x18 data, 0x20 task; LONG_MODE makes the code 64-bit. */
+/* Writes the entries at ADDRESS: selector 0x10 code, 0x18 data, 0x20 task. LONG_MODE makes the code
+ * 64-bit. */
 bool gdt_write(const struct ram *ram, uint64_t address, bool long_mode);
 
 #endif

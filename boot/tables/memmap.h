@@ -1,4 +1,4 @@
-/* The guest's memory map, as firmware would tell it. */
+/* The guest's memory map, as firmware would give it. */
 #ifndef MAYFLY_MEMMAP_H
 #define MAYFLY_MEMMAP_H
 
@@ -6,7 +6,7 @@
 
 #define MEMMAP_MAX 8
 
-/* The numbers are those of e820 and of PVH's hvm_memmap_table_entry alike. */
+/* The numbers of both e820 and PVH's hvm_memmap_table_entry. */
 enum memmap_type { MEMMAP_RAM = 1, MEMMAP_RESERVED = 2 };
 
 struct memmap_entry {

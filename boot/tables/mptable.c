@@ -47,7 +47,7 @@ static void add_processors(struct table *table, unsigned count)
 	}
 }
 
-/* Flags 0: polarity and trigger mode conform to the bus, ISA: edge, active high. */
+/* Flags 0: polarity and trigger mode of the bus. ISA: edge, active high. */
 static void add_interrupt(struct table *table, uint8_t entry_type, uint8_t type, unsigned irq,
 			  unsigned apic, unsigned input)
 {

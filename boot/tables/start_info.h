@@ -1,5 +1,5 @@
-/* What a PVH kernel finds at %ebx: hvm_start_info version 1 with its module list and memory map
- * (Xen's include/public/arch-x86/hvm/start_info.h). */
+/* hvm_start_info version 1, to which %ebx points when a PVH kernel starts, with its module list and
+ * memory map (Xen's include/public/arch-x86/hvm/start_info.h). */
 #ifndef MAYFLY_START_INFO_H
 #define MAYFLY_START_INFO_H
 
@@ -9,7 +9,7 @@
 #include "tables/memmap.h"
 
 struct start_info {
-	uint64_t address; /* where the result will be put, guest-physical */
+	uint64_t address; /* where OUT will be, guest-physical */
 	uint64_t cmdline; /* NUL-terminated text */
 	uint64_t initrd;  /* 0: none */
 	uint64_t initrd_size;
@@ -19,7 +19,7 @@ struct start_info {
 
 #define START_INFO_SIZE (56 + 32 + MEMMAP_MAX * 24)
 
-/* Fills OUT: start_info, one module (if there is an initrd), the memory map. */
+/* Fills OUT: start_info, one module if there is an initrd, and the memory map. */
 void start_info_build(const struct start_info *fields, uint8_t out[START_INFO_SIZE]);
 
 #endif
