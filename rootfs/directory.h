@@ -1,12 +1,11 @@
-/* Directories, read as the kernel tells them (getdents64(2)): opendir would bring a heap with
- * it. */
+/* Reads directories with getdents64(2): opendir would need a heap. */
 #ifndef MAYFLY_DIRECTORY_H
 #define MAYFLY_DIRECTORY_H
 
 #include <stdbool.h>
 
-/* Calls VISIT with each name in the directory FD, but for "." and "..". False if that fails, or
- * VISIT does. */
+/* Calls VISIT with each name in the directory FD, except "." and "..". False if the read or a VISIT
+ * fails. */
 bool directory_each(int fd, bool (*visit)(void *context, int fd, const char *name), void *context);
 
 #endif

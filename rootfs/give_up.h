@@ -2,8 +2,8 @@
 #ifndef MAYFLY_GIVE_UP_H
 #define MAYFLY_GIVE_UP_H
 
-/* Says WHAT and errno on the console, all that is left without the channel, and resets the
- * machine; the host notices that there is no result. */
+/* Writes WHAT and errno to the console, the only way without the channel, and resets the machine.
+ * The host notices that there is no result. */
 _Noreturn void give_up(const char *what);
 
 #endif

@@ -1,8 +1,9 @@
 /* mayfly's init: PID 1 of a guest that was given a command.
  *
- * It mounts what programs expect, starts the workload with three pipes, and carries their bytes
- * over the channel (devices/channel_wire.h) until the workload has ended; then it says how, and
- * powers off. One thread, one loop, no heap beyond the job's text, no stdio. */
+ * It mounts the file systems that programs expect, starts the workload with three pipes, and
+ * carries their bytes over the channel (devices/channel_wire.h) until the workload ends. Then it
+ * sends the result and powers off. One thread, one loop, no heap except for the job's text, no
+ * stdio. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -32,7 +33,7 @@ static uint8_t *window; /* NULL: data goes in frames */
 
 static struct workload work = {.in = -1, .out = -1, .err = -1};
 
-/* Data for the workload's stdin that it has not taken yet. */
+/* Data that the workload's stdin has not taken yet. */
 static struct {
 	uint8_t data[CHANNEL_CHUNK_MAX];
 	size_t size, done;
@@ -43,7 +44,7 @@ static bool output_busy; /* the host has not said TAKEN */
 
 /* --- the channel --- */
 
-/* Says how the workload ended, and ends. */
+/* Sends the workload's result and powers off. */
 _Noreturn static void finish(enum channel_exit kind, int value)
 {
 	uint8_t payload[2] = {(uint8_t)kind, (uint8_t)value};
@@ -77,7 +78,7 @@ static void reap(void)
 			continue;
 		work.ended = true;
 		work.status = status;
-		/* What it leaves behind ends with it, and lets go of its pipes. */
+		/* The workload's other processes end too, and close its pipes. */
 		kill(-1, SIGKILL);
 	}
 }
@@ -97,7 +98,7 @@ static void feed_workload(void)
 		ssize_t count = write(work.in, input.data + input.done, input.size - input.done);
 
 		if (count < 0 && errno == EPIPE)
-			close_end(&work.in); /* never taken: the host reads no more of its stdin */
+			close_end(&work.in); /* no TAKEN then: the host stops reading stdin */
 		if (count <= 0)
 			return;
 		input.done += (size_t)count;
@@ -240,7 +241,7 @@ static void set_up_network(void)
 	}
 }
 
-/* The kernel hands on words of its command line that it does not know. */
+/* The kernel passes unknown words of its command line to init. */
 static bool has_word(char **words, const char *word)
 {
 	for (; *words; words++)
@@ -262,7 +263,7 @@ int main(int argc, char **argv)
 		failure = (struct failure){CHANNEL_FILES_FAILED, ENOSPC};
 	system_set_up(&job);
 	channel = link_open();
-	/* For tests: data in frames, as in a guest whose kernel does not tell where pages are. */
+	/* For tests: data in frames, as on a kernel that does not tell physical addresses. */
 	if (!has_word(argv, "mayfly_inline"))
 		window = link_make_window(ready);
 	link_greet(ready, window ? sizeof(ready) : 1);

@@ -9,7 +9,7 @@
 
 #include "rootfs/give_up.h"
 
-/* Gateway and name server belong to the address before them. */
+/* A gateway and a name server belong to the address before them. */
 static void take_ip_field(struct job_file *job, char *field)
 {
 	if (field[0] == JOB_ADDRESS && job->ips < JOB_IPS)
@@ -44,7 +44,7 @@ static void take_numbers(struct job_file *job, const char *field)
 	}
 }
 
-/* The lists' ends, where the next of their kind goes. */
+/* The ends of the lists, for the next word of each kind. */
 struct lists {
 	char **argument, **variable, **out;
 };
@@ -85,7 +85,7 @@ static void take_field(struct job_file *job, char *field, struct lists *end)
 	}
 }
 
-/* Zeroed memory: SIZE bytes, and one that stays zero. */
+/* Zeroed memory: SIZE bytes, and one more that stays zero. */
 static void *allocate(size_t size)
 {
 	void *memory =
@@ -96,8 +96,8 @@ static void *allocate(size_t size)
 	return memory;
 }
 
-/* Room for every TAG in the job's text, for EXTRA more and a NULL; too many are execve's to
- * refuse. */
+/* Makes a list with room for every TAG in the job's text, EXTRA more and a NULL. If there are too
+ * many, execve fails. */
 static char **new_list(const char *text, size_t size, char tag, size_t extra)
 {
 	size_t count = extra + 1;
@@ -107,7 +107,7 @@ static char **new_list(const char *text, size_t size, char tag, size_t extra)
 	return allocate(count * sizeof(char *));
 }
 
-/* What nobody set has a value that programs expect. */
+/* Sets VARIABLE, which programs expect, unless the job sets it. */
 static void add_default(struct job_file *job, char **end, char *variable)
 {
 	size_t length = strcspn(variable, "=") + 1;

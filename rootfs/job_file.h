@@ -1,4 +1,4 @@
-/* The job that the host packed beside us (boot/archive/job.h). */
+/* The job that the host packed with init (boot/archive/job.h). */
 #ifndef MAYFLY_JOB_FILE_H
 #define MAYFLY_JOB_FILE_H
 
@@ -18,7 +18,7 @@ struct job_file {
 	char **outs; /* NULL-terminated */
 	uid_t uid;
 	gid_t gid;
-	bool terminal; /* the workload gets one, of this size */
+	bool terminal; /* the workload gets a terminal of this size */
 	unsigned short rows, columns;
 	unsigned ips; /* addresses of eth0 */
 	struct {
@@ -27,8 +27,8 @@ struct job_file {
 	} ip[JOB_IPS];
 };
 
-/* Reads the job and removes its file. False (errno) if it is not there, or not whole: the memory
- * did not suffice. */
+/* Reads the job and removes its file. False (errno) if the file is missing or incomplete, because
+ * the memory was too small. */
 bool job_file_read(struct job_file *job);
 
 #endif

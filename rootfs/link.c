@@ -37,7 +37,7 @@ static void send_all(int channel, const uint8_t *data, size_t size)
 	}
 }
 
-/* What waits to be sent: one write is one interrupt, which is seven exits. */
+/* Frames to send in one write: each write causes an interrupt, which costs seven exits. */
 static struct {
 	uint8_t bytes[CHANNEL_HEADER + CHANNEL_READY_WINDOWED + CHANNEL_HEADER +
 		      CHANNEL_INLINE_MAX];
@@ -79,7 +79,7 @@ int link_open(void)
 	if (channel < 0 || tcgetattr(channel, &modes) < 0)
 		give_up("cannot open " CHANNEL_DEVICE
 			" (the kernel needs SERIAL_8250 with two ports)");
-	/* The baud rate means nothing here, and a change of it is eight exits. */
+	/* The baud rate stays: it means nothing here, and a change costs eight exits. */
 	cfmakeraw(&modes);
 	modes.c_cflag |= CLOCAL;
 	if (tcsetattr(channel, TCSANOW, &modes) < 0)
@@ -87,7 +87,7 @@ int link_open(void)
 	return channel;
 }
 
-/* Where the memory at ADDRESS is. Fails without CONFIG_PROC_PAGE_MONITOR. */
+/* Finds the physical address of ADDRESS. Fails without CONFIG_PROC_PAGE_MONITOR. */
 static bool find_page(int pagemap, const uint8_t *address, uint64_t *physical)
 {
 	uint64_t virtual = (uintptr_t)address, size = (uint64_t)getpagesize(), entry;
@@ -100,8 +100,8 @@ static bool find_page(int pagemap, const uint8_t *address, uint64_t *physical)
 	return true;
 }
 
-/* The table lies in the host's half, which the host writes when it has read that, and says where
- * that is. */
+/* Writes the table to the host's half of the window, and its address to WHERE. The host reads the
+ * table before it writes there. */
 static bool make_table(uint8_t *window, uint8_t *where)
 {
 	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -118,8 +118,7 @@ static bool make_table(uint8_t *window, uint8_t *where)
 	return found;
 }
 
-/* A pipe that nobody reads holds on to the pages in it, so that the kernel neither moves nor
- * drops them. */
+/* Puts the pages into a pipe that nobody reads, so that the kernel neither moves nor drops them. */
 static bool pin(uint8_t *window)
 {
 	struct iovec pages = {window, WINDOW_SIZE};
@@ -129,7 +128,7 @@ static bool pin(uint8_t *window)
 	       vmsplice(ends[1], &pages, 1, SPLICE_F_NONBLOCK) == WINDOW_SIZE;
 }
 
-/* Shared: a private page would be copied when the workload is forked. */
+/* Shared, because a fork of the workload would copy private pages. */
 uint8_t *link_make_window(uint8_t ready[CHANNEL_READY_WINDOWED])
 {
 	uint8_t *window = mmap(NULL, WINDOW_SIZE, PROT_READ | PROT_WRITE,

@@ -28,7 +28,7 @@ static bool is_ipv6(const char *address)
 	return strchr(address, ':');
 }
 
-/* One request on a socket of the FAMILY. */
+/* Makes one request on a socket of FAMILY. */
 static bool ask(int family, unsigned long request, void *argument)
 {
 	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -76,7 +76,7 @@ static bool add_ipv4(const char *address, unsigned prefix)
 	return ask(AF_INET, SIOCSIFNETMASK, &request);
 }
 
-/* Nobody else has the address: it is used at once. */
+/* No other host has the address, so eth0 uses it at once. */
 static void trust_addresses(void)
 {
 	int fd = open("/proc/sys/net/ipv6/conf/" NAME "/accept_dad", O_WRONLY | O_CLOEXEC);

@@ -1,18 +1,17 @@
-/* eth0, as --ip wants it. */
+/* Sets up eth0 for --ip. */
 #ifndef MAYFLY_NET_H
 #define MAYFLY_NET_H
 
 #include <stdbool.h>
 
-/* Gives eth0 ADDRESS (ADDRESS/PREFIX, IPv4 or IPv6; cut up where it stands) and sets it up.
- * False: errno. */
+/* Gives eth0 ADDRESS (ADDRESS/PREFIX, IPv4 or IPv6; cut up in place) and turns eth0 on. False:
+ * errno. */
 bool net_add_address(char *address);
 
-/* Routes everything else through GATEWAY. False: errno. */
+/* Sets the default route to GATEWAY. False: errno. */
 bool net_add_gateway(const char *gateway);
 
-/* Asks the name server at ADDRESS, after those given before. A root that cannot be written keeps
- * its own. */
+/* Adds the name server at ADDRESS after those given before. A read-only root keeps its own. */
 void net_add_dns(const char *address);
 
 #endif

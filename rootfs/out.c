@@ -19,7 +19,7 @@ static struct {
 	uint8_t buffer[65536];
 } disk;
 
-/* The member under way: what it is called in the archive. */
+/* The current member's name in the archive. */
 static char name[NAME_MAX_];
 
 static void flush(void)
@@ -55,7 +55,7 @@ static bool put(void *context, uint64_t offset, const void *data, size_t size)
 
 static bool add(void *context, int directory, const char *child);
 
-/* SIZE was promised: what is missing is zeros. */
+/* The header has promised SIZE bytes: missing ones become zeros. */
 static void add_content(struct cpio *cpio, int fd, uint32_t size)
 {
 	uint8_t piece[4096];
@@ -97,7 +97,7 @@ static bool add_link(struct cpio *cpio, int directory, const char *path, const s
 	return true;
 }
 
-/* A file or a directory, open; what is in a directory follows it. */
+/* Adds an open file or directory, and the directory's content after it. */
 static bool add_open(struct cpio *cpio, int fd)
 {
 	struct cpio_member member;
@@ -114,7 +114,7 @@ static bool add_open(struct cpio *cpio, int fd)
 	return !S_ISDIR(stat.st_mode) || directory_each(fd, add, cpio);
 }
 
-/* PATH, which is relative to DIRECTORY, under the name of the member. */
+/* Adds PATH, relative to DIRECTORY, under the member's name. */
 static bool add_path(struct cpio *cpio, int directory, const char *path)
 {
 	struct cpio_member member;
@@ -126,7 +126,7 @@ static bool add_path(struct cpio *cpio, int directory, const char *path)
 	if (S_ISLNK(stat.st_mode))
 		return add_link(cpio, directory, path, &stat);
 	if (!S_ISREG(stat.st_mode) && !S_ISDIR(stat.st_mode)) {
-		member = describe(&stat); /* the host says that it was left out */
+		member = describe(&stat); /* the host reports that the file is left out */
 		cpio_begin(cpio, &member);
 		cpio_end(cpio);
 		return true;
@@ -139,7 +139,7 @@ static bool add_path(struct cpio *cpio, int directory, const char *path)
 	return added;
 }
 
-/* One of a directory's children: its name gets a component more, for as long as it takes. */
+/* Adds an entry of a directory. The member's name gets one more component meanwhile. */
 static bool add(void *context, int directory, const char *child)
 {
 	size_t length = strlen(name);
@@ -154,8 +154,8 @@ static bool add(void *context, int directory, const char *child)
 	return added;
 }
 
-/* The archive has no end if something is missing from it, which the host takes for damage, but
- * for what was not there at all. */
+/* If a file cannot be read, the archive gets no trailer, and the host reports damage. Files that do
+ * not exist are only left out. */
 void out_write(const struct job_file *job)
 {
 	struct cpio cpio = {.write = put};

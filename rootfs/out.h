@@ -4,8 +4,8 @@
 
 #include "rootfs/job_file.h"
 
-/* Writes an archive of what the job names to its disk. What is not there, or cannot be read, is
- * not in it: the host says so. */
+/* Writes an archive of the job's files to the job's disk. Leaves out files that are missing or
+ * cannot be read: the host says so. */
 void out_write(const struct job_file *job);
 
 #endif

@@ -17,12 +17,12 @@
 
 #define DISK "/dev/vda"
 #define LOWER JOB_DIRECTORY "/lower" /* the disk's file system */
-#define UPPER JOB_DIRECTORY "/upper" /* a tmpfs, for what is written over a disk that is not */
+#define UPPER JOB_DIRECTORY "/upper" /* a tmpfs for changes to a read-only disk */
 #define MERGED JOB_DIRECTORY "/root"
 
 /* --- the disk --- */
 
-/* What the kernel knows; the error is that of the file system which is there. */
+/* Tries the file systems. The error is that of the file system found. */
 static bool mount_disk(unsigned long flags)
 {
 	static const char *const types[] = {"ext4", "squashfs", "erofs"};
@@ -64,7 +64,7 @@ static bool switch_root(const struct job_file *job)
 	mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "");
 	if (!mount_disk(read_only ? MS_RDONLY : 0))
 		return false;
-	/* squashfs and erofs cannot be written to, whatever is asked. */
+	/* squashfs and erofs are always read-only. */
 	return read_only || (statfs(LOWER, &found) == 0 && found.f_flags & ST_RDONLY)
 		       ? mount_overlay() && enter(MERGED)
 		       : enter(LOWER);
@@ -79,14 +79,14 @@ static bool place_one(void *to, int from, const char *name)
 	return place(from, name, *(const int *)to);
 }
 
-/* Moves all that is in the directory FROM to the directory TO. */
+/* Moves the content of directory FROM to directory TO. */
 static bool place_all(int from, int to)
 {
 	return directory_each(from, place_one, &to);
 }
 
-/* What is in directory NAME of FROM goes into that of TO, which keeps its owner and mode if it
- * was there. */
+/* Moves the content of directory NAME in FROM to NAME in TO. An existing NAME keeps its owner and
+ * mode. */
 static bool place_children(int from, const char *name, int to)
 {
 	int source = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -136,7 +136,7 @@ static bool copy_link(int from, const char *name, int to, const struct stat *sta
 	       fchownat(to, name, stat->st_uid, stat->st_gid, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* To another file system; memory is given back as it goes. */
+/* Moves a file to another file system, and frees its memory. */
 static bool copy(int from, const char *name, int to, const struct stat *stat)
 {
 	bool copied;
@@ -151,7 +151,7 @@ static bool copy(int from, const char *name, int to, const struct stat *stat)
 	return copied && unlinkat(from, name, 0) == 0;
 }
 
-/* What is there already gives way, unless both are directories. */
+/* Replaces an existing NAME, unless both are directories. */
 static bool place(int from, const char *name, int to)
 {
 	struct stat stat, old;
@@ -174,7 +174,7 @@ static bool place(int from, const char *name, int to)
 	       fchmodat(to, name, stat.st_mode & 07777, 0) == 0 && place_children(from, name, to);
 }
 
-/* FILES is open since before the root changed. */
+/* FILES was opened before the root changed. */
 static bool place_files(int files)
 {
 	int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -190,11 +190,10 @@ void root_set_up(const struct job_file *job, struct failure *failure)
 
 	if (job->root && !switch_root(job))
 		*failure = (struct failure){CHANNEL_ROOT_FAILED, errno};
-	/* With their own modes, before a file makes them as a part of its way. */
-	system_make_directories();
+	system_make_directories(); /* with their own modes: a file's parents get others */
 	if (!failure->error && files >= 0 && !place_files(files))
 		*failure = (struct failure){CHANNEL_FILES_FAILED, errno};
-	/* What is left of ours is out of sight, or goes. */
+	/* Removes our directories, unless a new root hides them. */
 	rmdir(JOB_FILES_PATH);
 	rmdir(JOB_DIRECTORY);
 }

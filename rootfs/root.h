@@ -5,11 +5,11 @@
 #include "rootfs/job_file.h"
 #include "rootfs/workload.h"
 
-/* Makes the first disk the root, if the job wants that, and puts the host's files into the root.
- * FAILURE says what could not be done. */
+/* Makes the first disk the root, if the job says so, and puts the host's files into the root.
+ * FAILURE says what failed. */
 void root_set_up(const struct job_file *job, struct failure *failure);
 
-/* Brings what was written to disk, and leaves a file system that needs no repair. */
+/* Writes everything to disk, and leaves a file system that needs no repair. */
 void root_leave(const struct job_file *job);
 
 #endif

@@ -18,7 +18,7 @@ static void mount_all(void)
 	static const struct {
 		const char *type, *target, *data;
 		unsigned long flags;
-		mode_t mode; /* of the directory, if it is not there */
+		mode_t mode; /* mode of a new directory */
 	} mounts[] = {
 		{"devtmpfs", "/dev", "", MS_NOSUID, 0755},
 		{"proc", "/proc", "", MS_NOSUID | MS_NODEV | MS_NOEXEC, 0555},
@@ -30,7 +30,7 @@ static void mount_all(void)
 		{"mqueue", "/dev/mqueue", "", MS_NOSUID | MS_NODEV | MS_NOEXEC, 01777},
 	};
 
-	/* A kernel without one of these still runs what does not need it. */
+	/* Failures are ignored: a kernel without one of these can still run many programs. */
 	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
 		mkdir(mounts[i].target, mounts[i].mode);
 		mount(mounts[i].type, mounts[i].target, mounts[i].type, mounts[i].flags,
@@ -38,8 +38,8 @@ static void mount_all(void)
 	}
 }
 
-/* Nothing is mounted on these: what the user's initramfs has there stays in sight, and the root
- * is in memory anyway. */
+/* Nothing is mounted on these, so the content of the user's initramfs stays visible. The root is in
+ * memory anyway. */
 void system_make_directories(void)
 {
 	mkdir("/run", 0755);
@@ -58,7 +58,7 @@ static void link_devices(void)
 
 	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
 		if (symlink(links[i][0], links[i][1]) < 0)
-			continue; /* it is there */
+			continue; /* the link exists */
 }
 
 static void raise_loopback(void)
@@ -72,7 +72,7 @@ static void raise_loopback(void)
 	close(fd);
 }
 
-/* The host's random bytes: a guest whose CPU has no RDRAND could wait for entropy for minutes. */
+/* Adds the host's random bytes: a guest whose CPU has no RDRAND could wait minutes for entropy. */
 static void seed_random(const char *seed)
 {
 	struct {

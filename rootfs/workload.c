@@ -12,7 +12,7 @@
 
 enum { IN, OUT, ERR, STREAMS };
 
-/* Both ends of its streams. */
+/* Both ends of the workload's streams. */
 struct ends {
 	int ours[STREAMS], theirs[STREAMS];
 };
@@ -29,10 +29,10 @@ static void close_end(int *fd)
 static void make_directory(const struct job_file *job, char *path)
 {
 	if (mkdir(path, 0755) == 0 && chown(path, job->uid, job->gid) < 0)
-		errno = 0; /* it is root's then */
+		errno = 0; /* root owns the directory then */
 }
 
-/* With all that leads there, as the user's. */
+/* Makes the working directory and its parents, owned by the user. */
 static bool enter_workdir(const struct job_file *job)
 {
 	char path[4096];
@@ -53,7 +53,7 @@ static bool enter_workdir(const struct job_file *job)
 	return chdir(path) == 0;
 }
 
-/* A stream can be opened anew under its name in /dev, by whom it was made for. */
+/* The user owns the streams, so that programs can open them anew under their names in /dev. */
 static bool become_user(const struct job_file *job)
 {
 	for (int fd = 0; fd < STREAMS; fd++)
@@ -111,7 +111,7 @@ static bool open_pipes(struct ends *ends)
 	return true;
 }
 
-/* Output comes from the master alone; the copies of a descriptor make closing simple. */
+/* All output comes from the master. Copies of the descriptors make closing simple. */
 static bool open_terminal(const struct job_file *job, struct ends *ends, int *terminal)
 {
 	struct winsize size = {.ws_row = job->rows, .ws_col = job->columns};
@@ -130,7 +130,7 @@ static bool open_terminal(const struct job_file *job, struct ends *ends, int *te
 	return true;
 }
 
-/* The pipe closes when execve succeeds, or says why it did not. */
+/* A pipe closes when execve succeeds, or has the reason of its failure. */
 bool workload_start(struct workload *workload, const struct job_file *job, struct failure *failure)
 {
 	struct ends ends;
@@ -152,7 +152,7 @@ bool workload_start(struct workload *workload, const struct job_file *job, struc
 	if (read(pair[0], failure, sizeof(*failure)) == sizeof(*failure))
 		return false;
 	close(pair[0]);
-	/* Only our end: the workload's must block as pipes do. */
+	/* Only our end is non-blocking: the workload's end must block like any pipe. */
 	fcntl(ends.ours[IN], F_SETFL, O_NONBLOCK);
 	workload->in = ends.ours[IN];
 	workload->out = ends.ours[OUT];
@@ -160,8 +160,8 @@ bool workload_start(struct workload *workload, const struct job_file *job, struc
 	return true;
 }
 
-/* A terminal is told by the character that means the end, where a program has not turned that
- * off. The first may only end a line that was begun. */
+/* A terminal gets the end-of-file character, which a program may have turned off. Two of them,
+ * because the first may only end a partial line. */
 void workload_end_input(struct workload *workload)
 {
 	if (workload->terminal >= 0 && write(workload->in, "\4\4", 2) < 0)

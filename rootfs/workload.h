@@ -1,4 +1,4 @@
-/* The workload: started with three pipes, or on a terminal of its own. */
+/* The workload, started with three pipes or on its own terminal. */
 #ifndef MAYFLY_WORKLOAD_H
 #define MAYFLY_WORKLOAD_H
 
@@ -11,28 +11,28 @@
 struct workload {
 	pid_t pid;
 	bool ended;
-	int status;       /* as of wait(2) */
+	int status;       /* by wait(2) */
 	int in, out, err; /* our ends; -1: closed */
-	int terminal;     /* its master; -1: there is none */
+	int terminal;     /* the terminal's master; -1: none */
 };
 
-/* What went wrong, and errno. */
+/* A failure: its kind and errno. */
 struct failure {
 	enum channel_exit kind;
 	int error;
 };
 
-/* Starts it. False with FAILURE set if that could not be done. */
+/* Starts the workload. False with FAILURE set if that fails. */
 bool workload_start(struct workload *workload, const struct job_file *job, struct failure *failure);
 
-/* Its stdin ends. */
+/* Ends the workload's stdin. */
 void workload_end_input(struct workload *workload);
 
-/* Nobody reads its stdout (STANDARD) or stderr: it gets a SIGPIPE, as from any pipe; a terminal
- * hangs up. */
+/* Closes our end of the workload's stdout (STANDARD) or stderr. The workload gets SIGPIPE, as from
+ * any pipe; a terminal hangs up. */
 void workload_close_output(struct workload *workload, bool standard);
 
-/* Sends it, and all in its process group, a signal, as a terminal does. */
+/* Sends a signal to the workload's process group, as a terminal does. */
 void workload_signal(const struct workload *workload, int number);
 
 void workload_resize(const struct workload *workload, unsigned short rows, unsigned short columns);
