@@ -73,7 +73,7 @@ static const struct limit {
 	{"locked memory", RLIMIT_MEMLOCK, FINDING_INFO, 0, " KiB", 10, NULL},
 };
 
-_Static_assert(FD_LIMIT == 512, "the mend says so");
+_Static_assert(FD_LIMIT == 512, "the fix says so");
 
 static void check_limit(struct doctor *doctor, const struct limit *limit)
 {
