@@ -103,7 +103,7 @@ uint32_t config_number(struct bytes text, const char *name)
 	return (uint32_t)number;
 }
 
-/* --- what is needed --- */
+/* --- needs --- */
 
 /* Needs: weight, as in WEIGHTS; machine, 'x', 'a' or '*' for both; least, a digit; options;
  * purpose. One text, because each pointer in a table would cost a relocation. Options that Kconfig

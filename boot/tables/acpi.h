@@ -23,7 +23,7 @@ struct acpi {
 	uint64_t address; /* where the tables will be, guest-physical; the RSDP is first */
 	unsigned cpus;    /* 1–32; APIC ids 0 … cpus-1 */
 	uint32_t lapic, ioapic;
-	uint16_t reset_port; /* to write RESET_VALUE resets the machine */
+	uint16_t reset_port; /* a write of RESET_VALUE resets the machine */
 	uint8_t reset_value;
 	uint16_t sleep_control_port; /* §4.8.3.7; the status register is the port after it */
 	unsigned uart_count;

@@ -115,7 +115,7 @@ struct options {
 	struct limits limits;
 	struct jail_options jail;
 	char **words; /* the options as given, for --stats; NULL-terminated, or NULL */
-	const struct payload *payload; /* what a packed program brings; NULL: this is not one */
+	const struct payload *payload; /* the payload of a packed program; NULL: not packed */
 	char **command;                /* NULL-terminated; NULL: a plain boot */
 };
 

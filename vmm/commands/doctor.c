@@ -62,7 +62,7 @@ bool doctor_read(const char *path, char *text, size_t size)
 	return count >= 0;
 }
 
-/* --- what is said --- */
+/* --- output --- */
 
 static const char *const names[] = {"ok", "info", "warn", "fail"};
 

@@ -6,7 +6,7 @@
 
 #include "base/report.h"
 
-/* Lists on standard output what the packed program PATH has. */
+/* Lists the content of the packed program PATH on standard output. */
 bool pack_list(const char *path, struct problem *problem);
 
 /* Takes the words after "mayfly pack", NULL-terminated. Returns the exit code. */

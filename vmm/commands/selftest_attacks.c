@@ -1,4 +1,4 @@
-/* What an attacker would do who runs code inside mayfly. */
+/* The calls of an attacker who runs code inside mayfly. */
 #include "commands/selftest.h"
 
 #include <fcntl.h>

@@ -98,5 +98,5 @@ bool deadlines_check(const struct deadlines *deadlines, struct ending *ending)
 
 void deadlines_allow(struct sysfilter *filter)
 {
-	sysfilter_allow_fd(filter, SYS_clock_gettime, CLOCK_MONOTONIC); /* what is left? */
+	sysfilter_allow_fd(filter, SYS_clock_gettime, CLOCK_MONOTONIC); /* the time left */
 }

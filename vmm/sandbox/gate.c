@@ -31,7 +31,7 @@ bool gate_start_thread(struct gate *gate, void *(*main)(void *), void *argument,
 	return true;
 }
 
-/* Waits until COUNT has all threads. Returns *ERROR, one of the gate's. */
+/* Waits until COUNT has reached all threads. Returns *ERROR, a member of the gate. */
 static int await(struct gate *gate, const unsigned *count, const int *error)
 {
 	pthread_mutex_lock(&gate->lock);
