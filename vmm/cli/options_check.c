@@ -1,6 +1,6 @@
 #include "cli/options_check.h"
 
-/* What needs a workload in the guest. */
+/* The option that needs a workload in the guest, or NULL. */
 static const char *needs_command(const struct options *options)
 {
 	const struct job_options *job = &options->job;

@@ -230,7 +230,7 @@ static void drain_event(const struct pollfd *poll)
 static bool is_traffic(const struct ioloop *loop, const struct pollfd polls[P_COUNT])
 {
 	/* A booting guest is not idle. */
-	if (loop->channel && !loop->channel->ready)
+	if (loop->channel && !loop->channel->state.ready)
 		return true;
 	for (unsigned i = P_CONSOLE; i < P_COUNT; i++)
 		if (polls[i].revents)
