@@ -65,9 +65,10 @@ upward() {
 		}'
 }
 
-# A file is its .c and its .h. tsort(1) tells a circle.
+# A file is its .c and its .h.
 circles() {
-	includes | sed 's/\.[ch]\b//g' | awk '$1 != $2' | tsort 2>&1 >/dev/null | sed 's/^tsort: //'
+	includes | sed 's/\.[ch]\b//g' | awk '$1 != $2' | tsort 2>&1 >/dev/null |
+		sed 's/^tsort: -: input contains a loop:/these need each other:/; s/^tsort: /    /'
 }
 
 # boot/ and devices/ are pure: no KVM, no stdio, no heap, no way out.

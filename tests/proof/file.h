@@ -17,7 +17,8 @@ int proof_compare(const void *one, const char *other, size_t size);
 
 /*@ requires \valid(problem);
     terminates \true;
-    assigns problem->what[0 .. sizeof(problem->what) - 1], problem->fix[0 .. sizeof(problem->fix) - 1];
+    assigns problem->what[0 .. sizeof(problem->what) - 1],
+	    problem->fix[0 .. sizeof(problem->fix) - 1];
     exits \false;
     ensures \result == \false; */
 bool proof_problem(struct problem *problem, const char *format, unsigned long long one,
