@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "sandbox/outer.h"
+#include "sandbox/seccomp.h"
 
 int main(void)
 {

@@ -34,6 +34,7 @@
 #include "machine/bus.h"
 #include "base/ram.h"
 #include "base/text.h"
+#include "sandbox/seccomp.h"
 
 /* The page: a number that is written attacks at once, from the vCPU's thread; with this bit,
  * when a device's worker is woken next, from that. */

@@ -14,6 +14,7 @@
 #include "outbox/unpack.h"
 #include "vm_state.h"
 #include "roles.h"
+#include "sandbox/seccomp.h"
 
 /* --- what the owners need for other purposes --- */
 

@@ -75,20 +75,4 @@ bool sysfilter_allows(const struct sysfilter *filter, int nr, const uint64_t *ar
  * if the room is too small or a rule is missing. */
 bool sysfilter_translate(const struct sysfilter *filter, struct sock_fprog *program);
 
-/* --- programs in force --- */
-
-/* Compiles the list to PROGRAM with libseccomp, in memory that stays. To be called once. */
-bool sysfilter_compile(const struct sysfilter *filter, struct sock_fprog *program,
-		       struct problem *problem);
-
-/* Installs PROGRAM over every thread of the process (TSYNC). */
-bool sysfilter_install(const struct sock_fprog *program, struct problem *problem);
-
-/* Adds PROGRAM to the calling thread's filters: only calls that all filters allow stay allowed.
- * False: errno. */
-bool sysfilter_narrow(const struct sock_fprog *program);
-
-/* Compiles and installs the list, for a process that has a single task. */
-bool sysfilter_seal(const struct sysfilter *filter, struct problem *problem);
-
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "roles.h"
+#include "sandbox/seccomp.h"
 
 enum { PATIENCE = 10 /* seconds, for a call that passes and then waits */ };
 

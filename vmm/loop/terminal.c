@@ -10,6 +10,7 @@
 
 #include "base/fdplan.h"
 #include "sandbox/landlock.h"
+#include "sandbox/seccomp.h"
 
 /* TCSETS sets at once: waiting for output to drain would hang on a stopped terminal. */
 static void set_modes(int fd, const struct termios *modes)

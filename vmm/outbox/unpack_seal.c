@@ -16,6 +16,7 @@
 #include "base/fdplan.h"
 #include "sandbox/landlock.h"
 #include "base/sysfilter.h"
+#include "sandbox/seccomp.h"
 
 /* The rights that unpack() needs below a target's directory. It renames only inside one directory,
  * which does not need REFER. */

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "sandbox/seccomp.h"
+
 #define STACK_SIZE 65536
 
 void gate_init(struct gate *gate, struct jail *jail)

@@ -14,6 +14,7 @@
 #include "sandbox/jail.h"
 #include "sandbox/outer.h"
 #include "base/text.h"
+#include "sandbox/seccomp.h"
 
 bool lockdown_begin(struct problem *problem)
 {

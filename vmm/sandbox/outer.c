@@ -3,6 +3,8 @@
 #include <linux/filter.h>
 #include <string.h>
 
+#include "sandbox/seccomp.h"
+
 static const struct sock_filter code[] = {
 #include "outer.inc"
 };

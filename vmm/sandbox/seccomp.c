@@ -1,4 +1,5 @@
-/* Filters by libseccomp: compiled, and put in force. */
+#include "sandbox/seccomp.h"
+
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -9,8 +10,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include "base/sysfilter.h"
 
 /* The kernel's limit on instructions; the outer filter has 142. */
 #define FILTER_MAX 4096

@@ -16,6 +16,7 @@
 #include "sandbox/gate.c"
 
 #include "guest_devices.h"
+#include "sandbox/seccomp.h"
 
 static struct bus bus;
 

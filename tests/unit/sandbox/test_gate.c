@@ -1,6 +1,7 @@
 /* Threads and their gate. */
 #define _GNU_SOURCE
 #include "sandbox/gate.h"
+#include "sandbox/seccomp.h"
 
 #include <errno.h>
 #include <linux/filter.h>

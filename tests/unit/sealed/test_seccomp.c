@@ -13,6 +13,7 @@
 #include "child.h"
 #include "forbid.h"
 #include "rules.h"
+#include "sandbox/seccomp.h"
 
 static struct sysfilter all, own;
 static struct sock_fprog all_program, own_program;

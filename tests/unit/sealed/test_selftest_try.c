@@ -8,6 +8,7 @@
 
 #include "child.h"
 #include "unit.h"
+#include "sandbox/seccomp.h"
 
 static struct sysfilter list;
 static struct selftest test;
