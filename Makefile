@@ -1,4 +1,4 @@
-# mayfly's build. One make, no recursion: every rule and every flag is here.
+# mayfly's build. One make, no recursion. The rules of tests, guests and benchmarks are in tests/tests.mk.
 # `make help` lists the targets. What is slow is built by images/*.sh and cached outside the tree.
 
 VERSION := 0.1.0

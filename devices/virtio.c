@@ -186,9 +186,10 @@ void virtio_count(struct virtio *virtio, enum virtio_stat which, uint64_t amount
 
 /* --- its owner's side --- */
 
-void virtio_work(struct virtio *virtio, unsigned index)
+_Noreturn void virtio_work(struct virtio *virtio, unsigned index)
 {
 	virtio->class->work(virtio, index);
+	__builtin_trap();
 }
 
 void virtio_freeze(struct virtio *virtio)

@@ -130,7 +130,7 @@ void virtio_count(struct virtio *virtio, enum virtio_stat which, uint64_t amount
 /* --- its owner's side: whatever the class is --- */
 
 /* Worker INDEX, below .workers: waits for kicks and serves, for ever. */
-void virtio_work(struct virtio *virtio, unsigned index);
+_Noreturn void virtio_work(struct virtio *virtio, unsigned index);
 
 /* From now on the driver changes nothing on the host, and no change is under way. For a device
  * of one queue. */

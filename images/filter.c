@@ -1,6 +1,6 @@
-/* filter: prints the program of the outer seccomp filter, as libseccomp makes it for the architecture whose directory vmm/ARCH
- * this was built with. Runs on the machine that builds, which need not be of that architecture: libseccomp translates the
- * numbers of system calls. */
+/* filter: prints the program of the outer seccomp filter, as libseccomp makes it for the
+ * architecture that ARCH_AUDIT names. Runs on the machine that builds, which need not be of that
+ * architecture: libseccomp translates the numbers of system calls. */
 #include <linux/filter.h>
 #include <stdio.h>
 
@@ -15,7 +15,7 @@ int main(void)
 
 	outer_allow(&list);
 	if (!sysfilter_compile(&list, &program, &problem)) {
-		fprintf(stderr, "filter: %s\n", problem.what);
+		problem_report(&problem);
 		return 1;
 	}
 	for (unsigned i = 0; i < program.len; i++) {

@@ -65,7 +65,7 @@ $(B)/debian-vmlinuz: tests/images/debian-kernel.sh images/apt.sh images/arch.sh 
 
 # NAME of tests/unit/NAME.c. Those of each architecture on any machine, but for what only the machine itself can
 # compile.
-UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/machine/*/test_*.c))
+UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(shell find tests/unit -name "test_*.c")))
 UNIT_TESTS := $(filter-out sealed/% $(if $(filter x86_64,$(ARCH)),,machine/x86_64/test_guest_cpuid),$(UNIT_TESTS))
 # Those of the filter itself: there are no sanitizers then, which make calls of their own.
 SEALED_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/sealed/test_*.c))

@@ -75,8 +75,8 @@ bool roles_prepare(const struct vm *vm, struct roles *roles, struct problem *pro
 		*program = (struct sock_fprog){(unsigned short)(POOL_SIZE - used), pool + used};
 		if (!sysfilter_translate(&filter, program))
 			return problem_set(problem,
-					   "a seccomp filter is too long (this is a bug of "
-					   "mayfly's: please report it)");
+					   "a seccomp filter is too long (this is a bug in "
+					   "mayfly: please report it)");
 		used += program->len;
 	}
 	return true;

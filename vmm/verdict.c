@@ -13,7 +13,7 @@ static const struct {
 	const char *what, *fix; /* NULL: the ending's own problem */
 } meanings[] = {
 	[END_NONE] = {CODE_MAYFLY_FAILED, CODE_MAYFLY_FAILED, "the VM ended without a cause",
-		      "this is a bug of mayfly's: please report it"},
+		      "this is a bug in mayfly: please report it"},
 	[END_POWER_OFF] = {CODE_OK, CODE_GUEST_FAILED,
 			   "the guest powered off without saying how its workload ended",
 			   "-v shows its log"},

@@ -101,7 +101,7 @@ static void a_plain_boot_ends_well(void **state)
 	assert_silent();
 }
 
-/* DESIGN §4: 122, "the guest crashed or ended without saying how its workload ended". */
+/* README, "Exit codes": 122, "the guest crashed or ended without saying how its workload ended". */
 static void a_workload_without_a_result_is_a_failure(void **state)
 {
 	(void)state;

@@ -10,6 +10,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/number.h"
+
 static const char *mend_for(int error)
 {
 	switch (error) {
@@ -101,9 +103,7 @@ static void take_number(const char *text, const char *name, uint64_t *number)
 		return;
 	found += strlen(name);
 	found += strspn(found, " ");
-	*number = 0;
-	for (; *found >= '0' && *found <= '9'; found++)
-		*number = *number * 10 + (uint64_t)(*found - '0');
+	number_take(&found, number);
 }
 
 /* In pieces, because a user's groups alone may take more than a page. Each piece begins with the

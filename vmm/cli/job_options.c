@@ -8,6 +8,7 @@
 #include "base/keep.h"
 #include "base/number.h"
 #include "cli/optionfile.h"
+#include "base/path.h"
 
 /* --- files in --- */
 
@@ -29,19 +30,12 @@ static struct file_option *new_file(struct file_options *files)
  * no name. */
 static const char *default_guest(const char *host)
 {
-	size_t end = strlen(host), start;
-	char *guest;
+	size_t length;
+	const char *name = path_last(host, &length);
 
-	while (end && host[end - 1] == '/')
-		end--;
-	for (start = end; start && host[start - 1] != '/';)
-		start--;
-	if (start == end || (end - start <= 2 && !strncmp(host + start, "..", end - start)))
+	if (length == 0 || (length <= 2 && !strncmp(name, "..", length)))
 		return NULL;
-	guest = keep(end - start + 2);
-	guest[0] = '/';
-	memcpy(guest + 1, host + start, end - start);
-	return guest;
+	return keep_format("/%s", keep_text(name, length));
 }
 
 /* True if PATH has no "." and "..": these could lead out of a directory that we make. */

@@ -267,6 +267,7 @@ void options_begin(struct options *options)
 	*options = (struct options){
 		.cpus = 1,
 		.memory = MEMORY_DEFAULT,
+		.stats_fd = -1,
 		.limits.grace = GRACE_DEFAULT,
 		.jail = {.uid = JAIL_NOBODY, .gid = JAIL_NOBODY},
 		.job.out_limit = OUT_LIMIT_DEFAULT,

@@ -148,7 +148,7 @@ static unsigned undocumented(const struct sysfilter *list)
 	for (unsigned i = 0; i < list->count; i++)
 		if (!call_name(list->rule[i].nr)) {
 			report("selftest: system call %d is allowed, and is not documented (this "
-			       "is a bug of mayfly's: please report it)",
+			       "is a bug in mayfly: please report it)",
 			       list->rule[i].nr);
 			count++;
 		}

@@ -10,6 +10,7 @@
 #include "archive/job.h"
 #include "base/keep.h"
 #include "files/tarball.h"
+#include "base/path.h"
 
 static const char *join(const char *directory, const char *name)
 {
@@ -91,17 +92,6 @@ static bool add(struct files *files, const char *host, const char *name, const s
 	return !S_ISDIR(stat->st_mode) || add_children(files, host, name, problem);
 }
 
-static const char *last_component(const char *path)
-{
-	size_t end = strlen(path), start;
-
-	while (end && path[end - 1] == '/')
-		end--;
-	for (start = end; start && path[start - 1] != '/';)
-		start--;
-	return keep_text(path + start, end - start);
-}
-
 static bool gather(struct files *files, const struct file_option *option, struct problem *problem)
 {
 	const char *name = &JOB_FILES_PATH[1];
@@ -123,8 +113,11 @@ static bool gather(struct files *files, const struct file_option *option, struct
 		name = join(name, option->guest + 1);
 	/* A directory's content goes to "/"; anything else goes into a directory named with a
 	 * slash. */
-	if (option->guest[length - 1] == '/' && (length > 1 || !S_ISDIR(found.st_mode)))
-		name = join(name, last_component(option->path));
+	if (option->guest[length - 1] == '/' && (length > 1 || !S_ISDIR(found.st_mode))) {
+		const char *last = path_last(option->path, &length);
+
+		name = join(name, keep_text(last, length));
+	}
 	return files_add_way(files, name, problem) &&
 	       add(files, option->path, name, &found, problem);
 }

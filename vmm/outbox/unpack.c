@@ -10,6 +10,7 @@
 #include "archive/cpio.h"
 #include "outbox/tree.h"
 #include "base/text.h"
+#include "base/number.h"
 
 #define TRAILER "TRAILER!!!"
 
@@ -149,18 +150,14 @@ static bool read_member(struct unpacking *u, uint64_t offset)
 /* Finds the target by the number that NAME begins with, which may have no leading zeros. */
 static bool find_target(struct unpacking *u, char *name)
 {
-	unsigned index = 0;
-	char *end = name;
+	const char *end = name;
+	uint64_t index;
 
-	for (; *end >= '0' && *end <= '9'; end++) {
-		index = index * 10 + (unsigned)(*end - '0');
-		if (index >= u->count || (*name == '0' && end > name))
-			return false;
-	}
-	if (end == name || (*end && *end != '/'))
+	if (!number_take(&end, &index) || index >= u->count || (*name == '0' && end - name > 1) ||
+	    (*end && *end != '/'))
 		return false;
 	u->target = &u->targets[index];
-	u->path = *end ? end + 1 : end;
+	u->path = name + (end - name) + (*end ? 1 : 0);
 	return true;
 }
 

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/path.h"
+
 static const char *mend_for(int error)
 {
 	switch (error) {
@@ -93,13 +95,9 @@ static bool open_target(struct unpack_target *target, struct problem *problem)
 /* Finds GUEST's last component; "/" and paths that end with "." or ".." have none. */
 static bool find_leaf(struct unpack_target *target, struct problem *problem)
 {
-	const char *end = target->guest_path + strlen(target->guest_path), *leaf;
+	size_t length;
+	const char *leaf = path_last(target->guest_path, &length);
 
-	while (end > target->guest_path && end[-1] == '/')
-		end--;
-	for (leaf = end; leaf > target->guest_path && leaf[-1] != '/';)
-		leaf--;
-	size_t length = (size_t)(end - leaf);
 	if (length >= sizeof(target->leaf))
 		return problem_set(problem,
 				   "cannot take %s: its last component is longer than %d bytes "

@@ -49,7 +49,7 @@ static bool open_statuses(unsigned threads, unsigned *found, struct problem *pro
 		closedir(tasks); /* closes FD_TASKS, too */
 	return (opened && *found >= threads) ||
 	       problem_set(problem,
-			   "found %u threads of %u before lockdown (this is a bug of mayfly's: "
+			   "found %u threads of %u before lockdown (this is a bug in mayfly: "
 			   "please report it)",
 			   *found, threads);
 }

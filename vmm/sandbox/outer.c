@@ -27,7 +27,6 @@ bool outer_is_libseccomps(struct problem *problem)
 		return false;
 	return (made.len == sizeof(code) / sizeof(code[0]) &&
 		!memcmp(made.filter, code, sizeof(code))) ||
-	       problem_set(problem,
-			   "the seccomp filter in this program is not the one that "
-			   "libseccomp makes (this is a bug of mayfly's: please report it)");
+	       problem_set(problem, "the seccomp filter in this program is not the one that "
+				    "libseccomp makes (this is a bug in mayfly: please report it)");
 }

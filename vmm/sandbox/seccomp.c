@@ -92,7 +92,7 @@ bool sysfilter_compile(const struct sysfilter *filter, struct sock_fprog *progra
 				 "allow seccomp(2))");
 	return length >= 0 ||
 	       problem_set(problem,
-			   "cannot make the seccomp filter: %s (this is a bug of mayfly's: please "
+			   "cannot make the seccomp filter: %s (this is a bug in mayfly: please "
 			   "report it)",
 			   strerror(-length));
 }

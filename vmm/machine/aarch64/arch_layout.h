@@ -77,6 +77,4 @@ enum {
 #define ARCH_LOAD_KVM "use a kernel with CONFIG_KVM that was started at EL2 (dmesg | grep -i kvm)"
 #define ARCH_ENABLE_KVM "this CPU or its firmware offers no virtualisation: EL2 is needed"
 
-/* What a filter calls this architecture (seccomp(2)). */
-
 #endif

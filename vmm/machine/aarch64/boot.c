@@ -74,7 +74,6 @@ bool arch_describe(const struct boot_request *request, const struct placed_initr
 		   const struct irqchip *irqchip, const struct ram *ram, struct problem *problem)
 {
 	return write_tree(request, irqchip, ram, initrd) ||
-	       problem_set(problem,
-			   "cannot write the device tree (this is a bug of mayfly's: please "
-			   "report it)");
+	       problem_set(problem, "cannot write the device tree (this is a bug in mayfly: please "
+				    "report it)");
 }

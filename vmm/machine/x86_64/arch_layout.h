@@ -116,6 +116,4 @@ enum { POWER_RESET = 0, POWER_SLEEP_CONTROL = 1, POWER_SLEEP_STATUS = 2, POWER_R
 /* The memory map of a guest with RAM_SIZE bytes, as its firmware would tell it. */
 void layout_memmap(uint64_t ram_size, struct memmap *map);
 
-/* What a filter calls this architecture (seccomp(2)). */
-
 #endif

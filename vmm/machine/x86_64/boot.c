@@ -135,8 +135,7 @@ static bool write_boot_data(const struct boot_request *request, const struct ram
 static bool cannot_write(struct problem *problem)
 {
 	return problem_set(
-		problem,
-		"cannot write the boot data (this is a bug of mayfly's: please report it)");
+		problem, "cannot write the boot data (this is a bug in mayfly: please report it)");
 }
 
 bool arch_load(const struct boot_request *request, const struct ram *ram,

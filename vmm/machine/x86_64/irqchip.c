@@ -1,3 +1,4 @@
+/* The interrupt controllers of a PC, all of them in KVM. */
 #include "machine/arch.h"
 
 #include <errno.h>

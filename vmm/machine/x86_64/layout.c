@@ -1,3 +1,4 @@
+/* The memory map of arch_layout.h as a guest is told it. */
 #include "arch_layout.h"
 
 static void add(struct memmap *map, uint64_t address, uint64_t end, enum memmap_type type)
