@@ -27,7 +27,7 @@ struct question {
 
 static const struct cli_option table[] = {
 	{0, "config", "FILE", cli_set_text, offsetof(struct question, config),
-	 "the kernel's .config: say what it lacks"},
+	 "the kernel's .config, to check for missing options"},
 	{'h', "help", NULL, NULL, offsetof(struct question, help), "show this help"},
 };
 
@@ -35,10 +35,10 @@ static const struct cli cli = {
 	.command = "check-kernel",
 	.before =
 		"Usage: mayfly check-kernel KERNEL [--config FILE]\n"
-		"Says what KERNEL is, whether mayfly boots it, and what its configuration lacks.\n\n",
+		"Describes KERNEL: its kind, whether mayfly boots KERNEL, and what its configuration lacks.\n\n",
 	.after =
-		"\nExit codes: 0 mayfly boots it, and nothing is missing that every guest or a command\n"
-		"needs; 1 not so; 125 mayfly failed.\n",
+		"\nExit codes: 0 mayfly boots KERNEL, and no option that guests or commands need is missing;\n"
+		"1 not so; 125 mayfly failed.\n",
 	.options = table,
 	.count = sizeof(table) / sizeof(table[0]),
 	.operands = 1,

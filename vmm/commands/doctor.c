@@ -36,9 +36,8 @@ static const struct cli_option table[] = {
 static const struct cli cli = {
 	.command = "doctor",
 	.before = "Usage: mayfly doctor [--json]\n"
-		  "Says what of this host lets mayfly run guests and what does not, each with its "
-		  "fix.\n\n",
-	.after = "\nExit codes: 0 Linux guests can be run (there may be warnings); 1 they cannot;\n"
+		  "Checks whether this host can run guests. Names each problem, and the fix.\n\n",
+	.after = "\nExit codes: 0 Linux guests can run (there may be warnings); 1 they cannot;\n"
 		 "125 bad usage, or standard output failed.\n",
 	.options = table,
 	.count = sizeof(table) / sizeof(table[0]),

@@ -29,7 +29,7 @@ struct pack_options {
 
 static const struct cli_option table[] = {
 	{'o', "output", "FILE", TEXT(output), "the program to make"},
-	{0, "list", "FILE", TEXT(list), "say what is in the packed program FILE"},
+	{0, "list", "FILE", TEXT(list), "list the contents of the packed program FILE"},
 };
 
 static const struct cli cli = {
@@ -37,10 +37,10 @@ static const struct cli cli = {
 	.before =
 		"Usage: mayfly pack -o FILE -k KERNEL [OPTION...] [-- COMMAND [ARG...]]\n"
 		"       mayfly pack --list FILE\n"
-		"Makes FILE, a program that runs COMMAND as 'mayfly run' would, with the arguments that it is\n"
-		"given behind COMMAND's. Kernel, initrd, files and environment are in it; whatever else the\n"
-		"options name (disks, logs, -o's paths as --out) is looked for where it is run.\n\n",
-	.after = "  and the options of 'mayfly run', but for its -o, which is --out here\n",
+		"Makes FILE, a program that runs COMMAND as 'mayfly run' does. FILE's arguments follow\n"
+		"COMMAND's. FILE contains the kernel, the initrd, the files and the environment. All else\n"
+		"that the options name (disks, logs, the paths of --out) must exist where FILE runs.\n\n",
+	.after = "  and the options of 'mayfly run'; its -o is --out here\n",
 	.options = table,
 	.count = sizeof(table) / sizeof(table[0]),
 	.more = &options_cli,

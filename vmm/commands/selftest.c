@@ -163,7 +163,7 @@ struct selftest_options {
 
 static const struct cli_option table[] = {
 	{0, "list", NULL, NULL, offsetof(struct selftest_options, list),
-	 "only say what is allowed: a line a rule, arguments in hexadecimal"},
+	 "list what is allowed: one rule per line, arguments in hexadecimal"},
 	{'h', "help", NULL, NULL, offsetof(struct selftest_options, help), "show this help"},
 };
 
@@ -171,9 +171,9 @@ static const struct cli cli = {
 	.command = "selftest",
 	.before =
 		"Usage: mayfly selftest [--list]\n"
-		"Proves that on this host the seccomp filters of a VM with one of everything deny what\n"
-		"they should: tries each system call, in a process of its own. Needs no KVM.\n\n",
-	.after = "\nExit codes: 0 exactly what is documented passes; 1 it does not;\n"
+		"Proves on this host that the seccomp filters of a VM with a device of each kind deny what\n"
+		"they should. Tries each system call in a process of its own. Needs no KVM.\n\n",
+	.after = "\nExit codes: 0 exactly the documented calls pass; 1 not so;\n"
 		 "125 bad usage, or standard output failed.\n",
 	.options = table,
 	.count = sizeof(table) / sizeof(table[0]),
