@@ -8,10 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "devices/channel_state.h"
-#include "devices/channel_wire.h"
 #include "base/ram.h"
 #include "base/report.h"
+#include "devices/channel_state.h"
+#include "devices/channel_wire.h"
 
 struct channel {
 	const struct ram *ram;

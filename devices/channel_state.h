@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-#include "devices/channel_wire.h"
 #include "base/ram.h"
+#include "devices/channel_wire.h"
 
 /* Sizes are in bytes, flags are 0 or 1. */
 struct channel_state {

@@ -17,12 +17,12 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "rootfs/give_up.h"
 #include "rootfs/job_file.h"
 #include "rootfs/link.h"
 #include "rootfs/net.h"
 #include "rootfs/out.h"
 #include "rootfs/root.h"
-#include "rootfs/give_up.h"
 #include "rootfs/system.h"
 #include "rootfs/workload.h"
 

@@ -3,14 +3,14 @@
 #include <unistd.h>
 
 #include "commands/check_kernel.h"
-#include "cli/cli.h"
-#include "commands/doctor.h"
 #include "base/exitcode.h"
-#include "cli/options.h"
-#include "commands/pack.h"
-#include "files/payload.h"
 #include "base/report.h"
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "commands/doctor.h"
+#include "commands/pack.h"
 #include "commands/selftest.h"
+#include "files/payload.h"
 #include "start.h"
 #include "vm.h"
 

@@ -2,11 +2,11 @@
 #ifndef MAYFLY_STATS_H
 #define MAYFLY_STATS_H
 
-#include "machine/devices.h"
-#include "sandbox/jail.h"
 #include "base/report.h"
 #include "base/sysfilter.h"
+#include "machine/devices.h"
 #include "machine/vcpu.h"
+#include "sandbox/jail.h"
 
 /* Moments of a VM's life, in order. */
 enum phase {

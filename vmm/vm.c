@@ -10,19 +10,19 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "machine/arch.h"
 #include "base/exitcode.h"
 #include "base/fdplan.h"
 #include "base/file.h"
-#include "files/guest_job.h"
-#include "sandbox/lockdown.h"
 #include "base/moment.h"
-#include "outbox/outbox.h"
-#include "files/payload.h"
-#include "vm_state.h"
-#include "kernel/cmdline.h"
 #include "files/gather.h"
+#include "files/guest_job.h"
+#include "files/payload.h"
+#include "kernel/cmdline.h"
+#include "machine/arch.h"
+#include "outbox/outbox.h"
 #include "roles.h"
+#include "sandbox/lockdown.h"
+#include "vm_state.h"
 
 #define KVM_PATH "/dev/kvm"
 

@@ -9,16 +9,16 @@
 #include "base/ram.h"
 #include "devices/channel.h"
 #include "devices/uart16550.h"
+#include "loop/ioloop.h"
+#include "loop/terminal.h"
 #include "machine/arch.h"
 #include "machine/bus.h"
 #include "machine/devices.h"
 #include "machine/kvm.h"
 #include "machine/vcpu.h"
-#include "loop/ioloop.h"
-#include "stats.h"
-#include "loop/terminal.h"
 #include "sandbox/gate.h"
 #include "sandbox/jail.h"
+#include "stats.h"
 
 /* A kind of thread (roles.h). */
 enum role {

@@ -4,9 +4,9 @@
 #ifndef MAYFLY_TAR_H
 #define MAYFLY_TAR_H
 
+#include "archive/tar_format.h"
 #include "base/bytes.h"
 #include "base/report.h"
-#include "archive/tar_format.h"
 
 /* In the order of POSIX's typeflags '0' to '6'. */
 enum tar_kind {

@@ -2,8 +2,8 @@
 #ifndef MAYFLY_KERNEL_CONFIG_H
 #define MAYFLY_KERNEL_CONFIG_H
 
-#include "kernel/image.h"
 #include "base/text.h"
+#include "kernel/image.h"
 
 enum config_state { CONFIG_OFF, CONFIG_MODULE, CONFIG_ON };
 

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "tables/aml.h"
 #include "base/bytes.h"
+#include "tables/aml.h"
 #include "tables/checksum.h"
 
 enum { RSDP_SIZE = 36, HEADER_SIZE = 36, FADT_SIZE = 276 };

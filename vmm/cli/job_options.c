@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
 #include "base/config.h"
 #include "base/keep.h"
 #include "base/number.h"
-#include "cli/optionfile.h"
 #include "base/path.h"
+#include "cli/cli.h"
+#include "cli/optionfile.h"
 
 /* --- files in --- */
 

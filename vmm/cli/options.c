@@ -4,10 +4,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "cli/device_options.h"
 #include "cli/job_options.h"
 #include "cli/options_check.h"
-#include "base/number.h"
 
 #define MIB (1ull << 20)
 #define PAGE_SIZE_MAX 65536 /* the largest, on arm64 hosts */

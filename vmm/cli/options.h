@@ -4,9 +4,9 @@
 
 #include <stdbool.h>
 
-#include "cli/cli.h"
 #include "base/config.h"
 #include "base/report.h"
+#include "cli/cli.h"
 
 /* Parses ARGUMENTS: the words after "mayfly run", or those packed with PAYLOAD (otherwise NULL).
  * ARGUMENTS is NULL-terminated and outlives OPTIONS. Lists in values are cut up in place. */

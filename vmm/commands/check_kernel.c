@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "arch_layout.h"
-#include "cli/cli.h"
-#include "base/keep.h"
 #include "base/exitcode.h"
 #include "base/file.h"
+#include "base/keep.h"
 #include "base/text.h"
+#include "cli/cli.h"
 #include "kernel/kernel_config.h"
 #include "kernel/kernel_facts.h"
 

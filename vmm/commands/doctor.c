@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
 #include "base/exitcode.h"
 #include "base/text.h"
+#include "cli/cli.h"
 
 static const struct {
 	const char *name;

@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 #include "base/json.h"
-#include "machine/kvm.h"
 #include "base/report.h"
+#include "machine/kvm.h"
 
 enum finding {
 	FINDING_OK,

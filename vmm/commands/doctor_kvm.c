@@ -9,11 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "machine/arch.h"
 #include "base/facts.h"
 #include "base/file.h"
 #include "base/keep.h"
 #include "base/text.h"
+#include "machine/arch.h"
 
 #define KVM_PATH "/dev/kvm"
 

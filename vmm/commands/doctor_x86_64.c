@@ -1,8 +1,8 @@
 /* KVM needs VT-x or AMD-V to run Linux. If KVM works without both (PVM), it emulates guest
  * kernels. */
 #include "machine/arch.h"
-#include "commands/doctor.h"
 #include "base/facts.h"
+#include "commands/doctor.h"
 
 static const char *extension(const char *cpuinfo)
 {

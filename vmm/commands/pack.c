@@ -11,14 +11,14 @@
 #include "arch_layout.h"
 #include "base/exitcode.h"
 #include "base/file.h"
+#include "base/text.h"
+#include "base/xxh64.h"
+#include "cli/options.h"
 #include "files/files.h"
+#include "files/gather.h"
+#include "files/payload.h"
 #include "kernel/image.h"
 #include "kernel/kernel_facts.h"
-#include "cli/options.h"
-#include "files/payload.h"
-#include "base/xxh64.h"
-#include "files/gather.h"
-#include "base/text.h"
 
 struct pack_options {
 	struct options run;

@@ -4,10 +4,10 @@
 
 #include "archive/cpio.h"
 #include "archive/job.h"
-#include "kernel/kernel_facts.h"
+#include "base/text.h"
 #include "commands/pack.h"
 #include "files/payload.h"
-#include "base/text.h"
+#include "kernel/kernel_facts.h"
 
 static bool say(const char *what, const char *text)
 {

@@ -8,15 +8,15 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
 #include "base/exitcode.h"
 #include "base/fdplan.h"
 #include "base/json.h"
+#include "base/text.h"
+#include "cli/cli.h"
 #include "cli/options.h"
+#include "roles.h"
 #include "sandbox/outer.h"
 #include "vm_state.h"
-#include "roles.h"
-#include "base/text.h"
 
 #define X32 0x40000000
 

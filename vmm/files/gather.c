@@ -9,8 +9,8 @@
 
 #include "archive/job.h"
 #include "base/keep.h"
-#include "files/tarball.h"
 #include "base/path.h"
+#include "files/tarball.h"
 
 static const char *join(const char *directory, const char *name)
 {

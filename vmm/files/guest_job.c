@@ -7,9 +7,9 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "files/guest_init.h"
 #include "base/keep.h"
 #include "base/words.h"
+#include "files/guest_init.h"
 
 _Static_assert(ADDRESSES_MAX == JOB_IPS, "every address has a place in the job");
 

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/file.h"
 #include "archive/job.h"
 #include "archive/tar.h"
+#include "base/file.h"
 #include "base/keep.h"
 
 static const uint32_t types[] = {

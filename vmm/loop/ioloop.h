@@ -7,16 +7,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "devices/channel.h"
 #include "base/ending.h"
-#include "loop/deadlines.h"
 #include "base/report.h"
+#include "base/sysfilter.h"
+#include "devices/channel.h"
+#include "devices/uart16550.h"
 #include "loop/console.h"
+#include "loop/deadlines.h"
 #include "loop/signals.h"
 #include "loop/stream.h"
-#include "base/sysfilter.h"
 #include "loop/terminal.h"
-#include "devices/uart16550.h"
 
 /* Where the console's output goes. */
 enum console_place { CONSOLE_OUT, CONSOLE_ERR, CONSOLE_FILE, CONSOLE_NOWHERE };

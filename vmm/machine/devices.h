@@ -4,16 +4,16 @@
 #ifndef MAYFLY_DEVICES_H
 #define MAYFLY_DEVICES_H
 
-#include "machine/bus.h"
 #include "base/config.h"
-#include "sandbox/gate.h"
-#include "machine/kvm.h"
 #include "base/ram.h"
-#include "machine/storage.h"
-#include "machine/tap.h"
 #include "devices/virtio_blk.h"
 #include "devices/virtio_mmio.h"
 #include "devices/virtio_net.h"
+#include "machine/bus.h"
+#include "machine/kvm.h"
+#include "machine/storage.h"
+#include "machine/tap.h"
+#include "sandbox/gate.h"
 
 struct slot {
 	struct virtio_mmio mmio;

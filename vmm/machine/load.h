@@ -2,8 +2,8 @@
 #ifndef MAYFLY_LOAD_H
 #define MAYFLY_LOAD_H
 
-#include "machine/arch.h"
 #include "kernel/image.h"
+#include "machine/arch.h"
 
 /* Puts the kernel at LOWEST or above, below the end of the first range of RAM. */
 bool load_kernel(const struct boot_request *request, uint64_t lowest, const struct ram *ram,

@@ -3,8 +3,8 @@
 #define MAYFLY_STORAGE_H
 
 #include "base/config.h"
-#include "devices/disk.h"
 #include "base/report.h"
+#include "devices/disk.h"
 
 /* Fills DISK (for device INDEX, whose descriptors get their places) from OPTIONS, which it names
  * and which outlive it. The file is locked: against everybody if it is written to, else against

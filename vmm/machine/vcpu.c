@@ -8,8 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "machine/arch.h"
 #include "base/fdplan.h"
+#include "machine/arch.h"
 
 bool vcpu_create(struct vcpu *vcpu, const struct kvm *kvm, unsigned index, struct problem *problem)
 {

@@ -5,12 +5,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "machine/bus.h"
 #include "base/ending.h"
 #include "base/fdplan.h"
-#include "sandbox/gate.h"
-#include "machine/kvm.h"
 #include "base/sysfilter.h"
+#include "machine/bus.h"
+#include "machine/kvm.h"
+#include "sandbox/gate.h"
 
 struct kvm_run;
 

@@ -5,10 +5,10 @@
 
 #include <stdbool.h>
 
-#include "loop/ioloop.h"
 #include "base/config.h"
 #include "base/report.h"
 #include "base/sysfilter.h"
+#include "loop/ioloop.h"
 
 /* Checks the targets of the files and starts the child. ARCHIVE is the disk's descriptor. To be
  * called while there is one thread. */

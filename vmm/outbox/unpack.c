@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "archive/cpio.h"
-#include "outbox/tree.h"
-#include "base/text.h"
 #include "base/number.h"
+#include "base/text.h"
+#include "outbox/tree.h"
 
 #define TRAILER "TRAILER!!!"
 
@@ -157,7 +157,8 @@ static bool find_target(struct unpacking *u, char *name)
 	    (*end && *end != '/'))
 		return false;
 	u->target = &u->targets[index];
-	u->path = name + (end - name) + (*end ? 1 : 0);
+	name += end - name;
+	u->path = *name ? name + 1 : name;
 	return true;
 }
 

@@ -12,10 +12,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "sandbox/capabilities.h"
 #include "base/fdplan.h"
-#include "sandbox/landlock.h"
 #include "base/sysfilter.h"
+#include "sandbox/capabilities.h"
+#include "sandbox/landlock.h"
 #include "sandbox/seccomp.h"
 
 /* The rights that unpack() needs below a target's directory. It renames only inside one directory,

@@ -6,9 +6,9 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "sandbox/jail.h"
 #include "base/report.h"
 #include "base/sysfilter.h"
+#include "sandbox/jail.h"
 
 /* Proof that the filters are in force. Only lockdown_install makes one. vcpu_enter, the only caller
  * of KVM_RUN, needs one. So the compiler checks the order of the two. */

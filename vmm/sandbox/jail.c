@@ -13,10 +13,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "sandbox/capabilities.h"
 #include "base/fdplan.h"
-#include "sandbox/landlock.h"
 #include "base/text.h"
+#include "sandbox/capabilities.h"
+#include "sandbox/landlock.h"
 
 #define USE_AUTO " here, or use --jail=auto"
 

@@ -10,10 +10,10 @@
 
 #include "base/fdplan.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "sandbox/gate.h"
 #include "sandbox/jail.h"
 #include "sandbox/outer.h"
-#include "base/text.h"
 #include "sandbox/seccomp.h"
 
 bool lockdown_begin(struct problem *problem)

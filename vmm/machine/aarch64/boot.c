@@ -1,8 +1,8 @@
 /* Kernel, initrd and device tree into guest memory. */
 #include "tables/arm64_tree.h"
-#include "machine/load.h"
-#include "kernel/cmdline.h"
 #include "base/ram.h"
+#include "kernel/cmdline.h"
+#include "machine/load.h"
 
 _Static_assert(SEED_SIZE == ARM64_SEED_SIZE, "one seed for the tree");
 _Static_assert(ARCH_VIRTIO_DEVICES <= ARM64_VIRTIO_MAX, "a node for each device");

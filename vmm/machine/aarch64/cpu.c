@@ -1,8 +1,8 @@
 /* The state in which vCPUs begin: Documentation/arch/arm64/booting.rst, and off but for the
  * first. */
 #include "machine/arch.h"
-#include "tables/arm64_tree.h"
 #include "machine/aarch64/registers.h"
+#include "tables/arm64_tree.h"
 
 #include <errno.h>
 #include <linux/kvm.h>

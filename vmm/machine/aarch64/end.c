@@ -1,17 +1,17 @@
 /* How a guest ends: by calls to PSCI (Arm DEN 0022), which KVM answers, or because it cannot go
  * on. */
 #include "machine/arch.h"
-#include "machine/crash.h"
 #include "devices/pl031.h"
 #include "machine/aarch64/registers.h"
+#include "machine/crash.h"
 
 #include <sys/ioctl.h>
 
 #include "base/ending.h"
-#include "machine/vcpu.h"
 #include "base/fdplan.h"
 #include "base/sysfilter.h"
 #include "base/text.h"
+#include "machine/vcpu.h"
 
 #define PSCI_1_1 0x10001
 

@@ -1,9 +1,9 @@
 /* Turning itself off is the guest's call to PSCI: see end.c. */
 #include "machine/arch.h"
-#include "devices/pl031.h"
-#include "machine/serial.h"
-#include "machine/bus.h"
 #include "base/ending.h"
+#include "devices/pl031.h"
+#include "machine/bus.h"
+#include "machine/serial.h"
 
 static uint32_t read_clock(void *device, unsigned offset, unsigned size)
 {

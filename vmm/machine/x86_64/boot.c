@@ -1,14 +1,14 @@
 /* Kernel, initrd and boot data into guest memory. */
 #include "tables/acpi.h"
-#include "machine/arch.h"
+#include "base/text.h"
 #include "kernel/bzimage.h"
-#include "tables/gdt.h"
+#include "kernel/cmdline.h"
+#include "machine/arch.h"
 #include "machine/load.h"
+#include "tables/gdt.h"
 #include "tables/mptable.h"
 #include "tables/page_tables.h"
 #include "tables/start_info.h"
-#include "kernel/cmdline.h"
-#include "base/text.h"
 
 /* For kernels without ACPI (Linux: virtio_mmio.device=<size>@<address>:<irq>). */
 static void name_devices(const struct boot_request *request)

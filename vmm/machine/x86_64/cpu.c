@@ -1,16 +1,16 @@
 /* The state in which vCPUs begin. */
 #include "machine/arch.h"
-#include "machine/x86_64/guest_cpuid.h"
 #include "kernel/image.h"
+#include "machine/x86_64/guest_cpuid.h"
 
 #include <errno.h>
 #include <linux/kvm.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "base/report.h"
 #include "machine/kvm.h"
 #include "machine/vcpu.h"
-#include "base/report.h"
 
 enum {
 	CR0_PE = 1 << 0,

@@ -8,8 +8,8 @@
 #include <sys/ioctl.h>
 
 #include "base/ending.h"
-#include "machine/vcpu.h"
 #include "base/text.h"
+#include "machine/vcpu.h"
 
 enum { ECX1_VMX = 1 << 5, AMD_ECX_SVM = 1 << 2 };
 

@@ -1,10 +1,10 @@
 /* The ways in which an x86-64 guest turns itself off. */
 #include "tables/acpi.h"
-#include "machine/arch.h"
-#include "machine/serial.h"
 #include "base/ending.h"
 #include "base/ram.h"
+#include "machine/arch.h"
 #include "machine/bus.h"
+#include "machine/serial.h"
 
 enum {
 	KEYBOARD_COMMAND_RESET = 0xfe, /* pulse the CPU's reset line */
