@@ -4,7 +4,7 @@
 
 #include "cli/options.h"
 
-#include "unit.h"
+#include "parsed.h"
 
 #define WORDS_MAX 16
 
@@ -27,21 +27,5 @@ static inline bool parse(const char *const *given)
 	problem_clear(&problem);
 	return options_parse(words, NULL, &options, &problem);
 }
-
-#define PARSE(...) parse((const char *const[]){__VA_ARGS__, NULL})
-
-#define assert_parses(...)                            \
-	do {                                          \
-		if (!PARSE(__VA_ARGS__))              \
-			fail_msg("%s", in_words(&problem)); \
-	} while (0)
-
-/* Refused, and the text names OBJECT and says SAYS (part of what is wrong, or of the fix). */
-#define assert_refused(object, says, ...)           \
-	do {                                        \
-		assert_false(PARSE(__VA_ARGS__));   \
-		assert_mends(in_words(&problem), object); \
-		assert_says(in_words(&problem), says);    \
-	} while (0)
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "parsed.h"
 #include "tmpdir.h"
 
 struct target {
@@ -65,21 +66,6 @@ static bool parse(const char *const *given)
 	problem_clear(&problem);
 	return cli_parse(&cli, arguments, &target, &words, &problem);
 }
-
-#define PARSE(...) parse((const char *const[]){__VA_ARGS__, NULL})
-
-#define assert_parses(...)                            \
-	do {                                          \
-		if (!PARSE(__VA_ARGS__))              \
-			fail_msg("%s", in_words(&problem)); \
-	} while (0)
-
-#define assert_refused(object, says, ...)           \
-	do {                                        \
-		assert_false(PARSE(__VA_ARGS__));   \
-		assert_mends(in_words(&problem), object); \
-		assert_says(in_words(&problem), says);    \
-	} while (0)
 
 /* WORDS is a list of COUNT texts. */
 #define assert_words(list, ...) check_words(list, (const char *const[]){__VA_ARGS__, NULL})
